@@ -1,0 +1,40 @@
+/* query.h - a request to what to do: answer, refuse, ignore. */
+#ifndef DAEMON_SERVE_QUERY_H
+#define DAEMON_SERVE_QUERY_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is the same for all questions; immutable while in use. */
+struct query_server {
+	uint16_t edns_udp_size;		/* that we announce and never exceed over UDP */
+	const char *version, *server_id, *hostname;	/* CH TXT; server_id also NSID; NULL: refused */
+	bool minimal_responses;		/* no NS in authority, no additional data but glue */
+};
+
+/* Rights of one zone, hung on its slot by the daemon (slot_policy()). */
+struct query_policy {
+	/* May this client ask?  NULL: everybody. */
+	bool (*allow)(const void *ctx, const struct sockaddr *);
+	const void *ctx;
+};
+
+/* Counters of one worker; only it writes. */
+struct query_stats {
+	uint64_t udp, tcp, tcp_connections;
+	uint64_t answers, nxdomain, nodata, referrals, refused, servfail, formerr, notimp, truncated, dropped;
+	uint64_t opcode_other;
+};
+
+struct query_scratch;			/* one a worker: compression table, buffers */
+struct query_scratch *query_scratch_new(void);
+void query_scratch_free(struct query_scratch *);
+
+/* Answers one message, inside slot_enter() and slot_leave().  out holds 65,535 octets; limit is what the
+ * transport takes when the client says nothing else (UDP 512, TCP 65,535).
+ * Returns the octets to send, 0: nothing (a response, too short to answer). */
+size_t query_run(struct query_scratch *, const struct query_server *, struct query_stats *,
+    const struct sockaddr *from, bool tcp, const uint8_t *request, size_t len, uint8_t *out);
+#endif

@@ -1,0 +1,41 @@
+/* commit.h - the gate: every candidate becomes current here or not at all. */
+#ifndef SYNC_COMMIT_H
+#define SYNC_COMMIT_H
+
+#include "sync/journal.h"
+#include "sync/slot.h"
+#include "zonefile/zone.h"
+
+enum commit_result {
+	COMMIT_DONE,	/* published */
+	COMMIT_SAME,	/* the current zone has this content already */
+	COMMIT_OLDER,	/* its serial is not newer than the current one's, but its content differs */
+	COMMIT_FAILED,	/* the journal could not take it; the old version serves on */
+	COMMIT_GONE,	/* the slot was removed meanwhile */
+};
+
+struct commit_outcome {
+	enum commit_result result;
+	uint32_t old_serial, new_serial;
+	bool first;			/* there was no version before */
+	size_t removed, added;		/* records */
+	const char *why;		/* of OLDER and FAILED: a sentence; lives for the call */
+};
+typedef void commit_done_fn(void *ctx, struct slot *, const struct commit_outcome *);
+
+/* Told of every publication, on the commit thread, before the candidate's done. */
+typedef void commit_listener_fn(void *ctx, struct slot *, struct zone *);
+
+/* One queue, one thread.  It takes all candidates that wait into one journal
+ * transaction: journal, then publish, then tell. */
+void commit_start(struct journal *, commit_listener_fn *, void *ctx);
+/* Finishes what is queued, then ends the thread. */
+void commit_stop(void);
+
+enum {
+	COMMIT_FROM_FILE = 1,	/* the operator's word: published even when its serial is not newer, with a warning in
+				 * why, since the file is what must be served; slaves will not see it */
+};
+/* Any thread.  Takes the reference to zone; done runs on the commit thread, may be NULL. */
+void commit_submit(struct slot *, struct zone *, unsigned flags, commit_done_fn *done, void *ctx);
+#endif

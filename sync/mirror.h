@@ -1,0 +1,67 @@
+/* mirror.h - keeps the tables of one PowerDNS database in step with the served zones. */
+#ifndef SYNC_MIRROR_H
+#define SYNC_MIRROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "zonefile/report.h"
+#include "sync/slot.h"
+
+/* What to mirror to; strings live until mirror_start() returns.  Fields that are NULL or 0 are not set. */
+struct mirror_conf {
+	const char *name;		/* of the mirror clause */
+	enum { MIRROR_SQLITE, MIRROR_MYSQL } type;
+	const char *file;		/* SQLite */
+	const char *const *hosts;	/* MySQL: tried in turn, NULL at the end */
+	unsigned port;
+	const char *socket;
+	const char *database, *user, *password;
+	bool tls;
+	const char *ca_file;
+	const char *owner;		/* domains.account */
+	bool kind_master;		/* domains.type MASTER instead of NATIVE */
+	bool adopt;			/* take over domains that belong to nobody */
+	unsigned target_version;	/* of PowerDNS, 407 for 4.7 */
+	bool skip_unmirrorable;		/* else such a record holds its zone back */
+	enum { MIRROR_KEEP, MIRROR_DISABLE, MIRROR_DELETE } on_remove;
+	const char *const *pdns_control;	/* sockets, NULL at the end */
+	const char *const *pdns_api;		/* URLs, NULL at the end */
+	const char *api_key;
+};
+
+/* A thread, its database connection and a read-only connection to the journal.  It finds by itself where
+ * the target is and catches up; while the database is away it tries again, and nothing else waits. */
+struct mirror;
+struct mirror *mirror_start(const struct mirror_conf *, const char *journal_path,
+    report_fn *, void *ctx);
+void mirror_stop(struct mirror *);	/* lets a transaction under way end, then waits for the thread */
+
+/* Any thread; none of these waits for the database. */
+void mirror_wake(struct mirror *, struct slot *);	/* the slot has a new version; takes a reference of its own */
+void mirror_include(struct mirror *, struct slot *);	/* this zone is to be mirrored */
+void mirror_exclude(struct mirror *, const uint8_t *origin);	/* no longer: on_remove decides about its rows */
+void mirror_pause(struct mirror *, bool);
+void mirror_resync(struct mirror *, struct slot *);	/* compare all rows again */
+
+/* A snapshot. */
+enum mirror_zone_state { MIRROR_IN_STEP, MIRROR_BEHIND, MIRROR_HELD };
+struct mirror_zone {
+	enum mirror_zone_state state;
+	bool known;			/* the target has it at serial */
+	uint32_t serial;		/* in the target */
+	char why[256];			/* HELD: the reason */
+};
+struct mirror_status {
+	char name[64];
+	bool connected, paused;
+	size_t in_step, behind, held;
+	uint64_t rows_deleted, rows_inserted, rows_updated, transactions, purges;
+	char error[256];		/* the last one, "" when all is well */
+	time_t error_at;
+};
+void mirror_status(struct mirror *, struct mirror_status *);
+bool mirror_zone_status(struct mirror *, const uint8_t *origin, struct mirror_zone *);	/* false: not mirrored here */
+#endif

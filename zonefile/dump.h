@@ -1,0 +1,18 @@
+/* dump.h - a zone as master file text. */
+#ifndef ZONEFILE_DUMP_H
+#define ZONEFILE_DUMP_H
+
+#include <stdio.h>
+
+#include "zonefile/builder.h"
+#include "zonefile/zone.h"
+
+/* "owner TTL class type rdata" separated by one space, names fully qualified, with newline;
+ * the canonical form of tandem-checkzone -D.  Returns 0 or -errno. */
+int dump_record(FILE *, const struct rr *);
+/* All of a zone so, in canonical order, the SOA first. */
+int dump_canonical(FILE *, const struct zone *);
+/* Replace the file at path by the zone's text, for people ($ORIGIN, $TTL, relative names):
+ * all of the new file or all of the old one, whatever happens meanwhile.  0 or -errno. */
+int dump_zone(const struct zone *, const char *path);
+#endif

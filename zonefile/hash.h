@@ -1,0 +1,43 @@
+/* hash.h - a fast 64-bit hash of octets, the same on every machine. */
+#ifndef ZONEFILE_HASH_H
+#define ZONEFILE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Folded 64x64 product: each input bit reaches each output bit. */
+static inline uint64_t
+hash_mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 p = (unsigned __int128)a * b;
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+static inline uint64_t
+hash_load(const uint8_t *p, size_t len)	/* up to 8 octets, little-endian */
+{
+	uint64_t v = 0;
+
+	memcpy(&v, p, len);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	v = __builtin_bswap64(v);
+#endif
+	return v;
+}
+
+/* Not for secrets.  The digest of a zone in journals and databases is made of
+ * it, so its values must never change. */
+static inline uint64_t
+hash_bytes(uint64_t seed, const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+	uint64_t h = seed ^ 0x9e3779b97f4a7c15u ^ len;
+
+	for (; len > 8; p += 8, len -= 8)
+		h = hash_mix(h ^ hash_load(p, 8), 0xd6e8feb86659fd93u);
+	h = hash_mix(h ^ hash_load(p, len), 0xa0761d6478bd642fu);
+	return hash_mix(h, 0xe7037ed1a0b428dbu);
+}
+#endif

@@ -1,0 +1,50 @@
+/* name.h - domain names in wire form: parse, print, compare. */
+#ifndef ZONEFILE_NAME_H
+#define ZONEFILE_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A name is the uncompressed wire form, length octets and labels up to and with the
+ * root's 0 (RFC 1035 3.1).  It carries its own end, so it travels as a plain
+ * pointer; whoever holds one has checked it.  Case is kept and ignored. */
+#define DNAME_MAX 255		/* octets of a name in wire form */
+#define DLABEL_MAX 63
+#define DNAME_LABELS 127	/* without the root */
+#define DNAME_TEXT_MAX 1024	/* printed, every octet escaped, with NUL */
+
+size_t name_len(const uint8_t *);		/* octets, with the root's */
+unsigned name_labels(const uint8_t *);		/* without the root */
+
+/* Outcomes of name_parse() that are not a length. */
+enum name_error {
+	NAME_EMPTY = -1,	/* no text, or an empty label */
+	NAME_LABEL_LONG = -2,	/* a label above 63 octets */
+	NAME_LONG = -3,		/* a name above 255 octets */
+	NAME_ESCAPE = -4,	/* \ at the end, or \DDD above 255 or cut short */
+	NAME_RELATIVE = -5,	/* relative, and origin is NULL */
+};
+const char *name_error_text(int);
+
+/* Master file text (RFC 1035 5.1) of len octets to wire form; a name without a final dot
+ * is completed by origin; "@" is the origin.  Returns its length, or an enum name_error. */
+int name_parse(uint8_t out[DNAME_MAX], const char *text, size_t len,
+    const uint8_t *origin);
+
+/* Fully qualified master file text with final dot and NUL; octets that would end a field
+ * or begin a comment are escaped.  Returns its length. */
+size_t name_print(char out[DNAME_TEXT_MAX], const uint8_t *);
+
+/* Lower case ASCII (RFC 4343); out may be the name itself.  Returns its length. */
+size_t name_lower(uint8_t out[DNAME_MAX], const uint8_t *);
+extern const uint8_t name_tolower[256];
+
+int name_cmp(const uint8_t *, const uint8_t *);	/* canonical order, RFC 4034 6.1 */
+bool name_equal(const uint8_t *, const uint8_t *);
+bool name_under(const uint8_t *, const uint8_t *ancestor);	/* at or below it */
+
+/* Is there a name, uncompressed and complete, in the len octets at wire?  Returns
+ * its length or 0. */
+size_t name_valid(const uint8_t *wire, size_t len);
+#endif
