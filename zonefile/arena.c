@@ -1,0 +1,177 @@
+#include "zonefile/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define CHUNK_MAX ((size_t)1 << 20)
+
+static void *
+checked(void *p, size_t size)
+{
+	if (p == NULL) {
+		fprintf(stderr, "out of memory: %zu octets are not to be had\n", size);
+		abort();
+	}
+	return p;
+}
+
+void *
+xmalloc(size_t size)
+{
+	return checked(malloc(size > 0 ? size : 1), size);
+}
+
+void *
+xcalloc(size_t count, size_t size)
+{
+	return checked(calloc(count > 0 ? count : 1, size > 0 ? size : 1), count * size);
+}
+
+void *
+xrealloc(void *p, size_t size)
+{
+	return checked(realloc(p, size > 0 ? size : 1), size);
+}
+
+char *
+xstrdup(const char *s)
+{
+	return checked(strdup(s), strlen(s) + 1);
+}
+
+char *
+xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	if (vasprintf(&s, fmt, ap) < 0)
+		s = NULL;
+	va_end(ap);
+	return checked(s, strlen(fmt));
+}
+
+/* Lies at the start of its memory. */
+struct chunk {
+	struct chunk *next;
+	size_t size;
+};
+
+struct arena {
+	struct chunk *chunks;
+	uint8_t *at, *end;	/* free part of the newest chunk */
+	size_t next_size, total;
+};
+
+struct arena *
+arena_new(size_t first)
+{
+	struct arena *arena = xcalloc(1, sizeof(*arena));
+
+	arena->next_size = first;
+	arena->total = sizeof(*arena);
+	return arena;
+}
+
+static void
+chunk_free(struct chunk *chunk)
+{
+	if (chunk->size >= CHUNK_MAX)
+		munmap(chunk, chunk->size);
+	else
+		free(chunk);
+}
+
+void
+arena_free(struct arena *arena)
+{
+	if (arena == NULL)
+		return;
+	for (struct chunk *c = arena->chunks, *next; c != NULL; c = next) {
+		next = c->next;
+		chunk_free(c);
+	}
+	free(arena);
+}
+
+static struct chunk *
+chunk_new(size_t size)
+{
+	struct chunk *chunk;
+
+	if (size >= CHUNK_MAX) {
+		/* Above that malloc() may keep freed memory for later. */
+		chunk = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (chunk == MAP_FAILED)
+			chunk = checked(NULL, size);
+	} else {
+		chunk = xmalloc(size);
+	}
+	chunk->size = size;
+	return chunk;
+}
+
+static void
+grow(struct arena *arena, size_t need)
+{
+	size_t size = arena->next_size;
+	struct chunk *chunk;
+
+	if (size < need + sizeof(*chunk))
+		size = need + sizeof(*chunk);
+	if (size > CHUNK_MAX)
+		size = (size + 4095) & ~(size_t)4095;
+	chunk = chunk_new(size);
+	chunk->next = arena->chunks;
+	arena->chunks = chunk;
+	arena->at = (uint8_t *)(chunk + 1);
+	arena->end = (uint8_t *)chunk + size;
+	arena->total += size;
+	if (arena->next_size < CHUNK_MAX)
+		arena->next_size *= 2;
+	if (arena->next_size > CHUNK_MAX)
+		arena->next_size = CHUNK_MAX;
+}
+
+void *
+arena_alloc(struct arena *arena, size_t size)
+{
+	uint8_t *p = (uint8_t *)(((uintptr_t)arena->at + 7) & ~(uintptr_t)7);
+
+	if (arena->at == NULL || p > arena->end || (size_t)(arena->end - p) < size) {
+		grow(arena, size + 8);
+		p = (uint8_t *)(((uintptr_t)arena->at + 7) & ~(uintptr_t)7);
+	}
+	arena->at = p + size;
+	return p;
+}
+
+void *
+arena_copy(struct arena *arena, const void *from, size_t size)
+{
+	uint8_t *p = arena->at;
+
+	if (p == NULL || (size_t)(arena->end - p) < size) {
+		grow(arena, size);
+		p = arena->at;
+	}
+	arena->at = p + size;
+	return memcpy(p, from, size);
+}
+
+char *
+arena_strdup(struct arena *arena, const char *s)
+{
+	return arena_copy(arena, s, strlen(s) + 1);
+}
+
+size_t
+arena_size(const struct arena *arena)
+{
+	return arena->total;
+}
