@@ -34,12 +34,14 @@ const char *slot_name(const struct slot *);		/* printed, no final dot; root: "."
 const void *slot_policy(const struct slot *);
 
 /* Control loop only.  Adding does not publish a zone.  A removed slot and its zone go when no reader can
- * see them; on_free gets a policy that was replaced or whose slot is gone.  Many changes are made
- * visible at once by slot_apply(). */
+ * see them; on_free gets a policy that was replaced or whose slot is gone, on whichever thread was
+ * last.  Many changes are made visible at once by slot_apply(). */
 struct slot *slot_add(const uint8_t *origin);
 void slot_remove(struct slot *);
 void slot_set_policy(struct slot *, const void *policy, void (*on_free)(void *));
 void slot_apply(void);
+/* Waits until what was removed or replaced before has been given back; outside of enter and leave. */
+void slot_settle(void);
 
 /* A reference keeps the struct past its removal (a candidate that waits). */
 struct slot *slot_ref(struct slot *);

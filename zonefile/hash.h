@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include <string.h>
 
+__extension__ typedef unsigned __int128 hash_product;
+
 /* Folded 64x64 product: each input bit reaches each output bit. */
 static inline uint64_t
 hash_mix(uint64_t a, uint64_t b)
 {
-	unsigned __int128 p = (unsigned __int128)a * b;
+	hash_product p = (hash_product)a * b;
 
 	return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
