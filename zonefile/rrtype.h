@@ -50,6 +50,9 @@ struct rrtype {
 
 const struct rrtype *rrtype_by_code(uint16_t);	/* NULL when not in the table */
 
+/* All types of the table in the order of their names; NULL behind the last. */
+const struct rrtype *rrtype_nth(size_t);
+
 /* Mnemonic in any case, or TYPEnnn (RFC 3597 5).  Returns false when neither. */
 bool rrtype_parse(const char *text, size_t len, uint16_t *code);
 
