@@ -1,0 +1,91 @@
+/* target.h - a database that PowerDNS reads, and zones written into it. */
+#ifndef SYNC_TARGET_H
+#define SYNC_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sync/rows.h"
+#include "zonefile/delta.h"
+#include "zonefile/report.h"
+#include "zonefile/zone.h"
+
+/* Strings live as long as the target.  Fields that are NULL or 0 are not set. */
+struct target_conf {
+	enum { TARGET_SQLITE, TARGET_MYSQL } type;
+	const char *file;		/* SQLite */
+	const char *const *hosts;	/* MySQL: tried in turn, NULL at the end */
+	unsigned port;
+	const char *socket;
+	const char *database, *user, *password;
+	bool tls;			/* required */
+	const char *ca_file;
+	const char *owner;		/* domains.account: ASCII, at most 40 */
+	bool kind_master;		/* domains.type MASTER instead of NATIVE */
+	bool adopt;			/* take over domains that belong to nobody */
+	struct rows_style style;
+};
+
+/* Whatever is not TARGET_OK has rolled the transaction back, and target_why() has a sentence. */
+enum target_result {
+	TARGET_OK,
+	TARGET_AGAIN,		/* a deadlock or the like: the same transaction again, soon */
+	TARGET_LOST,		/* no connection: connect again, then ask where the zones are; a COMMIT may have worked */
+	TARGET_DRIFTED,		/* the rows are not those that the delta starts from: target_compare() */
+	TARGET_HELD,		/* this zone cannot be written until something changes */
+	TARGET_BROKEN,		/* no zone can be written until something changes; not connected */
+};
+
+/* One thread at a time.  Opening does not connect. */
+struct target;
+struct target *target_open(const struct target_conf *);
+void target_close(struct target *);		/* NULL is fine */
+const char *target_why(const struct target *);
+
+/* Connect, and make what is missing: tandem_state; for SQLite PowerDNS's tables too.  Does nothing when
+ * connected. */
+enum target_result target_connect(struct target *);
+bool target_connected(const struct target *);
+
+/* Where the zones of our owner are. */
+struct target_state {
+	const char *name;		/* as in domains.name: lower case, no final dot, the root is "." */
+	uint32_t serial;
+	struct zone_digest digest;	/* all 0: not in step with any version */
+	bool disabled;			/* taken out by target_remove() */
+};
+typedef void target_state_fn(void *ctx, const struct target_state *);
+enum target_result target_states(struct target *, target_state_fn *, void *ctx);
+/* Of one zone.  *known is false when it is not there or belongs to another owner; name lives until the next call. */
+enum target_result target_state(struct target *, const uint8_t *origin,
+    struct target_state *, bool *known);
+
+/* Between begin and commit any number of zones, each once.  Another thread's readers see all or nothing. */
+enum target_result target_begin(struct target *);
+enum target_result target_commit(struct target *);
+void target_rollback(struct target *);
+
+/* What changed since target_begin(). */
+struct target_counts {
+	uint64_t deleted, inserted, updated;	/* rows of records */
+	uint64_t domains_created, domains_deleted;
+};
+const struct target_counts *target_counts(const struct target *);
+
+/* The delta's rows, when the database is at its beginning (serial and digest); else TARGET_DRIFTED.  from and to are
+ * the versions at both ends.  Records that cannot be mirrored are reported; when they hold the zone
+ * back: TARGET_HELD. */
+enum target_result target_update(struct target *, const struct zone *from,
+    const struct zone *to, const struct delta *, struct sink *);
+
+/* Compare all rows with the zone and change those that differ; makes the domain when there is none.  adopt, or the conf's: a domain
+ * that belongs to nobody becomes ours. */
+enum target_result target_compare(struct target *, const struct zone *,
+    bool adopt, struct sink *);
+
+/* The zone is no longer mirrored: its SOA is disabled so that PowerDNS refuses it, or all of it is deleted.  Only when it is
+ * ours; else nothing happens. */
+enum target_result target_disable(struct target *, const uint8_t *origin);
+enum target_result target_delete(struct target *, const uint8_t *origin);
+#endif
