@@ -1,0 +1,99 @@
+# MariaDB.pm - a private database server with PowerDNS's tables.
+package MariaDB;
+use strict; use warnings;
+use parent 'Peer';
+use Peer qw(free_port run slurp spew until_true);
+
+# MariaDB->start(OPTION => value...) takes more options of mariadbd, with "_" for "-".
+sub start {
+	my ($class, %option) = @_;
+	my $self = $class->new(port => free_port(), password => 'tandem-' . int rand 1e9, option => \%option);
+	my $said = run('mariadb-install-db', '--no-defaults', "--datadir=$self->{dir}/data", '--user=root',
+	    '--auth-root-authentication-method=normal', '--skip-test-db', '--innodb-log-file-size=16M',
+	    '--innodb-buffer-pool-size=16M', '--skip-log-bin', '--cross-bootstrap');
+	die "mariadb-install-db: $said" if $?;
+	spew($self->path('password'), "$self->{password}\n");
+	chmod 0600, $self->path('password');
+	$self->launch;
+	$self->sql(<<EOT);
+CREATE DATABASE powerdns;
+CREATE USER tandem\@'%' IDENTIFIED BY '$self->{password}';
+CREATE USER pdns\@'%' IDENTIFIED BY '$self->{password}';
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON powerdns.* TO tandem\@'%';
+GRANT SELECT ON powerdns.* TO pdns\@'%';
+EOT
+	my $schema = '/usr/share/pdns-backend-mysql/schema/schema.mysql.sql';
+	$self->sql('USE powerdns; ' . slurp($schema));
+	return $self;
+}
+
+# Starts the server on the data that are there.
+sub launch {
+	my ($self) = @_;
+	my %option = (innodb_buffer_pool_size => '64M', innodb_log_file_size => '64M', key_buffer_size => '1M',
+	    innodb_flush_log_at_trx_commit => 2,	# enough for a killed process, and fast
+	    performance_schema => 'OFF', userstat => 1, skip_log_bin => undef, max_connections => 40,
+	    %{$self->{option}});
+	$self->spawn('mariadbd', '--no-defaults', '--user=root', "--datadir=$self->{dir}/data",
+	    "--socket=" . $self->socket, "--pid-file=$self->{dir}/pid", '--bind-address=127.0.0.1',
+	    "--port=$self->{port}", map { '--' . tr/_/-/r . (defined $option{$_} ? "=$option{$_}" : '') } sort keys %option);
+	return $self->up(60, sub { $self->run_client('SELECT 1'); $? == 0 });
+}
+
+# The path stays below the 107 octets of a socket's address.
+sub socket { "$_[0]{dir}/sock" }
+sub password { $_[0]{password} }
+sub password_file { $_[0]->path('password') }
+
+sub run_client {
+	my ($self, $sql, @more) = @_;
+	return run('mariadb', '--no-defaults', '-uroot', '--socket=' . $self->socket, '-BNr', @more, '-e', $sql);
+}
+
+# Runs statements as the administrator: a row of tab-separated columns each, or the only value.
+sub sql {
+	my ($self, $sql) = @_;
+	spew($self->path('statement'), $sql);
+	my $text = $self->run_client('source ' . $self->path('statement'), 'mysql');
+	die "mariadb: $text" if $?;
+	my @rows = split /\n/, $text;
+	return wantarray ? @rows : $rows[0];
+}
+
+# The mirrored serial of a zone, by Tandem's own table; undef when there is none.
+sub serial {
+	my ($self, $zone) = @_;
+	my $row = eval { $self->sql("SELECT s.serial FROM powerdns.tandem_state s JOIN powerdns.domains d
+	    ON d.id = s.domain_id WHERE d.name = '$zone'") };
+	return $row;
+}
+
+sub reaches {
+	my ($self, $zone, %opt) = @_;
+	return until_true { ($self->serial($zone) // -1) == $opt{serial} } $opt{within};
+}
+
+# All rows of a zone but their ids, sorted; with ids => 1 the ids before them.
+sub rows {
+	my ($self, $zone, %opt) = @_;
+	my $id = $opt{ids} ? 'r.id,' : '';
+	return sort $self->sql("SELECT $id r.name, r.type, r.content, r.ttl, r.prio, r.disabled, r.ordername, r.auth
+	    FROM powerdns.records r JOIN powerdns.domains d ON d.id = r.domain_id WHERE d.name = '$zone'");
+}
+
+# Rows that the server deleted, inserted ("write") and updated since it started, in all tables,
+# and the rows changed in each of PowerDNS's.
+sub counters {
+	my ($self) = @_;
+	return { map { split /\t/ } $self->sql("SHOW GLOBAL STATUS WHERE Variable_name IN
+	    ('Handler_delete', 'Handler_write', 'Handler_update');
+	    SELECT table_name, rows_changed FROM information_schema.table_statistics
+	    WHERE table_schema = 'powerdns'") };
+}
+
+# What was changed between two of them.
+sub changes {
+	my ($before, $after) = @_;
+	return { map { lc(s/^Handler_//r) => $after->{$_} - ($before->{$_} // 0) } keys %$after };
+}
+1;

@@ -1,0 +1,185 @@
+# Peer.pm - a server of the test's own: a directory, a process, a certain end.
+package Peer;
+use strict; use warnings;
+use Exporter 'import';
+use Fcntl qw(O_RDWR O_CREAT O_EXCL);
+use File::Path qw(remove_tree);
+use File::Temp qw(tempdir);
+use IO::Socket::INET;
+use POSIX ();
+use Socket qw(SOCK_DGRAM SOCK_STREAM);
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(scratch free_port until_true slurp spew run);
+
+my $owner = $$;		# children forked by a test must not end its servers
+my ($scratch, @running);
+# Ends by exit, so that END runs.
+$SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
+
+# The test's own directory.  It goes when all tests pass and stays when one fails.
+sub scratch {
+	$scratch //= tempdir('tandem-XXXXXX', DIR => $ENV{TMPDIR} // '/tmp');
+	return $scratch;
+}
+
+# A port that is free for UDP and TCP on 127.0.0.1; no two calls return the same one.
+my %given;
+sub free_port {
+	while (1) {
+		my $port = 20000 + int rand 12000;	# below the ports that the kernel gives to clients
+		next if $given{$port}++;
+		my @both = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port,
+		    Proto => $_, $_ eq 'tcp' ? (Listen => 1) : ()) // () } qw(udp tcp);
+		return $port if @both == 2;
+	}
+}
+
+# Polls until the code returns something true, and returns that; undef when the time is over.
+sub until_true(&$) {
+	my ($code, $within) = @_;
+	my $end = time + $within;
+	while (1) {
+		my $result = $code->();
+		return $result if $result;
+		return undef if time > $end;
+		sleep 0.01;
+	}
+}
+
+sub slurp {
+	my ($path) = @_;
+	open my $in, '<:raw', $path or return '';
+	local $/;
+	return scalar(<$in>) // '';
+}
+
+# Replaces a file as an editor does: written beside it, then renamed over it.
+sub spew {
+	my ($path, $text) = @_;
+	open my $out, '>:raw', "$path.new" or die "$path.new: $!\n";
+	print $out $text;
+	close $out or die "$path.new: $!\n";
+	rename "$path.new", $path or die "$path: $!\n";
+}
+
+# Runs a program to its end: its output and errors together; $? is its status.
+sub run {
+	my (@command) = @_;
+	my $pid = open(my $out, '-|') // die "fork: $!\n";
+	if (!$pid) {
+		open STDERR, '>&', \*STDOUT;
+		open STDIN, '<', '/dev/null';
+		exec @command or POSIX::_exit(127);
+	}
+	local $/;
+	my $text = <$out>;
+	close $out;
+	return $text // '';
+}
+
+# An object with a directory of its own below the test's.
+my %count;
+sub new {
+	my ($class, %self) = @_;
+	my $name = lc $class;
+	my $dir = scratch() . "/$name" . ++$count{$name};
+	mkdir $dir or die "$dir: $!\n";
+	return bless { dir => $dir, %self }, $class;
+}
+
+sub dir { $_[0]{dir} }
+sub port { $_[0]{port} }
+sub pid { $_[0]{pid} }
+sub path { "$_[0]{dir}/$_[1]" }
+sub log { slurp($_[0]->path('log')) }
+
+# Starts a program in the peer's directory; what it says goes to its log.
+sub spawn {
+	my ($self, @command) = @_;
+	defined(my $pid = fork) or die "fork: $!\n";
+	if (!$pid) {
+		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+		POSIX::setpgid(0, 0);	# ^C is for the test, which stops its servers in order
+		chdir $self->{dir};
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>>', 'log';
+		open STDERR, '>&', \*STDOUT;
+		# A test that is killed takes its servers along.
+		exec 'setpriv', '--pdeathsig', 'KILL', @command or POSIX::_exit(127);
+	}
+	$self->{pid} = $pid;
+	push @running, $self;
+	return $self;
+}
+
+# Waits for the end of the process; its exit status as $?, or undef when it still runs.
+sub ended {
+	my ($self, $within) = @_;
+	return undef unless $self->{pid};
+	my $pid = $self->{pid};
+	my $ended = until_true { waitpid($pid, POSIX::WNOHANG()) == $pid } $within;
+	return undef unless $ended;
+	$self->{status} = $?;
+	$self->{pid} = undef;
+	@running = grep { $_ != $self } @running;
+	return $self->{status};
+}
+
+sub signal {
+	my ($self, $signal) = @_;
+	return $self->{pid} && kill $signal, $self->{pid};
+}
+
+sub stop {
+	my ($self) = @_;
+	return unless $self->{pid};
+	$self->signal('TERM');
+	return if defined $self->ended(20);
+	$self->kill9;
+}
+
+sub kill9 {
+	my ($self) = @_;
+	$self->signal('KILL');
+	$self->ended(20);
+}
+
+# Ends the test unless the condition holds soon; a peer that does not start is no result.
+sub up {
+	my ($self, $within, $code) = @_;
+	my $ended;
+	until_true { $code->() || ($ended = defined $self->ended(0)) } $within;
+	return $self unless $ended || !$self->{pid} || !$code->();
+	die ref($self) . " does not serve:\n" . substr($self->log, -3000);
+}
+
+# CPU seconds, user and system.
+sub cpu {
+	my ($self) = @_;
+	my @field = split ' ', slurp("/proc/$self->{pid}/stat") =~ s/^.*\) //sr;
+	return ($field[11] + $field[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+# Proportional set size, in MB.
+sub pss {
+	my ($self) = @_;
+	return slurp("/proc/$self->{pid}/smaps_rollup") =~ /^Pss:\s+(\d+)/m ? $1 / 1024 : 0;
+}
+
+END {
+	if ($$ == $owner) {
+		my $status = $?;
+		$_->stop for reverse my @all = @running;
+		if (defined $scratch) {
+			if ($status == 0 && Test::More->builder->is_passing) {
+				remove_tree($scratch);
+			} else {
+				Test::More::diag("left for you: $scratch");
+			}
+		}
+		$? = $status;
+	}
+}
+1;
