@@ -23,7 +23,7 @@ const char *pdns_type(char out[16], uint16_t type, unsigned version);
 
 /* The content column.  MX and SRV keep their first number for the prio column.  Returns its length, or -1 with
  * a reason, a static string, when this version cannot serve it.  out holds at least PDNS_CONTENT_BUF octets. */
-#define PDNS_CONTENT_BUF (4 * 65536 + 1024)
+#define PDNS_CONTENT_BUF (5 * 65536 + 1024)
 int pdns_content(char *out, uint16_t *prio, uint16_t type, const uint8_t *rdata,
     size_t len, unsigned version, const char **why);
 #endif
