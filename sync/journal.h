@@ -7,7 +7,52 @@
 #include <stdint.h>
 
 #include "zonefile/delta.h"
+#include "zonefile/report.h"
 #include "zonefile/zone.h"
 
+/* For each zone: its last version's serial and digest, one whole version (the base), the
+ * deltas after it, and some before it for those who ask for older ones.  One writer, any number of
+ * readers, each used by one thread at a time. */
 struct journal;
+
+/* Always gives a journal.  A file that is damaged, of a newer version or of something else is renamed to
+ * "path.bad-TIME" with a report, and a new one is made.  While none can be made, which is reported
+ * too, journal_begin() tries again and says why not. */
+struct journal *journal_open(const char *path, report_fn *, void *ctx);
+/* Its file may come later, or be replaced: it is looked for when it is asked. */
+struct journal *journal_open_reader(const char *path);
+void journal_close(struct journal *);		/* NULL is fine */
+
+/* Writer.  What is written between begin and a commit that returned 0 is on the disk, the rest never
+ * was.  All return 0 or -errno; after an error only rollback is left, and next begin
+ * starts afresh. */
+int journal_begin(struct journal *);
+int journal_commit(struct journal *);
+void journal_rollback(struct journal *);
+const char *journal_why(const struct journal *);	/* a sentence about the last error */
+
+struct journal_version {
+	uint32_t serial;
+	struct zone_digest digest;
+};
+/* Either kind; false when the zone is not there or the journal cannot be read. */
+bool journal_last(struct journal *, const uint8_t *origin, struct journal_version *);
+
+/* Writer, inside of a transaction.  The delta must continue the last version, else -ESTALE.  source says
+ * where the change came from, for people. */
+int journal_append(struct journal *, const struct delta *, const char *source);
+/* The zone is the last version; what was there of older ones goes. */
+int journal_base(struct journal *, const struct zone *);
+/* Keeps a zone's history bounded: when its deltas have grown above JOURNAL_ROOM and the zone's own
+ * size, the zone, which is the last version, becomes the base and the oldest deltas go.  Writes the base of
+ * a zone that is not there. */
+int journal_tidy(struct journal *, const struct zone *);
+int journal_forget(struct journal *, const uint8_t *origin);
+#define JOURNAL_ROOM (64 * 1024)
+
+/* The last version from base and deltas; NULL when it is not there or damaged, which is reported. */
+struct zone *journal_restore(struct journal *, const uint8_t *origin);
+/* What leads from one version to another, newer one; NULL when that is not there. */
+struct delta *journal_chain(struct journal *, const uint8_t *origin,
+    struct zone_digest from, struct zone_digest to);
 #endif
