@@ -19,7 +19,8 @@ struct commit_outcome {
 	uint32_t old_serial, new_serial;
 	bool first;			/* there was no version before */
 	size_t removed, added;		/* records */
-	const char *why;		/* of OLDER and FAILED: a sentence; lives for the call */
+	const char *why;		/* a sentence, lives for the call: of OLDER and FAILED, and of DONE a
+					 * warning; else NULL */
 };
 typedef void commit_done_fn(void *ctx, struct slot *, const struct commit_outcome *);
 
@@ -29,7 +30,7 @@ typedef void commit_listener_fn(void *ctx, struct slot *, struct zone *);
 /* One queue, one thread.  It takes all candidates that wait into one journal
  * transaction: journal, then publish, then tell. */
 void commit_start(struct journal *, commit_listener_fn *, void *ctx);
-/* Finishes what is queued, then ends the thread. */
+/* Finishes what is queued, then ends the thread; nobody submits any more. */
 void commit_stop(void);
 
 enum {
