@@ -675,12 +675,11 @@ put_field(char *out, enum field kind, const uint8_t **at, const uint8_t *end,
 		memcpy(out, v + 1, *v);
 		return out + *v;
 	case F_STRINGS:
-		*at += *v + 1;
-		out = put_quoted(out, v + 1, *v);
-		if (*at == end)
-			return out;
-		*out++ = ' ';
-		return put_field(out, kind, at, end, version);
+		for (*at = end; ; *out++ = ' ') {
+			out = put_quoted(out, v + 1, *v);
+			if ((v += *v + 1) == end)
+				return out;
+		}
 	case F_TEXT:
 		*at = end;
 		return put_quoted(out, v, (size_t)(end - v));
@@ -697,6 +696,14 @@ put_field(char *out, enum field kind, const uint8_t **at, const uint8_t *end,
 		/* F_SALT and F_HASH: only in NSEC3 and NSEC3PARAM, which are never rows. */
 		return NULL;
 	}
+}
+
+bool
+pdns_always(uint16_t type, size_t size)
+{
+	/* At worst a bitmap's octet becomes 8 times " TYPE65535". */
+	return special(type) == NULL && type != T_ALIAS && type != T_LUA &&
+	    size < PDNS_CONTENT_MAX / 88;
 }
 
 int

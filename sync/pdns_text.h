@@ -26,4 +26,6 @@ const char *pdns_type(char out[16], uint16_t type, unsigned version);
 #define PDNS_CONTENT_BUF (5 * 65536 + 1024)
 int pdns_content(char *out, uint16_t *prio, uint16_t type, const uint8_t *rdata,
     size_t len, unsigned version, const char **why);
+/* Is there content for any RDATA of the type, of at most size octets? */
+bool pdns_always(uint16_t type, size_t size);
 #endif

@@ -38,8 +38,8 @@ int rows_each(const struct zone *, const struct rows_style *, struct sink *,
     rows_fn *, void *ctx);
 
 /* Exactly the rows that differ between two versions; the delta leads from one to the other.  A row is deleted (to
- * is NULL), inserted (from is NULL) or changed in place (both, with one name and type).  Names in canonical order,
- * deletions first within a name, the SOA last.  Returns as rows_each(). */
+ * is NULL), inserted (from is NULL) or changed in place (both, with one name and type).  Name, type, content and prio of
+ * from find one row, also while changes are applied in the order they come: by name, the SOA last.  Returns as rows_each(). */
 typedef int rows_change_fn(void *ctx, const struct row *from, const struct row *to);
 int rows_diff(const struct zone *from, const struct zone *to,
     const struct delta *, const struct rows_style *, struct sink *,
