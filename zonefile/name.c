@@ -189,6 +189,16 @@ name_print(char out[DNAME_TEXT_MAX], const uint8_t *name)
 }
 
 size_t
+name_print_plain(char out[DNAME_TEXT_MAX], const uint8_t *name)
+{
+	size_t len = name_print(out, name);
+
+	if (len > 1)
+		out[--len] = '\0';
+	return len;
+}
+
+size_t
 name_lower(uint8_t out[DNAME_MAX], const uint8_t *name)
 {
 	size_t len = name_len(name);

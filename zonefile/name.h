@@ -35,6 +35,8 @@ int name_parse(uint8_t out[DNAME_MAX], const char *text, size_t len,
 /* Fully qualified master file text with final dot and NUL; octets that would end a field
  * or begin a comment are escaped.  Returns its length. */
 size_t name_print(char out[DNAME_TEXT_MAX], const uint8_t *);
+/* The same without the final dot, as messages name zones; the root is ".". */
+size_t name_print_plain(char out[DNAME_TEXT_MAX], const uint8_t *);
 
 /* Lower case ASCII (RFC 4343); out may be the name itself.  Returns its length. */
 size_t name_lower(uint8_t out[DNAME_MAX], const uint8_t *);

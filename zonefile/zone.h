@@ -46,6 +46,9 @@ node_name(const struct node *node)	/* relative: no root octet, name_len of them 
 	return (const uint8_t *)&node->set[node->count];
 }
 
+/* Canonical order of two nodes of zones with one origin. */
+int node_cmp(const struct node *, const struct node *);
+
 /* The set of a type, or NULL.  RRSIG is found by node_sigs(). */
 const struct rrset *node_set(const struct node *, uint16_t type);
 /* The RRSIG set that covers type, or NULL, whether or not such a set is there. */
@@ -80,9 +83,6 @@ enum zone_match zone_find(const struct zone *, const uint8_t *name,
 /* The node of exactly this name, occluded or not, or NULL: glue is found here.  Any
  * case; outside of the zone: NULL. */
 const struct node *zone_node(const struct zone *, const uint8_t *name);
-
-/* Glue and additional data are asked for with names that stand in the zone's own
- * RDATA, in any case; same as zone_node(). */
 
 /* The last node at or before the name in canonical order that owns an NSEC; NULL without NSEC.
  * Lower case, at or below the origin. */

@@ -1,0 +1,62 @@
+/* index.h - the nodes of a zone: found by name, walked in canonical order. */
+#ifndef ZONEFILE_INDEX_H
+#define ZONEFILE_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zonefile/zone.h"
+
+/* Nodes are kept twice: in hash pages, where a name costs one cache miss or two, and in blocks in
+ * canonical order.  Pages and blocks are counted and shared between versions: an edit copies
+ * the few that it touches.  Frozen after the edit that made it; readers need no lock. */
+struct index;
+
+/* Names are relative to the apex: labels without the root octet; the apex is empty. */
+struct rel {
+	const uint8_t *label;
+	unsigned len;
+};
+
+static inline struct rel
+rel_of(const struct node *node)
+{
+	return (struct rel){ node_name(node), node->name_len };
+}
+
+/* The hash of a name is made label by label from the apex down, so that a search for
+ * a name has the hashes of its ancestors on the way. */
+uint64_t index_hash_root(void);
+uint64_t index_hash_label(uint64_t above, const uint8_t *label_lower);
+uint32_t index_hash(struct rel);		/* of a whole name, any case */
+
+int rel_cmp(struct rel, struct rel);		/* canonical order, RFC 4034 6.1 */
+uint64_t rel_prefix(struct rel);		/* compares as the names do, unless equal */
+
+/* Takes nodes in canonical order, each name once. */
+struct index *index_new(const struct node *const *nodes, size_t count);
+void index_free(struct index *);
+size_t index_count(const struct index *);
+size_t index_memory(const struct index *);
+
+/* The name is in lower case, its hash that of index_hash_label(). */
+const struct node *index_find(const struct index *, uint64_t hash, struct rel);
+/* Any case. */
+const struct node *index_get(const struct index *, struct rel);
+
+/* A place in canonical order.  index_at() is NULL past the end. */
+struct index_pos { uint32_t block, at; };
+/* The first node at or after the name. */
+struct index_pos index_seek(const struct index *, struct rel);
+const struct node *index_at(const struct index *, struct index_pos);
+struct index_pos index_next(const struct index *, struct index_pos);
+struct index_pos index_last(const struct index *);	/* of one that is not empty */
+/* Returns false at the first. */
+bool index_prev(const struct index *, struct index_pos *);
+
+/* A copy to be changed by put and remove before anybody else sees it. */
+struct index *index_edit(const struct index *);
+void index_put(struct index *, const struct node *);	/* adds, or replaces the node of this name */
+void index_remove(struct index *, struct rel);
+#endif
