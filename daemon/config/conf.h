@@ -2,6 +2,7 @@
 #ifndef DAEMON_CONFIG_CONF_H
 #define DAEMON_CONFIG_CONF_H
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,6 +70,11 @@ struct conf_zone {
 	const char *place_file; uint32_t place_line;
 };
 
+/* For TSIG; only checked and printed so far. */
+struct conf_key {
+	const char *name, *algorithm, *secret;
+};
+
 struct conf {
 	const char *path;		/* the file read */
 	/* options */
@@ -87,12 +93,16 @@ struct conf {
 
 	const struct conf_zone *zones; size_t zone_count;
 	const struct conf_mirror *mirrors; size_t mirror_count;
+	const struct conf_key *keys; size_t key_count;
 };
 
 /* Read a file and what it includes.  All errors in one pass into the sink; NULL when there was one.  Also checks what
  * only the whole can tell: zones of one name, mirrors and acls that are named but not there. */
 struct conf *conf_read(const char *path, struct sink *);
 void conf_free(struct conf *);
+
+/* A path of the configuration as the system takes it: relative ones start at directory. */
+const char *conf_resolve(char out[PATH_MAX], const struct conf *, const char *path);
 
 /* The effective configuration as text that conf_read() accepts and prints the same; secrets as "?" when hide. */
 void conf_print(FILE *, const struct conf *, bool hide);

@@ -1,0 +1,75 @@
+/* tandem-checkconf - is a configuration good? */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/config/conf.h"
+#include "zonefile/master.h"
+
+static const char usage[] =
+    "usage: tandem-checkconf [-p [-x]] [-z] [file]\n"
+    "\n"
+    "  -p     print the effective configuration\n"
+    "  -x     hide secrets in it\n"
+    "  -z     load the zones as well\n"
+    "  file   the configuration (" TANDEM_CONF ")\n"
+    "\n"
+    "Ends with 0 when all is well, 1 when it is not, 2 on wrong usage.\n";
+
+static void
+load_zones(const struct conf *conf, struct sink *sink)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < conf->zone_count; i++) {
+		const struct conf_zone *z = &conf->zones[i];
+		unsigned errors = sink->errors;
+		struct zone *zone = master_load(conf_resolve(path, conf, z->file), z->origin, sink, NULL);
+
+		if (zone != NULL)
+			printf("zone %s: serial %u, %zu records: OK\n", z->name, zone_serial(zone), zone_records(zone));
+		else
+			printf("zone %s: not loaded, %u errors\n", z->name, sink->errors - errors);
+		zone_unref(zone);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sink sink = { .fn = report_to_file, .ctx = stderr };
+	bool print = false, hide = false, zones = false;
+	struct conf *conf;
+	int c;
+
+	while ((c = getopt(argc, argv, "hpxz")) != -1)
+		switch (c) {
+		case 'p':
+			print = true;
+			break;
+		case 'x':
+			hide = true;
+			break;
+		case 'z':
+			zones = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			fputs(usage, stderr);
+			return 2;
+		}
+	if (argc - optind > 1 || (hide && !print)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	if ((conf = conf_read(optind < argc ? argv[optind] : TANDEM_CONF, &sink)) == NULL)
+		return 1;
+	if (print)
+		conf_print(stdout, conf, hide);
+	if (zones)
+		load_zones(conf, &sink);
+	conf_free(conf);
+	return sink.errors > 0 || fflush(stdout) == EOF;
+}

@@ -1,0 +1,435 @@
+#include "daemon/config/clause.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/config/value.h"
+
+#define AT(type, name) .field = offsetof(struct type, name), .size = sizeof(((struct type *)NULL)->name)
+#define NOWHERE .size = 0
+
+/* Lists are kept as an array and a count behind it. */
+_Static_assert(offsetof(struct conf_mirror, host_count) == offsetof(struct conf_mirror, hosts) +
+    offsetof(struct strings, count), "hosts is a struct strings");
+_Static_assert(offsetof(struct conf_mirror, pdns_control_count) == offsetof(struct conf_mirror, pdns_control) +
+    offsetof(struct strings, count), "pdns_control is a struct strings");
+_Static_assert(offsetof(struct conf_mirror, pdns_api_count) == offsetof(struct conf_mirror, pdns_api) +
+    offsetof(struct strings, count), "pdns_api is a struct strings");
+
+static const struct conf_match any[] = { { .kind = MATCH_ANY } };
+static const struct conf_match_list everybody = { any, 1 };
+
+/* BIND's, but for tcp-clients: its 150 are soon held by a few idle clients. */
+const struct conf conf_defaults = {
+	.control_socket = "var/run/tandemd.sock",
+	.journal = "var/journal.sqlite3",
+	.port = 53,
+	.allow_query = &everybody,
+	.tcp_clients = 1000,
+	.tcp_idle_timeout_ms = 30000,
+	.tcp_initial_timeout_ms = 30000,
+	.edns_udp_size = 1232,
+	.max_udp_size = 1232,
+	.version = "Tandem " TANDEM_VERSION,
+};
+const struct conf_mirror conf_mirror_defaults = {
+	.zones_all = true,
+	.target_version = 407,
+};
+
+static const struct word yes_no[] = {
+	{ "yes", true }, { "no", false }, { NULL, 0 },
+};
+/* BIND's no-auth-recursive differs for questions with RD only on a server that recurses. */
+static const struct word minimal[] = {
+	{ "yes", true }, { "no", false }, { "no-auth-recursive", false }, { "no-auth", true }, { NULL, 0 },
+};
+static const struct word mirror_types[] = {
+	{ "mysql", CONF_MIRROR_MYSQL }, { "sqlite", CONF_MIRROR_SQLITE }, { NULL, 0 },
+};
+static const struct word tls[] = { { "require", true }, { "no", false }, { NULL, 0 } };
+static const struct word kinds[] = { { "native", false }, { "master", true }, { NULL, 0 } };
+static const struct word all_none[] = { { "all", true }, { "none", false }, { NULL, 0 } };
+static const struct word removals[] = {
+	{ "keep", CONF_KEEP }, { "disable", CONF_DISABLE }, { "delete", CONF_DELETE }, { NULL, 0 },
+};
+static const struct word fail_skip[] = { { "fail", false }, { "skip", true }, { NULL, 0 } };
+
+/* Why a clause is not acted on, one sentence for each kind. */
+#define RESOLVER "Tandem does not resolve"
+#define TRANSFERS "this version does not transfer zones"
+#define SIDE_FILE "Tandem does not write this file"
+#define LATER "this version does not have it"
+#define CHECKS "zones are checked as strictly as ever"
+#define SIGNING "Tandem does not sign; the zone would be served unsigned"
+#define UPDATES "dynamic updates are not implemented; keep the zone on a server that has them"
+#define OBSOLETE "it is obsolete"
+#define SLAVES "this version does not transfer zones; remove it"
+
+#define EVERYWHERE (IN_OPTIONS | IN_ZONE)
+#define ROW(word, blocks) word, blocks, parse_foreign, NULL, .repeats = true
+#define IGNORE(word, blocks, reason) { ROW(word, blocks), .severity = WARNING, .why = reason }
+#define IGNORE_BUT(word, blocks, values, reason) \
+	{ ROW(word, blocks), .severity = WARNING, .silent = values, .why = reason }
+#define REFUSE(word, blocks, reason) { ROW(word, blocks), .severity = ERROR, .why = reason }
+#define REFUSE_BUT(word, blocks, values, reason) \
+	{ ROW(word, blocks), .severity = ERROR, .silent = values, .why = reason }
+#define NO "no|false|0"
+#define YES "yes|true|1"
+
+/* A row a clause and place.  Printing goes by this order too. */
+static const struct clause clauses[] = {
+	{ "type", IN_ZONE, parse_zone_type, print_zone_type, AT(conf_zone, type) },
+	{ "file", IN_ZONE, parse_string, print_string, AT(conf_zone, file) },
+	{ "allow-query", IN_ZONE, parse_match_list, print_match_list, AT(conf_zone, allow_query) },
+	{ "mirror", IN_ZONE, parse_zone_mirror, print_zone_mirrors, AT(conf_zone, mirrors), .repeats = true },
+
+	{ "zone", IN_TOP, parse_zone, NULL, NOWHERE, .repeats = true },
+	{ "include", IN_TOP | IN_OPTIONS | IN_ZONE | IN_MIRROR | IN_KEY | IN_CONTROLS, parse_include, NULL,
+	    NOWHERE, .repeats = true },
+	{ "options", IN_TOP, parse_options, NULL, NOWHERE },
+	{ "acl", IN_TOP, parse_acl, NULL, NOWHERE, .repeats = true },
+	{ "key", IN_TOP, parse_key, NULL, NOWHERE, .repeats = true },
+	{ "controls", IN_TOP, parse_controls, NULL, NOWHERE },
+	{ "mirror", IN_TOP, parse_mirror, NULL, NOWHERE, .repeats = true },
+
+	{ "directory", IN_OPTIONS, parse_directory, print_string, AT(conf, directory) },
+	{ "pid-file", IN_OPTIONS, parse_string, print_string, AT(conf, pid_file), .none = true },
+	{ "journal", IN_OPTIONS, parse_string, print_string, AT(conf, journal) },
+	{ "workers", IN_OPTIONS, parse_number, print_number, AT(conf, workers), .min = 1, .max = 256 },
+	{ "port", IN_OPTIONS, parse_number, print_number, AT(conf, port), .min = 1, .max = 65535 },
+	{ "listen-on", IN_OPTIONS, parse_listen, print_listens, AT(conf, listens), .repeats = true },
+	{ "listen-on-v6", IN_OPTIONS, parse_listen, print_listens, AT(conf, listens), .repeats = true },
+	{ "allow-query", IN_OPTIONS, parse_match_list, print_match_list, AT(conf, allow_query) },
+	{ "tcp-clients", IN_OPTIONS, parse_number, print_number, AT(conf, tcp_clients), .min = 1, .max = 1000000 },
+	{ "tcp-idle-timeout", IN_OPTIONS, parse_number, print_number, AT(conf, tcp_idle_timeout_ms),
+	    .min = 1, .max = 1200, .scale = 100 },
+	{ "tcp-initial-timeout", IN_OPTIONS, parse_number, print_number, AT(conf, tcp_initial_timeout_ms),
+	    .min = 25, .max = 1200, .scale = 100 },
+	{ "edns-udp-size", IN_OPTIONS, parse_number, print_number, AT(conf, edns_udp_size), .min = 512, .max = 4096 },
+	{ "max-udp-size", IN_OPTIONS, parse_number, print_number, AT(conf, max_udp_size), .min = 512, .max = 4096 },
+	{ "version", IN_OPTIONS, parse_string, print_string, AT(conf, version), .none = true },
+	{ "hostname", IN_OPTIONS, parse_string, print_string, AT(conf, hostname), .none = true },
+	{ "server-id", IN_OPTIONS, parse_hostname, print_string, AT(conf, server_id), .none = true },
+	{ "minimal-responses", IN_OPTIONS, parse_word, print_word, AT(conf, minimal_responses), .words = minimal },
+
+	{ "unix", IN_CONTROLS, parse_string, print_string, AT(conf, control_socket) },
+	IGNORE("inet", IN_CONTROLS, "tandemctl speaks to a unix socket; write unix \"...\""),
+
+	{ "algorithm", IN_KEY, parse_algorithm, print_string, AT(conf_key, algorithm) },
+	{ "secret", IN_KEY, parse_secret, print_string, AT(conf_key, secret), .secret = true },
+
+	{ "type", IN_MIRROR, parse_word, print_word, AT(conf_mirror, type), .words = mirror_types },
+	{ "file", IN_MIRROR, parse_string, print_string, AT(conf_mirror, file), .sqlite = true },
+	{ "host", IN_MIRROR, parse_hosts, print_hosts, AT(conf_mirror, hosts), .mysql = true },
+	{ "socket", IN_MIRROR, parse_string, print_string, AT(conf_mirror, socket), .mysql = true },
+	{ "database", IN_MIRROR, parse_string, print_string, AT(conf_mirror, database), .mysql = true },
+	{ "user", IN_MIRROR, parse_string, print_string, AT(conf_mirror, user), .mysql = true },
+	{ "password", IN_MIRROR, parse_string, print_string, AT(conf_mirror, password), .mysql = true, .secret = true },
+	{ "password-file", IN_MIRROR, parse_string, print_string, AT(conf_mirror, password_file), .mysql = true },
+	{ "tls", IN_MIRROR, parse_word, print_word, AT(conf_mirror, tls_require), .words = tls, .mysql = true },
+	{ "ca-file", IN_MIRROR, parse_string, print_string, AT(conf_mirror, ca_file), .mysql = true },
+	{ "kind", IN_MIRROR, parse_word, print_word, AT(conf_mirror, kind_master), .words = kinds },
+	{ "owner", IN_MIRROR, parse_string, print_string, AT(conf_mirror, owner) },
+	{ "zones", IN_MIRROR, parse_word, print_word, AT(conf_mirror, zones_all), .words = all_none },
+	{ "adopt", IN_MIRROR, parse_word, print_word, AT(conf_mirror, adopt), .words = yes_no },
+	{ "on-remove", IN_MIRROR, parse_word, print_word, AT(conf_mirror, on_remove), .words = removals },
+	{ "target-version", IN_MIRROR, parse_version_number, print_version_number, AT(conf_mirror, target_version),
+	    .min = 403 },
+	{ "unmirrorable", IN_MIRROR, parse_word, print_word, AT(conf_mirror, skip_unmirrorable), .words = fail_skip },
+	{ "pdns-control", IN_MIRROR, parse_strings, print_strings, AT(conf_mirror, pdns_control), .repeats = true },
+	{ "pdns-api", IN_MIRROR, parse_api, print_api, AT(conf_mirror, pdns_api), .repeats = true },
+	REFUSE("verify-interval", IN_MIRROR, LATER),
+	REFUSE("on-drift", IN_MIRROR, LATER),
+
+	/* What only tunes resolving or writes files on the side is read and has no effect. */
+	IGNORE_BUT("recursion", IN_OPTIONS, NO, RESOLVER),
+	IGNORE("dnssec-validation", IN_OPTIONS, RESOLVER),
+	IGNORE("allow-recursion", IN_OPTIONS, RESOLVER),
+	IGNORE("allow-recursion-on", IN_OPTIONS, RESOLVER),
+	IGNORE("allow-query-cache", IN_OPTIONS, RESOLVER),
+	IGNORE("allow-query-cache-on", IN_OPTIONS, RESOLVER),
+	IGNORE("forward", EVERYWHERE, RESOLVER),
+	IGNORE("forwarders", EVERYWHERE, RESOLVER),
+	IGNORE("trust-anchors", IN_TOP, RESOLVER),
+	IGNORE("trusted-keys", IN_TOP, RESOLVER),
+	IGNORE("managed-keys", IN_TOP, RESOLVER),
+	IGNORE("managed-keys-directory", IN_OPTIONS, RESOLVER),
+	IGNORE("bindkeys-file", IN_OPTIONS, RESOLVER),
+	IGNORE("root-key-sentinel", IN_OPTIONS, RESOLVER),
+	IGNORE("trust-anchor-telemetry", IN_OPTIONS, RESOLVER),
+	IGNORE("validate-except", IN_OPTIONS, RESOLVER),
+	IGNORE("auth-nxdomain", IN_OPTIONS, "answers have AA only where Tandem is authoritative"),
+	IGNORE("empty-zones-enable", IN_OPTIONS, "only configured zones are served"),
+	IGNORE("empty-server", IN_OPTIONS, "only configured zones are served"),
+	IGNORE("empty-contact", IN_OPTIONS, "only configured zones are served"),
+	IGNORE("disable-empty-zone", IN_OPTIONS, "only configured zones are served"),
+	IGNORE("prefetch", IN_OPTIONS, RESOLVER),
+	IGNORE("max-cache-size", IN_OPTIONS, RESOLVER),
+	IGNORE("max-cache-ttl", IN_OPTIONS, RESOLVER),
+	IGNORE("min-cache-ttl", IN_OPTIONS, RESOLVER),
+	IGNORE("max-ncache-ttl", IN_OPTIONS, RESOLVER),
+	IGNORE("min-ncache-ttl", IN_OPTIONS, RESOLVER),
+	IGNORE("max-stale-ttl", IN_OPTIONS, RESOLVER),
+	IGNORE("stale-answer-enable", IN_OPTIONS, RESOLVER),
+	IGNORE("stale-answer-ttl", IN_OPTIONS, RESOLVER),
+	IGNORE("stale-answer-client-timeout", IN_OPTIONS, RESOLVER),
+	IGNORE("stale-cache-enable", IN_OPTIONS, RESOLVER),
+	IGNORE("stale-refresh-time", IN_OPTIONS, RESOLVER),
+	IGNORE("synth-from-dnssec", IN_OPTIONS, RESOLVER),
+	IGNORE("qname-minimization", IN_OPTIONS, RESOLVER),
+	IGNORE("fetches-per-server", IN_OPTIONS, RESOLVER),
+	IGNORE("fetches-per-zone", IN_OPTIONS, RESOLVER),
+	IGNORE("fetch-quota-params", IN_OPTIONS, RESOLVER),
+	IGNORE("clients-per-query", IN_OPTIONS, RESOLVER),
+	IGNORE("max-clients-per-query", IN_OPTIONS, RESOLVER),
+	IGNORE("recursive-clients", IN_OPTIONS, RESOLVER),
+	IGNORE("resolver-query-timeout", IN_OPTIONS, RESOLVER),
+	IGNORE("max-recursion-depth", IN_OPTIONS, RESOLVER),
+	IGNORE("max-recursion-queries", IN_OPTIONS, RESOLVER),
+	IGNORE("query-source", IN_OPTIONS, RESOLVER),
+	IGNORE("query-source-v6", IN_OPTIONS, RESOLVER),
+	IGNORE("dual-stack-servers", IN_OPTIONS, RESOLVER),
+	IGNORE("lame-ttl", IN_OPTIONS, RESOLVER),
+	IGNORE("servfail-ttl", IN_OPTIONS, RESOLVER),
+	IGNORE("send-cookie", IN_OPTIONS, RESOLVER),
+	IGNORE("ipv4only-enable", IN_OPTIONS, RESOLVER),
+	IGNORE("static-stub-addresses", IN_ZONE, RESOLVER),
+	IGNORE_BUT("zero-no-soa-ttl", EVERYWHERE, NO, LATER),
+	IGNORE("querylog", IN_OPTIONS, LATER),
+	IGNORE("dump-file", IN_OPTIONS, SIDE_FILE),
+	IGNORE("statistics-file", IN_OPTIONS, SIDE_FILE),
+	IGNORE("memstatistics-file", IN_OPTIONS, SIDE_FILE),
+	IGNORE("memstatistics", IN_OPTIONS, SIDE_FILE),
+	IGNORE("secroots-file", IN_OPTIONS, SIDE_FILE),
+	IGNORE("recursing-file", IN_OPTIONS, SIDE_FILE),
+	IGNORE("lock-file", IN_OPTIONS, SIDE_FILE),
+	IGNORE("key-directory", EVERYWHERE, "Tandem does not sign"),
+	IGNORE("session-keyfile", IN_OPTIONS, SIDE_FILE),
+	IGNORE("session-keyname", IN_OPTIONS, SIDE_FILE),
+	IGNORE("session-keyalg", IN_OPTIONS, SIDE_FILE),
+	IGNORE("geoip-directory", IN_OPTIONS, LATER),
+	IGNORE("interface-interval", IN_OPTIONS, LATER),
+	IGNORE("automatic-interface-scan", IN_OPTIONS, LATER),
+	IGNORE("flush-zones-on-shutdown", IN_OPTIONS, LATER),
+	IGNORE("tkey-domain", IN_OPTIONS, LATER),
+	IGNORE("tkey-gssapi-credential", IN_OPTIONS, LATER),
+	IGNORE("tkey-gssapi-keytab", IN_OPTIONS, LATER),
+	IGNORE("dnstap", IN_OPTIONS, LATER),
+	IGNORE("dnstap-output", IN_OPTIONS, LATER),
+	IGNORE("dnstap-identity", IN_OPTIONS, LATER),
+	IGNORE("dnstap-version", IN_OPTIONS, LATER),
+	IGNORE("logging", IN_TOP, "messages go to standard error"),
+	IGNORE("statistics-channels", IN_TOP, LATER),
+	IGNORE("server", IN_TOP, TRANSFERS),
+	IGNORE("masters", IN_TOP, TRANSFERS),
+	IGNORE("primaries", IN_TOP, TRANSFERS),
+	IGNORE("remote-servers", IN_TOP, TRANSFERS),
+	IGNORE("parental-agents", IN_TOP, "Tandem does not sign"),
+	IGNORE("dnssec-enable", EVERYWHERE, OBSOLETE),
+	IGNORE("dnssec-lookaside", IN_OPTIONS, OBSOLETE),
+	IGNORE("dialup", EVERYWHERE, OBSOLETE),
+	IGNORE("cleaning-interval", IN_OPTIONS, OBSOLETE),
+	IGNORE("additional-from-auth", IN_OPTIONS, OBSOLETE),
+	IGNORE("additional-from-cache", IN_OPTIONS, OBSOLETE),
+	IGNORE("statistics-interval", IN_OPTIONS, OBSOLETE),
+	IGNORE("use-v4-udp-ports", IN_OPTIONS, OBSOLETE),
+	IGNORE("use-v6-udp-ports", IN_OPTIONS, OBSOLETE),
+	IGNORE("match-mapped-addresses", IN_OPTIONS, "IPv4 clients are IPv4 on any socket"),
+
+	/* What tunes things that this version does in one way only. */
+	IGNORE("zone-statistics", EVERYWHERE, LATER),
+	IGNORE("rate-limit", IN_OPTIONS, "this version does not limit answers"),
+	IGNORE("minimal-any", IN_OPTIONS, LATER),
+	IGNORE("rrset-order", IN_OPTIONS, LATER),
+	IGNORE("sortlist", IN_OPTIONS, LATER),
+	IGNORE("answer-cookie", IN_OPTIONS, LATER),
+	IGNORE("cookie-secret", IN_OPTIONS, LATER),
+	IGNORE("cookie-algorithm", IN_OPTIONS, LATER),
+	IGNORE("require-server-cookie", IN_OPTIONS, LATER),
+	IGNORE("nocookie-udp-size", IN_OPTIONS, LATER),
+	IGNORE_BUT("reuseport", IN_OPTIONS, YES, "each worker has sockets of its own"),
+	IGNORE("tcp-listen-queue", IN_OPTIONS, LATER),
+	IGNORE("tcp-keepalive-timeout", IN_OPTIONS, LATER),
+	IGNORE("tcp-advertised-timeout", IN_OPTIONS, LATER),
+	IGNORE("keep-response-order", IN_OPTIONS, "answers over TCP are in order"),
+	IGNORE("tcp-receive-buffer", IN_OPTIONS, LATER),
+	IGNORE("tcp-send-buffer", IN_OPTIONS, LATER),
+	IGNORE("udp-receive-buffer", IN_OPTIONS, LATER),
+	IGNORE("udp-send-buffer", IN_OPTIONS, LATER),
+	IGNORE("reserved-sockets", IN_OPTIONS, LATER),
+	IGNORE("files", IN_OPTIONS, "limits are the system's"),
+	IGNORE("coresize", IN_OPTIONS, "limits are the system's"),
+	IGNORE("datasize", IN_OPTIONS, "limits are the system's"),
+	IGNORE("stacksize", IN_OPTIONS, "limits are the system's"),
+	IGNORE("no-case-compress", IN_OPTIONS, LATER),
+	IGNORE("message-compression", IN_OPTIONS, "answers are compressed"),
+	IGNORE("check-names", EVERYWHERE, CHECKS),
+	IGNORE("check-integrity", EVERYWHERE, CHECKS),
+	IGNORE("check-sibling", EVERYWHERE, CHECKS),
+	IGNORE("check-mx", EVERYWHERE, CHECKS),
+	IGNORE("check-mx-cname", EVERYWHERE, CHECKS),
+	IGNORE("check-srv-cname", EVERYWHERE, CHECKS),
+	IGNORE("check-dup-records", EVERYWHERE, CHECKS),
+	IGNORE("check-wildcard", EVERYWHERE, CHECKS),
+	IGNORE("check-spf", EVERYWHERE, CHECKS),
+	IGNORE("check-svcb", EVERYWHERE, CHECKS),
+	IGNORE("max-zone-ttl", EVERYWHERE, CHECKS),
+	IGNORE("max-records", EVERYWHERE, LATER),
+	IGNORE("max-records-per-type", EVERYWHERE, LATER),
+	IGNORE("max-types-per-name", EVERYWHERE, LATER),
+	IGNORE("masterfile-style", EVERYWHERE, LATER),
+	IGNORE("journal", IN_ZONE, "all zones share the journal of 'options'"),
+	IGNORE("max-journal-size", EVERYWHERE, LATER),
+	IGNORE_BUT("ixfr-from-differences", EVERYWHERE, YES, TRANSFERS),
+	IGNORE("max-ixfr-ratio", EVERYWHERE, TRANSFERS),
+	IGNORE("provide-ixfr", EVERYWHERE, TRANSFERS),
+	IGNORE("request-ixfr", EVERYWHERE, TRANSFERS),
+	IGNORE("request-ixfr-max-diffs", EVERYWHERE, TRANSFERS),
+	IGNORE("request-expire", EVERYWHERE, TRANSFERS),
+	IGNORE("request-nsid", EVERYWHERE, RESOLVER),
+	IGNORE("allow-notify", EVERYWHERE, TRANSFERS),
+	IGNORE("notify-source", EVERYWHERE, TRANSFERS),
+	IGNORE("notify-source-v6", EVERYWHERE, TRANSFERS),
+	IGNORE("notify-delay", EVERYWHERE, TRANSFERS),
+	IGNORE("notify-rate", IN_OPTIONS, TRANSFERS),
+	IGNORE("notify-to-soa", EVERYWHERE, TRANSFERS),
+	IGNORE("startup-notify-rate", IN_OPTIONS, TRANSFERS),
+	IGNORE("transfer-source", EVERYWHERE, TRANSFERS),
+	IGNORE("transfer-source-v6", EVERYWHERE, TRANSFERS),
+	IGNORE("alt-transfer-source", EVERYWHERE, OBSOLETE),
+	IGNORE("alt-transfer-source-v6", EVERYWHERE, OBSOLETE),
+	IGNORE("use-alt-transfer-source", EVERYWHERE, OBSOLETE),
+	IGNORE("transfers-in", IN_OPTIONS, TRANSFERS),
+	IGNORE("transfers-out", IN_OPTIONS, TRANSFERS),
+	IGNORE("transfers-per-ns", IN_OPTIONS, TRANSFERS),
+	IGNORE("transfer-format", EVERYWHERE, TRANSFERS),
+	IGNORE("transfer-message-size", IN_OPTIONS, TRANSFERS),
+	IGNORE("serial-query-rate", IN_OPTIONS, TRANSFERS),
+	IGNORE("max-refresh-time", EVERYWHERE, TRANSFERS),
+	IGNORE("min-refresh-time", EVERYWHERE, TRANSFERS),
+	IGNORE("max-retry-time", EVERYWHERE, TRANSFERS),
+	IGNORE("min-retry-time", EVERYWHERE, TRANSFERS),
+	IGNORE("max-transfer-time-in", EVERYWHERE, TRANSFERS),
+	IGNORE("max-transfer-time-out", EVERYWHERE, TRANSFERS),
+	IGNORE("max-transfer-idle-in", EVERYWHERE, TRANSFERS),
+	IGNORE("max-transfer-idle-out", EVERYWHERE, TRANSFERS),
+	IGNORE("min-transfer-rate-in", EVERYWHERE, TRANSFERS),
+	IGNORE("try-tcp-refresh", EVERYWHERE, TRANSFERS),
+	IGNORE("multi-master", EVERYWHERE, TRANSFERS),
+	IGNORE("serial-update-method", EVERYWHERE, "zones are not updated but by their files"),
+	IGNORE("sig-validity-interval", EVERYWHERE, "Tandem does not sign"),
+	IGNORE("dnskey-sig-validity", EVERYWHERE, "Tandem does not sign"),
+	IGNORE("dnssec-dnskey-kskonly", EVERYWHERE, "Tandem does not sign"),
+	IGNORE("dnssec-loadkeys-interval", EVERYWHERE, "Tandem does not sign"),
+	IGNORE("dnssec-update-mode", EVERYWHERE, "Tandem does not sign"),
+	IGNORE("dnssec-secure-to-insecure", EVERYWHERE, "Tandem does not sign"),
+	IGNORE("update-check-ksk", EVERYWHERE, "Tandem does not sign"),
+
+	/* What would change answers, who may transfer, or the safety of data is an error when it is not acted on. */
+	REFUSE_BUT("allow-transfer", EVERYWHERE, "{ none; }|{ }", SLAVES),
+	REFUSE_BUT("notify", EVERYWHERE, NO, "this version does not send NOTIFY; write 'notify no'"),
+	REFUSE_BUT("also-notify", EVERYWHERE, "{ }", "this version does not send NOTIFY; remove it"),
+	REFUSE("masters", IN_ZONE, SLAVES),
+	REFUSE("primaries", IN_ZONE, SLAVES),
+	REFUSE("autosecondary", IN_OPTIONS, SLAVES),
+	REFUSE("slave-cycle-interval", IN_OPTIONS | IN_ZONE, SLAVES),
+	REFUSE_BUT("watch", EVERYWHERE, NO, LATER),
+	REFUSE_BUT("serial-policy", EVERYWHERE, "keep", LATER),
+	REFUSE("max-change", EVERYWHERE, LATER),
+	REFUSE_BUT("blackhole", IN_OPTIONS, "{ none; }|{ }", LATER),
+	REFUSE_BUT("allow-query-on", EVERYWHERE, "{ any; }", LATER),
+	REFUSE_BUT("allow-update", EVERYWHERE, "{ none; }|{ }", UPDATES),
+	REFUSE_BUT("allow-update-forwarding", EVERYWHERE, "{ none; }|{ }", UPDATES),
+	REFUSE("update-policy", IN_ZONE, UPDATES),
+	REFUSE("allow-proxy", IN_OPTIONS, LATER),
+	REFUSE("allow-proxy-on", IN_OPTIONS, LATER),
+	REFUSE("view", IN_TOP, "views answer differently from client to client, and Tandem does not"),
+	REFUSE("match-clients", EVERYWHERE, "Tandem has no views"),
+	REFUSE("match-destinations", EVERYWHERE, "Tandem has no views"),
+	REFUSE("match-recursive-only", EVERYWHERE, "Tandem has no views"),
+	REFUSE("in-view", IN_ZONE, "Tandem has no views"),
+	REFUSE_BUT("dnssec-policy", EVERYWHERE, "none|insecure", SIGNING),
+	REFUSE("dnssec-policy", IN_TOP, SIGNING),
+	REFUSE_BUT("inline-signing", EVERYWHERE, NO, SIGNING),
+	REFUSE_BUT("auto-dnssec", EVERYWHERE, "off", SIGNING),
+	REFUSE_BUT("masterfile-format", EVERYWHERE, "text", "zone files are text"),
+	REFUSE("catalog-zones", IN_OPTIONS, LATER),
+	REFUSE_BUT("allow-new-zones", IN_OPTIONS, NO, LATER),
+	REFUSE("new-zones-directory", IN_OPTIONS, LATER),
+	REFUSE("dlz", IN_TOP | IN_ZONE, "zones come from files"),
+	REFUSE("dyndb", IN_TOP, "zones come from files"),
+	REFUSE("database", IN_ZONE, "zones come from files"),
+	REFUSE("plugin", IN_TOP, "Tandem has no plugins"),
+	REFUSE("response-policy", IN_OPTIONS, RESOLVER),
+	REFUSE("response-padding", IN_OPTIONS, LATER),
+	REFUSE("deny-answer-addresses", IN_OPTIONS, RESOLVER),
+	REFUSE("deny-answer-aliases", IN_OPTIONS, RESOLVER),
+	REFUSE("dns64", IN_OPTIONS, LATER),
+	REFUSE("filter-aaaa-on-v4", IN_OPTIONS, LATER),
+	REFUSE("nxdomain-redirect", IN_OPTIONS, RESOLVER),
+	REFUSE("tls", IN_TOP, "queries are answered over UDP and TCP"),
+	REFUSE("http", IN_TOP, "queries are answered over UDP and TCP"),
+	REFUSE("tls-port", IN_OPTIONS, "queries are answered over UDP and TCP"),
+	REFUSE("https-port", IN_OPTIONS, "queries are answered over UDP and TCP"),
+	REFUSE("http-port", IN_OPTIONS, "queries are answered over UDP and TCP"),
+};
+
+const char *
+block_name(unsigned where)
+{
+	switch (where) {
+	case IN_OPTIONS:
+		return "options";
+	case IN_ZONE:
+		return "zone";
+	case IN_MIRROR:
+		return "mirror";
+	case IN_KEY:
+		return "key";
+	case IN_CONTROLS:
+		return "controls";
+	default:
+		return "the top level";
+	}
+}
+
+const struct clause *
+clause_next(unsigned where, size_t *from)
+{
+	while (*from < sizeof(clauses) / sizeof(clauses[0])) {
+		const struct clause *c = &clauses[(*from)++];
+
+		if (c->where & where)
+			return c;
+	}
+	return NULL;
+}
+
+const struct clause *
+clause_find(unsigned where, const char *name)
+{
+	const struct clause *c;
+
+	for (size_t at = 0; (c = clause_next(where, &at)) != NULL;)
+		if (strcasecmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+bool
+clause_fits(const struct clause *c, const struct conf_mirror *mirror)
+{
+	return mirror->type == CONF_MIRROR_MYSQL ? !c->sqlite : !c->mysql;
+}
+
+void
+clauses_print(const struct printer *to, unsigned where, const void *base)
+{
+	const struct clause *c;
+
+	for (size_t at = 0; (c = clause_next(where, &at)) != NULL;)
+		if (c->print != NULL && (where != IN_MIRROR || clause_fits(c, base)))
+			c->print(to, c, (const char *)base + c->field);
+}
