@@ -7,7 +7,7 @@ use Net::DNS;
 use Net::DNS::Parameters qw(:type);
 use Socket qw(SOL_SOCKET SO_RCVTIMEO SO_RCVBUF);
 
-our @EXPORT_OK = qw(ask serial question bulk summary text wire_name type_code);
+our @EXPORT_OK = qw(ask serial transfer bulk summary text wire_name name_text);
 
 # A name as typed in a zone file to wire form; absolute, with or without its final dot.
 sub wire_name {
@@ -25,6 +25,16 @@ sub wire_name {
 	}
 	$wire .= chr(length $label) . $label if length $label;
 	return "$wire\0";
+}
+
+# The other way; whatever might mean something is escaped.
+sub name_text {
+	my ($wire) = @_;
+	my $text = '';
+	for my $label (unpack '(C/a)*', $wire) {
+		$text .= ($label =~ s/([^a-zA-Z0-9_*-])/sprintf '\\%03d', ord $1/gesr) . '.' if length $label;
+	}
+	return length $text ? $text : '.';
 }
 
 sub type_code { $_[0] =~ /^\d+$/ ? $_[0] : typebyname($_[0]) }
@@ -84,6 +94,33 @@ sub serial {
 	my ($soa) = grep { $_->type eq 'SOA' && lc $_->owner eq lc($zone =~ s/(?<=.)\.$//r) } $reply->answer;
 	return $soa && $soa->serial;
 }
+
+# A zone by AXFR: a record a line of the summary's form; the SOA only once.
+sub transfer {
+	my ($port, $zone) = @_;
+	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Proto => 'tcp') or die "connect: $!\n";
+	syswrite $socket, pack('n/a', question(1, $zone, 'AXFR', edns => 0));
+	my @records;
+	my $soas = 0;
+	while ($soas < 2) {
+		my $message = read_exactly($socket, unpack 'n', read_exactly($socket, 2) // die "no transfer\n");
+		my $summary = summary($message, 'in order');
+		die "transfer refused\n" unless @{$summary->{answer}};
+		for (@{$summary->{answer}}) {
+			$soas += type_of($_) == 6;
+			push @records, $_ if $soas < 2;
+		}
+	}
+	return @records;
+}
+
+# Owner and type of a record in the summary's form.
+sub owner_of {
+	my $at = 0;
+	while (my $length = ord substr $_[0], $at, 1) { $at += $length + 1 }
+	return substr $_[0], 0, $at + 1;
+}
+sub type_of { unpack 'n', substr $_[0], length(owner_of($_[0])), 2 }
 
 # Asks all servers the same questions, some in flight at a time.  Calls back with the question
 # and a message (or undef) of each server, in the order of the ports.
@@ -153,9 +190,9 @@ my %names_in = (2 => [0, 1], 5 => [0, 1], 12 => [0, 1], 39 => [0, 1], 7 => [0, 1
     6 => [0, 2], 14 => [0, 2], 17 => [0, 2], 15 => [2, 1], 18 => [2, 1], 36 => [2, 1], 33 => [6, 1]);
 
 # What of a message is compared: rcode, aa, tc, and answer and authority as sorted lists of
-# records, each "owner\0 type class ttl rdata", names in small letters and not compressed.
+# records, each owner, type, class, TTL, RDATA, with names in small letters and not compressed.
 sub summary {
-	my ($message) = @_;
+	my ($message, $in_order) = @_;
 	return { rcode => -1, aa => 0, tc => 0, answer => [], authority => [] } unless defined $message;
 	my ($id, $flags, $qd, $an, $ns, $ar) = unpack 'n6', $message;
 	my $at = $qd ? question_end($message) : 12;
@@ -177,7 +214,7 @@ sub summary {
 			$at = $end;
 			push @records, $record;
 		}
-		$summary{$section->[0]} = [sort @records];
+		$summary{$section->[0]} = $in_order ? \@records : [sort @records];
 	}
 	return \%summary;
 }

@@ -16,7 +16,7 @@ options {
 	pid-file none; session-keyfile none; managed-keys-directory "$self->{dir}";
 	listen-on port $self->{port} { 127.0.0.1; }; listen-on-v6 { none; };
 	recursion no; notify no; dnssec-validation no; allow-transfer { any; };
-	minimal-responses yes; rrset-order { order none; }; answer-cookie no;
+	minimal-responses yes; zero-no-soa-ttl no; rrset-order { order none; }; answer-cookie no;
 	edns-udp-size 4096; max-udp-size 4096;
 	check-names primary ignore; check-integrity no; check-dup-records ignore;
 	check-mx ignore; check-mx-cname ignore; check-srv-cname ignore; check-spf ignore; check-sibling no;

@@ -1,0 +1,59 @@
+# The three-way witness: tandemd, BIND on the same files, and PowerDNS on the mirrored tables in
+# MariaDB and in SQLite give the same answers.
+use strict; use warnings; use Test::More;
+use lib 'tests/lib';
+use Ask qw(serial);
+use Bind; use Daemon; use MariaDB; use PowerDNS;
+use Peer qw(run slurp until_true);
+use Witness qw(questions compare allowed);
+
+my @zones = qw(plain.test nsec.test nsec3.test optout.test);
+my $mariadb = MariaDB->start;
+my $tandem = Daemon->prepare('tests/witness/tandem.conf', socket => $mariadb->socket,
+    password_file => $mariadb->password_file);
+my ($source, $escaped) = map { slurp("tests/witness/$_.in") } qw(signed escaped);
+sign('nsec.test', $source);
+sign('nsec3.test', $source . $escaped, '-3', 'abcd', '-H', 5);
+sign('optout.test', $source . $escaped, '-3', '-', '-H', 0, '-A');
+$tandem->launch;
+my $bind = Bind->start(map { $_ => $tandem->path($_) } @zones);
+
+for my $zone (@zones) {
+	my $serial = serial($bind->port, $zone);
+	ok($tandem->reaches($zone, serial => $serial, within => 5), "$zone is served");
+	ok($mariadb->reaches($zone, serial => $serial, within => 10), "$zone is in MariaDB") or diag($tandem->log);
+	ok(until_true { mirrored_sqlite($zone) == $serial } 10, "$zone is in SQLite") or diag($tandem->log);
+}
+my $mysql = PowerDNS->start(mysql => $mariadb);
+my $sqlite = PowerDNS->start(sqlite => $tandem->path('pdns.sqlite3'));
+
+for my $zone (@zones) {
+	my $questions = questions($bind->port, $zone);
+	my $wrong = compare($questions, [[bind => $bind->port], [tandemd => $tandem->port],
+	    ['PowerDNS on MariaDB' => $mysql->port], ['PowerDNS on SQLite' => $sqlite->port]],
+	    allow => { 'PowerDNS on MariaDB' => 1, 'PowerDNS on SQLite' => 1 });
+	cmp_ok(scalar @$questions, '>', 10000, "$zone: " . @$questions . ' questions');
+	is($wrong->{$_}, 0, "$zone: $_ answers as BIND does") for sort keys %$wrong;
+}
+my %allowed = allowed();
+cmp_ok($allowed{$_}, '>', 0, "allowed to PowerDNS $allowed{$_} times: $_") for sort keys %allowed;
+done_testing;
+
+# Signs a zone, with keys of its own, into tandemd's directory.
+sub sign {
+	my ($zone, $text, @how) = @_;
+	my $keys = $tandem->path("keys-$zone");
+	mkdir $keys;
+	run('dnssec-keygen', '-q', '-K', $keys, '-a', 'ECDSAP256SHA256', @$_, $zone) for [], ['-f', 'KSK'];
+	$tandem->write("$zone.in", $text);
+	my $said = run('dnssec-signzone', '-q', '-S', '-K', $keys, '-d', $keys, '-o', $zone, '-O', 'full',
+	    '-f', $tandem->path($zone), @how, $tandem->path("$zone.in"));
+	die "dnssec-signzone: $said" if $?;
+}
+
+sub mirrored_sqlite {
+	my ($zone) = @_;
+	my $serial = run('sqlite3', '-readonly', $tandem->path('pdns.sqlite3'), "SELECT s.serial FROM tandem_state s
+	    JOIN domains d ON d.id = s.domain_id WHERE d.name = '$zone'");
+	return $serial =~ /^(\d+)$/ ? $1 : -1;
+}
