@@ -29,11 +29,12 @@ bool master_files_changed(const struct master_files *);	/* any of them, by stat 
 /* Read path ("-": standard input) into the builder.  All errors of the file in one pass, as
  * reports with file, line and column; returns 0, or -EINVAL when there was one, or -errno when the file could
  * not be read (reported too).  A relative $INCLUDE is relative to the including file's
- * directory.  files may be NULL.  A file that shrinks while it is read is an error, not a signal. */
+ * directory.  files, zeroed before, holds the paths that places name: it lives as long as the builder.
+ * A file that shrinks while it is read is an error, not a signal. */
 int master_read(struct builder *, const char *path, const uint8_t *origin,
     struct sink *, struct master_files *files);
 
-/* The whole way: file to zone, or NULL with reports. */
+/* The whole way: file to zone, or NULL with reports.  files may be NULL. */
 struct zone *master_load(const char *path, const uint8_t *origin,
     struct sink *, struct master_files *files);
 #endif

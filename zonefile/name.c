@@ -139,6 +139,73 @@ name_parse(uint8_t out[DNAME_MAX], const char *text, size_t len,
 	return label - out + tail;
 }
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+
+/* Copies 16 octets and says by bits which of them are dots, and whether one is a backslash. */
+static inline unsigned
+copy16(uint8_t *out, const char *text, bool *escape)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)text);
+
+	_mm_storeu_si128((__m128i *)out, v);
+	*escape = _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))) != 0;
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')));
+}
+#else
+static inline unsigned
+copy16(uint8_t *out, const char *text, bool *escape)
+{
+	unsigned dots = 0;
+
+	*escape = false;
+	for (unsigned i = 0; i < 16; i++) {
+		out[i] = text[i];
+		dots |= (unsigned)(text[i] == '.') << i;
+		*escape |= text[i] == '\\';
+	}
+	return dots;
+}
+#endif
+
+/* Wire form is the text moved by one, with each dot replaced by the length of what follows it.  What is
+ * not of that simple kind, or wrong, is left to name_parse(). */
+int
+name_parse_wide(uint8_t out[DNAME_MAX + NAME_PAD], const char *text, size_t len,
+    const uint8_t *origin, size_t origin_len)
+{
+	size_t label = 0;
+	bool escape;
+
+	if (len - 1 >= DNAME_MAX - 1 || (len == 1 && *text == '@'))
+		return name_parse(out, text, len, origin);
+	for (size_t i = 0; i < len; i += 16) {
+		unsigned dots = copy16(out + 1 + i, text + i, &escape);
+
+		if (escape)
+			return name_parse(out, text, len, origin);
+		if (len - i < 16)
+			dots &= (1u << (len - i)) - 1;
+		for (; dots != 0; dots &= dots - 1) {
+			size_t dot = i + __builtin_ctz(dots);
+
+			if (dot - label - 1 >= DLABEL_MAX)
+				return name_parse(out, text, len, origin);
+			out[label] = dot - label;
+			label = dot + 1;
+		}
+	}
+	if (label == len) {
+		out[len] = 0;
+		return len + 1;
+	}
+	if (len - label > DLABEL_MAX || len + 1 + origin_len > DNAME_MAX)
+		return name_parse(out, text, len, origin);
+	out[label] = len - label;
+	memcpy(out + len + 1, origin, origin_len);
+	return len + 1 + origin_len;
+}
+
 /* 1: as it is; 2: after a backslash; 4: \DDD. */
 static const uint8_t print_width[256] = {
 	4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4,

@@ -32,6 +32,12 @@ const char *name_error_text(int);
 int name_parse(uint8_t out[DNAME_MAX], const char *text, size_t len,
     const uint8_t *origin);
 
+/* The same for a reader of much text: up to NAME_PAD octets behind text and behind the name in out are
+ * touched, and origin, never NULL, comes with its length. */
+#define NAME_PAD 32
+int name_parse_wide(uint8_t out[DNAME_MAX + NAME_PAD], const char *text, size_t len,
+    const uint8_t *origin, size_t origin_len);
+
 /* Fully qualified master file text with final dot and NUL; octets that would end a field
  * or begin a comment are escaped.  Returns its length. */
 size_t name_print(char out[DNAME_TEXT_MAX], const uint8_t *);

@@ -7,8 +7,23 @@
 #include <stdio.h>
 
 #include "zonefile/rrtype.h"
+#include "zonefile/scan.h"
 
 #define RDATA_MAX 65535
+#define RDATA_ROOM (RDATA_MAX + 513)	/* of a buffer to write one into: names are written before they are measured */
+
+struct rdata_error {
+	size_t word, offset;		/* what is wrong; word == count: the record ends too early */
+	char text[256];
+};
+
+/* The words behind the type to RDATA, relative names completed by origin; also in the form of RFC 3597 5.
+ * Returns the length, or -1 with what is wrong. */
+int rdata_parse(uint8_t out[RDATA_ROOM], uint16_t type, const struct word *, size_t count,
+    const uint8_t *origin, struct rdata_error *);
+/* The same from one text, as a database or an operator's line holds it. */
+int rdata_from_text(uint8_t out[RDATA_ROOM], uint16_t type, const char *text, size_t len,
+    const uint8_t *origin, struct rdata_error *);
 
 /* Is this RDATA of the type well formed, names uncompressed?  Types outside of the
  * table: any octets.  For what comes from the wire, journals and other programs. */

@@ -45,6 +45,7 @@ struct rrtype {
 	const char *name;
 	uint8_t layout[RRTYPE_FIELDS + 1];	/* enum field; F_END first: ldns reads and prints it */
 	unsigned meta : 1;			/* a question's type, never in a zone (RFC 6895 3.1) */
+	unsigned lower : 1;			/* names in RDATA are in lower case in canonical form (RFC 4034 6.2) */
 	unsigned single : 1;			/* at most one record in an RRset (SOA, CNAME, DNAME) */
 };
 
