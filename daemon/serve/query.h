@@ -32,9 +32,12 @@ struct query_scratch;			/* one a worker: compression table, buffers */
 struct query_scratch *query_scratch_new(void);
 void query_scratch_free(struct query_scratch *);
 
-/* Answers one message, inside slot_enter() and slot_leave().  out holds 65,535 octets; limit is what the
- * transport takes when the client says nothing else (UDP 512, TCP 65,535).
+/* Answers one message, inside slot_enter() and slot_leave().  out holds QUERY_OUT_TCP octets, or over UDP
+ * QUERY_OUT_UDP: what goes to the client and room for what turns out not to fit.
  * Returns the octets to send, 0: nothing (a response, too short to answer). */
+#define QUERY_OUT_TCP (65535 + 1024)
+#define QUERY_OUT_UDP(server) \
+	((server)->edns_udp_size < 512 ? 512 + 1024u : (server)->edns_udp_size + 1024u)
 size_t query_run(struct query_scratch *, const struct query_server *, struct query_stats *,
     const struct sockaddr *from, bool tcp, const uint8_t *request, size_t len, uint8_t *out);
 #endif

@@ -1,0 +1,40 @@
+/* answer.h - a question and a zone to the sections of a message. */
+#ifndef DAEMON_SERVE_ANSWER_H
+#define DAEMON_SERVE_ANSWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "zonefile/message.h"
+#include "zonefile/zone.h"
+
+/* CNAMEs followed for one question; what is longer ends there, as the rest is the asker's to ask. */
+#define ANSWER_CHAIN 16
+
+struct answer_style {
+	bool dnssec;		/* signatures and proofs: DO */
+	bool minimal;		/* no NS in authority, no additional data but glue */
+	bool any_whole;		/* ANY gets all sets; else one of them (RFC 8482 4.1) */
+};
+
+enum answer_outcome {
+	ANSWER_FOUND,
+	ANSWER_CHAINED,		/* ends with an alias to what this zone does not hold */
+	ANSWER_NODATA,
+	ANSWER_NXDOMAIN,
+	ANSWER_REFERRAL,
+	ANSWER_CUT_SHORT,	/* the message was full: TC */
+};
+
+/* Names on the way along aliases; one a thread, not initialized. */
+struct answer_scratch {
+	struct answer_alias {
+		uint8_t wire[DNAME_MAX + 1];	/* made from a DNAME */
+		uint8_t name[DNAME_MAX + 1];	/* in lower case */
+	} alias[ANSWER_CHAIN];
+};
+
+/* Fills the sections, AA, TC and the rcode.  The question's name is at or below the zone's origin. */
+enum answer_outcome answer(struct answer_scratch *, const struct zone *,
+    const struct question *, struct answer_style, struct message *);
+#endif

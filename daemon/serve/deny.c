@@ -1,0 +1,168 @@
+#include "daemon/serve/deny.h"
+
+#include <string.h>
+
+#include "zonefile/nsec3hash.h"
+
+void
+deny_begin(struct denial *d, const struct zone *zone, struct message *message)
+{
+	d->zone = zone;
+	d->message = message;
+	d->nsec3 = zone_nsec3(zone);
+	d->count = 0;
+}
+
+/* The node's NSEC or NSEC3 with its signatures, unless it stands there already. */
+static bool
+put(struct denial *d, const struct node *node, uint16_t type)
+{
+	uint8_t name[DNAME_MAX];
+	struct owner owner = { name, 0 };
+	struct pair pair;
+
+	if (node == NULL)
+		return true;
+	for (unsigned i = 0; i < d->count; i++)
+		if (d->seen[i] == node)
+			return true;
+	if (d->count < DENY_SEEN)
+		d->seen[d->count++] = node;
+	pair = node_pair(node, type);
+	if (pair.set == NULL)
+		return true;
+	zone_owner(d->zone, node, name);
+	return message_rrset(d->message, &owner, pair.set, pair.set->ttl) &&
+	    (pair.sigs == NULL ||
+	    message_rrset(d->message, &owner, pair.sigs, pair.sigs->ttl));
+}
+
+/* --- names --- */
+
+/* The suffix of a name that a node of the zone stands for. */
+static const uint8_t *
+suffix_at(const struct denial *d, const uint8_t *name, const struct node *node)
+{
+	return name + name_len(name) - name_len(zone_origin(d->zone)) - node->name_len;
+}
+
+/* The suffix one label longer. */
+static const uint8_t *
+longer(const uint8_t *name, const uint8_t *suffix)
+{
+	while (name + name[0] + 1 < suffix)
+		name += name[0] + 1;
+	return name;
+}
+
+static const uint8_t *
+wildcard_of(uint8_t out[DNAME_MAX + 2], const uint8_t *encloser)
+{
+	out[0] = 1;
+	out[1] = '*';
+	memcpy(out + 2, encloser, name_len(encloser));
+	return out;
+}
+
+/* --- NSEC --- */
+
+static bool
+nsec_at(struct denial *d, const uint8_t *name)
+{
+	return put(d, zone_nsec_at(d->zone, name), T_NSEC);
+}
+
+/* Of a name that exists; an empty non-terminal has no record of its own, what is before it tells. */
+static bool
+nsec_of(struct denial *d, const uint8_t *name, const struct node *node)
+{
+	if (node_pair(node, T_NSEC).set != NULL)
+		return put(d, node, T_NSEC);
+	return nsec_at(d, name);
+}
+
+/* --- NSEC3 --- */
+
+static const struct node *
+nsec3_at(struct denial *d, const uint8_t *name, bool *exact)
+{
+	uint8_t hash[NSEC3_HASH];
+
+	nsec3_hash(d->nsec3, name, hash);
+	return zone_nsec3_at(d->zone, hash, exact);
+}
+
+/* The record that matches the name or covers it. */
+static bool
+nsec3_put(struct denial *d, const uint8_t *name)
+{
+	bool exact;
+
+	return put(d, nsec3_at(d, name, &exact), T_NSEC3);
+}
+
+/* Closest encloser proof (RFC 5155 7.2.1) of a name below suffix.  With opt-out the closest encloser may have no
+ * record: an empty non-terminal above insecure delegations only (RFC 5155 7.2.4 "closest provable encloser"). */
+static bool
+nsec3_encloser(struct denial *d, const uint8_t *name, const uint8_t *suffix)
+{
+	const uint8_t *apex = name + name_len(name) - name_len(zone_origin(d->zone));
+	const struct node *node;
+	bool exact;
+
+	while ((node = nsec3_at(d, suffix, &exact)) == NULL || !exact) {
+		if (suffix == apex)
+			return true;	/* a chain without its apex proves nothing */
+		suffix += suffix[0] + 1;
+	}
+	return put(d, node, T_NSEC3) && nsec3_put(d, longer(name, suffix));
+}
+
+/* --- proofs --- */
+
+bool
+deny_name(struct denial *d, const uint8_t *name, const struct node *encloser)
+{
+	uint8_t buf[DNAME_MAX + 2];
+	const uint8_t *suffix = suffix_at(d, name, encloser);
+	const uint8_t *wildcard = wildcard_of(buf, suffix);
+
+	if (d->nsec3 != NULL)
+		return nsec3_encloser(d, name, suffix) && nsec3_put(d, wildcard);
+	return nsec_at(d, name) && nsec_at(d, wildcard);
+}
+
+bool
+deny_type(struct denial *d, const uint8_t *name, const struct node *node)
+{
+	const struct node *match;
+	bool exact;
+
+	if (d->nsec3 == NULL)
+		return nsec_of(d, name, node);
+	match = nsec3_at(d, name, &exact);
+	if (match == NULL || exact || node->name_len == 0)
+		return put(d, match, T_NSEC3);
+	return nsec3_encloser(d, name, name + name[0] + 1);
+}
+
+bool
+deny_closer(struct denial *d, const uint8_t *name, const struct node *encloser)
+{
+	if (d->nsec3 != NULL)
+		return nsec3_put(d, longer(name, suffix_at(d, name, encloser)));
+	return nsec_at(d, name);
+}
+
+bool
+deny_wildcard_type(struct denial *d, const uint8_t *name,
+    const struct node *encloser, const struct node *wildcard)
+{
+	uint8_t buf[DNAME_MAX + 2];
+	const uint8_t *suffix = suffix_at(d, name, encloser);
+
+	if (d->nsec3 != NULL)
+		return nsec3_encloser(d, name, suffix) &&
+		    nsec3_put(d, wildcard_of(buf, suffix));
+	return nsec_at(d, name) && nsec_of(d, wildcard_of(buf, suffix), wildcard);
+}

@@ -1,0 +1,323 @@
+#include "daemon/serve/query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/serve/answer.h"
+#include "daemon/serve/edns.h"
+#include "sync/slot.h"
+#include "zonefile/arena.h"
+#include "zonefile/message.h"
+
+#define UDP_MIN 512		/* RFC 1035 4.2.1 */
+#define CHAOS_MAX 255		/* of a <character-string> */
+
+struct query_scratch {
+	struct message_names names;
+	struct answer_scratch answer;
+};
+
+/* One request. */
+struct query {
+	struct query_scratch *scratch;
+	const struct query_server *server;
+	struct query_stats *stats;
+	const struct sockaddr *from;
+	bool tcp;
+
+	struct reader reader;
+	uint16_t counts[4];
+	struct question question;
+	struct edns edns;
+	struct message message;
+};
+
+struct query_scratch *
+query_scratch_new(void)
+{
+	return xcalloc(1, sizeof(struct query_scratch));
+}
+
+void
+query_scratch_free(struct query_scratch *scratch)
+{
+	free(scratch);
+}
+
+/* Others read the counters while we write: whole words, in no order. */
+static inline void
+count(uint64_t *counter)
+{
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
+
+static void
+fail(struct query *q, unsigned rcode)
+{
+	struct query_stats *stats = q->stats;
+
+	q->message.rcode = (uint16_t)rcode;
+	switch (rcode) {
+	case RCODE_REFUSED:
+		count(&stats->refused);
+		break;
+	case RCODE_SERVFAIL:
+		count(&stats->servfail);
+		break;
+	case RCODE_NOTIMP:
+		count(&stats->notimp);
+		break;
+	default:
+		count(&stats->formerr);
+	}
+}
+
+/* --- class CH --- */
+
+static void
+run_chaos(struct query *q)
+{
+	const struct query_server *server = q->server;
+	const struct {
+		const char *name;
+		const char *text;
+	} known[] = {
+		{ "\7version\4bind", server->version },
+		{ "\7version\6server", server->version },
+		{ "\2id\6server", server->server_id },
+		{ "\10hostname\4bind", server->hostname },
+	};
+	struct owner owner = { q->question.wire, MESSAGE_HEADER };
+	uint8_t rdata[1 + CHAOS_MAX];
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		size_t len;
+
+		if (strcmp((const char *)q->question.name, known[i].name) != 0 ||
+		    known[i].text == NULL ||
+		    (q->question.type != T_TXT && q->question.type != T_ANY))
+			continue;
+		len = strnlen(known[i].text, CHAOS_MAX);
+		rdata[0] = (uint8_t)len;
+		memcpy(rdata + 1, known[i].text, len);
+		q->message.flags |= MESSAGE_AA;
+		message_record(&q->message, &owner, T_TXT, CLASS_CH, 0, rdata,
+		    (uint16_t)(len + 1));
+		count(&q->stats->answers);
+		return;
+	}
+	fail(q, RCODE_REFUSED);
+}
+
+/* --- class IN --- */
+
+/* Types that are questions only, 128 to 255 (RFC 6895 3.1), and what they get. */
+static unsigned
+meta_rcode(uint16_t type)
+{
+	static const struct {
+		uint16_t type;
+		uint8_t rcode;
+	} known[] = {
+		{ T_AXFR, RCODE_REFUSED },
+		{ T_IXFR, RCODE_REFUSED },
+		{ T_TKEY, RCODE_NOTIMP },
+		{ 253 /* MAILB */, RCODE_NOTIMP },
+		{ 254 /* MAILA */, RCODE_NOTIMP },
+		{ T_ANY, RCODE_NOERROR },
+	};
+
+	if (type == T_OPT)
+		return RCODE_FORMERR;
+	if (type < 128 || type > 255)
+		return RCODE_NOERROR;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (known[i].type == type)
+			return known[i].rcode;
+	return RCODE_FORMERR;
+}
+
+/* DS is asked above a cut; only who does not serve the parent answers from the child (RFC 4035 3.1.4.1). */
+static struct slot *
+slot_for(const struct question *question)
+{
+	struct slot *slot = NULL;
+
+	if (question->type == T_DS)
+		slot = slot_find(question->name, true);
+	return slot != NULL ? slot : slot_find(question->name, false);
+}
+
+static void
+run_internet(struct query *q)
+{
+	struct query_stats *stats = q->stats;
+	const struct query_policy *policy;
+	const struct zone *zone;
+	unsigned rcode = meta_rcode(q->question.type);
+	struct slot *slot;
+
+	if (rcode != RCODE_NOERROR) {
+		fail(q, rcode);
+		return;
+	}
+	if ((slot = slot_for(&q->question)) == NULL) {
+		fail(q, RCODE_REFUSED);
+		return;
+	}
+	policy = slot_policy(slot);
+	if (policy != NULL && policy->allow != NULL &&
+	    !policy->allow(policy->ctx, q->from)) {
+		q->edns.error = EDE_PROHIBITED;
+		fail(q, RCODE_REFUSED);
+		return;
+	}
+	if ((zone = slot_zone(slot)) == NULL) {
+		q->edns.error = EDE_NOT_READY;
+		fail(q, RCODE_SERVFAIL);
+		return;
+	}
+	switch (answer(&q->scratch->answer, zone, &q->question,
+	    (struct answer_style){ .dnssec = q->edns.dnssec,
+	    .minimal = q->server->minimal_responses, .any_whole = q->tcp },
+	    &q->message)) {
+	case ANSWER_FOUND:
+	case ANSWER_CHAINED:
+		count(&stats->answers);
+		break;
+	case ANSWER_NODATA:
+		count(&stats->nodata);
+		break;
+	case ANSWER_NXDOMAIN:
+		count(&stats->nxdomain);
+		break;
+	case ANSWER_REFERRAL:
+		count(&stats->referrals);
+		break;
+	case ANSWER_CUT_SHORT:
+		count(&stats->truncated);
+		break;
+	}
+}
+
+/* --- opcodes --- */
+
+static void
+run_query(struct query *q)
+{
+	switch (q->question.class) {
+	case CLASS_IN:
+		run_internet(q);
+		break;
+	case CLASS_CH:
+		run_chaos(q);
+		break;
+	default:
+		fail(q, RCODE_REFUSED);
+	}
+}
+
+/* Those that are not here get NOTIMP. */
+static void (*const opcodes[16])(struct query *) = {
+	run_query,
+};
+
+/* --- the request as a whole --- */
+
+/* The records behind the question: OPT once, in the additional section only; TSIG last (RFC 8945 5.1). */
+static unsigned
+read_records(struct query *q)
+{
+	struct reader_record record;
+	unsigned rcode;
+
+	for (unsigned section = 1; section <= 3; section++)
+		for (unsigned left = q->counts[section]; left > 0; left--) {
+			if (!reader_record(&q->reader, &record))
+				return RCODE_FORMERR;
+			if (record.type == T_OPT) {
+				if (section != 3 || q->edns.present ||
+				    q->reader.base[record.owner] != 0)
+					return RCODE_FORMERR;
+				rcode = edns_read(&q->edns, &record);
+				if (rcode != RCODE_NOERROR)
+					return rcode;
+			} else if (record.type == T_TSIG) {
+				if (section != 3 || left != 1)
+					return RCODE_FORMERR;
+				return RCODE_NOTAUTH;	/* we share no key with anybody */
+			}
+		}
+	return RCODE_NOERROR;
+}
+
+static size_t
+udp_limit(const struct query *q)
+{
+	size_t own = q->server->edns_udp_size;
+
+	if (!q->edns.present || own < UDP_MIN)
+		return UDP_MIN;
+	return q->edns.size < own ? q->edns.size : own;
+}
+
+static uint16_t
+port_of(const struct sockaddr *from)
+{
+	if (from->sa_family == AF_INET)
+		return ((const struct sockaddr_in *)(const void *)from)->sin_port;
+	return ((const struct sockaddr_in6 *)(const void *)from)->sin6_port;
+}
+
+size_t
+query_run(struct query_scratch *scratch, const struct query_server *server,
+    struct query_stats *stats, const struct sockaddr *from, bool tcp,
+    const uint8_t *request, size_t len, uint8_t *out)
+{
+	struct query q;
+	unsigned flags, rcode = RCODE_FORMERR;
+	void (*run)(struct query *);
+	const struct question *question = NULL;
+
+	count(tcp ? &stats->tcp : &stats->udp);
+	/* Answers are never answered, so that two servers cannot be set upon each other; nor
+	 * is a port that nobody can ask from. */
+	if (len < MESSAGE_HEADER || (request[2] & MESSAGE_QR >> 8) != 0 ||
+	    port_of(from) == 0) {
+		count(&stats->dropped);
+		return 0;
+	}
+	q.scratch = scratch;
+	q.server = server;
+	q.stats = stats;
+	q.from = from;
+	q.tcp = tcp;
+	q.reader = (struct reader){ request, len, MESSAGE_HEADER };
+	for (unsigned i = 0; i < 4; i++)
+		q.counts[i] = get16(request + 4 + 2 * i);
+	q.edns = (struct edns){ .error = EDE_NONE };
+	flags = get16(request + 2);
+	run = opcodes[(flags & MESSAGE_OPCODE) >> 11];
+
+	/* One question, no more, no less (RFC 9619). */
+	if (run != NULL && q.counts[0] == 1 &&
+	    reader_question(&q.reader, &q.question)) {
+		question = &q.question;
+		rcode = read_records(&q);
+	}
+	message_begin(&q.message, out, tcp ? MESSAGE_MAX : udp_limit(&q),
+	    &scratch->names, question);
+	q.message.limit -= edns_room(&q.edns, server->server_id);
+	if (run == NULL) {
+		count(&stats->opcode_other);
+		fail(&q, RCODE_NOTIMP);
+	} else if (rcode != RCODE_NOERROR) {
+		fail(&q, rcode);
+	} else {
+		run(&q);
+	}
+	edns_write(&q.edns, &q.message, server->edns_udp_size, server->server_id);
+	/* CD is for resolvers and cleared (RFC 4035 3.1.6). */
+	return message_end(&q.message, get16(request),
+	    (uint16_t)(MESSAGE_QR | (flags & (MESSAGE_OPCODE | MESSAGE_RD))));
+}
