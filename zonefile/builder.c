@@ -353,6 +353,16 @@ rec_cmp(const struct key *a, const struct key *b)
 	return rdata_cmp(x->type, x->rdata, x->len, y->rdata, y->len);
 }
 
+/* Equal ones in the order in which they came, those of the base first. */
+static int
+rec_sort_cmp(const struct key *a, const struct key *b)
+{
+	const struct rec *x = a->item, *y = b->item;
+	int d = rec_cmp(a, b);
+
+	return d != 0 ? d : (x->order > y->order) - (x->order < y->order);
+}
+
 static void
 rec_push(struct builder *b, struct rec *rec)
 {
@@ -618,7 +628,7 @@ make_sets(struct builder *b, struct rel rel)
 {
 	uint64_t owner = owner_hash(b->zone, rel);
 
-	merge_sort(b->rec, b->rec_spare, b->recs, rec_cmp);
+	merge_sort(b->rec, b->rec_spare, b->recs, rec_sort_cmp);
 	for (size_t i = 0, end; i < b->recs; i = end) {
 		for (end = i + 1; end < b->recs && b->rec[end].order == b->rec[i].order;)
 			end++;
