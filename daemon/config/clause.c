@@ -18,7 +18,7 @@ _Static_assert(offsetof(struct conf_mirror, pdns_api_count) == offsetof(struct c
     offsetof(struct strings, count), "pdns_api is a struct strings");
 
 static const struct conf_match any[] = { { .kind = MATCH_ANY } };
-static const struct conf_match_list everybody = { any, 1 };
+static const struct conf_match_list everybody = { any, 1, NULL };
 
 /* BIND's, but for tcp-clients: its 150 are soon held by a few idle clients. */
 const struct conf conf_defaults = {

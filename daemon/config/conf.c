@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "daemon/config/acl.h"
 #include "daemon/config/clause.h"
 #include "daemon/config/match.h"
 #include "daemon/config/value.h"
@@ -738,7 +739,7 @@ static void
 finish_listens(struct parser *p)
 {
 	static const struct conf_match any[] = { { .kind = MATCH_ANY } };
-	static const struct conf_match_list everywhere = { any, 1 };
+	static const struct conf_match_list everywhere = { any, 1, NULL };
 	const struct spot *spots = p->listen_spots.items;
 	struct conf_listen *listens;
 	size_t given = p->listens.count;
@@ -755,7 +756,7 @@ finish_listens(struct parser *p)
 		if (listens[i].port == 0)
 			listens[i].port = p->conf->port;
 		if (i < given) {
-			struct conf_match_list *list = arena_alloc(p->arena, sizeof(*list));
+			struct conf_match_list *list = memset(arena_alloc(p->arena, sizeof(*list)), 0, sizeof(*list));
 			struct vec addresses = { 0 };
 
 			add_addresses(p, &spots[i], &addresses, listens[i].addresses, listens[i].v6);
@@ -846,11 +847,25 @@ check_mirrors(struct parser *p)
 	}
 }
 
+/* One table for all zones that say nothing of their own. */
+static void
+compile_lists(struct parser *p)
+{
+	struct conf_zone *zones = p->zones.items;
+	struct acl_local local;
+
+	acl_local_read(&local);
+	p->conf->allow_query = acl_compile(p->conf->allow_query, &local, p->arena);
+	for (size_t i = 0; i < p->zones.count; i++)
+		zones[i].allow_query = zones[i].allow_query == NULL ? p->conf->allow_query :
+		    acl_compile(zones[i].allow_query, &local, p->arena);
+	acl_local_free(&local);
+}
+
 static void
 finish(struct parser *p)
 {
 	struct conf *conf = p->conf;
-	struct conf_zone *zones = p->zones.items;
 	unsigned errors = p->sink->errors;
 
 	check_acls(p);
@@ -858,11 +873,10 @@ finish(struct parser *p)
 	check_zones(p);
 	check_mirrors(p);
 	/* An acl in a circle has no end. */
-	if (p->sink->errors == errors)
+	if (p->sink->errors == errors) {
 		finish_listens(p);
-	for (size_t i = 0; i < p->zones.count; i++)
-		if (zones[i].allow_query == NULL)
-			zones[i].allow_query = conf->allow_query;
+		compile_lists(p);
+	}
 	conf->listens = vec_keep(&p->listens, p->arena, &conf->listen_count);
 	conf->keys = vec_keep(&p->keys, p->arena, &conf->key_count);
 	conf->zones = vec_keep(&p->zones, p->arena, &conf->zone_count);

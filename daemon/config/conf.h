@@ -24,9 +24,11 @@ struct conf_match {
 	const char *key;
 	const struct conf_match_list *list;	/* LIST: a nested one or a named acl */
 };
+struct acl_table;
 struct conf_match_list {
 	const struct conf_match *match;
 	size_t count;
+	const struct acl_table *table;	/* for acl_allows(); only of those that decide about clients */
 };
 
 struct conf_listen {
