@@ -52,7 +52,7 @@ bool target_connected(const struct target *);
 struct target_state {
 	const char *name;		/* as in domains.name: lower case, no final dot, the root is "." */
 	uint32_t serial;
-	struct zone_digest digest;	/* all 0: not in step with any version */
+	struct zone_digest digest;	/* all 0: not in step with any version, or written in another style */
 	bool disabled;			/* taken out by target_remove() */
 };
 typedef void target_state_fn(void *ctx, const struct target_state *);

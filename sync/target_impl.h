@@ -1,0 +1,54 @@
+/* target_impl.h - what target.c asks of a database. */
+#ifndef SYNC_TARGET_IMPL_H
+#define SYNC_TARGET_IMPL_H
+
+#include "sync/target.h"
+
+/* SQL under way.  Values are quoted in the standard's way, '' for ', which is right for SQLite, and for MySQL
+ * because its sessions have NO_BACKSLASH_ESCAPES. */
+struct text {
+	char *s;
+	size_t len, size;
+};
+void text_put(struct text *, const char *, size_t len);
+void text_str(struct text *, const char *);
+void text_number(struct text *, int64_t);
+void text_quote(struct text *, const char *, size_t len);	/* s NULL: NULL */
+
+/* The values of one row, NULL for NULL. */
+typedef void sql_row_fn(void *ctx, const char *const *value, const size_t *len);
+
+/* All that can fail says why by target_fail(). */
+struct target_ops {
+	const char *content;		/* the expression that compares content by octets */
+	const char *for_update;		/* after a SELECT that is the base of writes */
+	enum target_result (*connect)(struct target *);
+	void (*disconnect)(struct target *);
+	void (*close)(struct target *);	/* frees it */
+	enum target_result (*begin)(struct target *);
+	enum target_result (*commit)(struct target *);
+	void (*rollback)(struct target *);
+	enum target_result (*query)(struct target *, const struct text *, sql_row_fn *, void *ctx);
+	/* These may wait until flush.  expected: the rows that must match, else TARGET_DRIFTED; -1: any. */
+	enum target_result (*post)(struct target *, const struct text *, int64_t expected);
+	enum target_result (*insert)(struct target *, int64_t domain, const struct row *);
+	enum target_result (*flush)(struct target *);
+};
+
+/* The head of a database's own struct. */
+struct target {
+	const struct target_ops *ops;
+	const struct target_conf *conf;
+	bool connected, begun;
+	struct target_counts counts;
+	struct text sql;		/* the statement under way */
+	char state_name[256];
+	char why[512];
+};
+
+enum target_result target_fail(struct target *, enum target_result, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+struct target *target_sqlite_open(void);
+struct target *target_mysql_open(void);
+#endif

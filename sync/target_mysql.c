@@ -1,0 +1,464 @@
+#include <errno.h>
+#include <mysql.h>
+#include <mysqld_error.h>
+#include <errmsg.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sync/target_impl.h"
+#include "zonefile/arena.h"
+
+#define CONNECT_SECONDS 5
+#define WAIT_SECONDS 60			/* for one answer; a batch takes well below one */
+#define LOCK_SECONDS 10
+#define INSERT_ROWS 1000
+#define INSERT_OCTETS (128 * 1024)
+#define BATCH_OCTETS (512 * 1024)	/* statements that share a round trip */
+#define BATCH_STATEMENTS 1000
+
+/* Errors that not every library's headers name. */
+enum {
+	E_WSREP_NOT_READY = 1047, E_RECORD_CHANGED = 1020, E_KILLED = 1927, E_STATEMENT_TIME = 1969,
+	E_READ_ONLY_MODE = 1836, E_EXECUTION_TIME = 3024, E_ROLLED_BACK_BY_GROUP = 3101, E_IDLE = 4031,
+};
+
+struct mysql {
+	struct target head;
+	MYSQL db;
+	bool open;
+	unsigned host;			/* the next to try */
+	const char *where;		/* host or socket, for messages */
+	size_t packet;			/* max_allowed_packet */
+	struct text batch, rows, row;
+	int64_t expected[BATCH_STATEMENTS];
+	unsigned statements, row_count;
+};
+
+static enum target_result
+classify(unsigned error)
+{
+	switch (error) {
+	case ER_LOCK_WAIT_TIMEOUT:
+	case ER_LOCK_DEADLOCK:
+	case ER_QUERY_INTERRUPTED:
+	case E_RECORD_CHANGED:
+	case E_STATEMENT_TIME:
+	case E_EXECUTION_TIME:
+	case E_ROLLED_BACK_BY_GROUP:
+		return TARGET_AGAIN;
+	case E_WSREP_NOT_READY:		/* another node may be */
+	case ER_SERVER_SHUTDOWN:
+	case ER_NORMAL_SHUTDOWN:
+	case ER_NET_READ_ERROR:
+	case ER_NET_READ_INTERRUPTED:
+	case ER_NET_ERROR_ON_WRITE:
+	case ER_NET_WRITE_INTERRUPTED:
+	case ER_CON_COUNT_ERROR:
+	case ER_HOST_IS_BLOCKED:
+	case ER_TOO_MANY_USER_CONNECTIONS:
+	case E_KILLED:
+	case E_IDLE:
+		return TARGET_LOST;
+	case ER_NET_PACKET_TOO_LARGE:
+	case CR_NET_PACKET_TOO_LARGE:
+	case ER_DATA_TOO_LONG:
+	case ER_DUP_ENTRY:
+	case ER_TRUNCATED_WRONG_VALUE_FOR_FIELD:
+	case ER_WARN_DATA_OUT_OF_RANGE:
+		return TARGET_HELD;
+	default:
+		return error >= CR_MIN_ERROR && error <= CR_MAX_ERROR ? TARGET_LOST : TARGET_BROKEN;
+	}
+}
+
+static enum target_result
+failed(struct mysql *m)
+{
+	unsigned error = mysql_errno(&m->db);
+
+	return target_fail(&m->head, classify(error), "%s: %s (%u)", m->where, mysql_error(&m->db), error);
+}
+
+static void
+mysql_disconnect(struct target *t)
+{
+	struct mysql *m = (struct mysql *)t;
+
+	if (m->open)
+		mysql_close(&m->db);
+	m->open = false;
+	m->batch.len = m->rows.len = 0;
+	m->statements = m->row_count = 0;
+}
+
+static void
+mysql_free(struct target *t)
+{
+	struct mysql *m = (struct mysql *)t;
+
+	free(m->batch.s);
+	free(m->rows.s);
+	free(m->row.s);
+	free(m);
+	mysql_thread_end();
+}
+
+static enum target_result
+execute(struct mysql *m, const char *sql)
+{
+	return mysql_real_query(&m->db, sql, strlen(sql)) == 0 ? TARGET_OK : failed(m);
+}
+
+static enum target_result
+mysql_target_query(struct target *t, const struct text *sql, sql_row_fn *fn, void *ctx)
+{
+	struct mysql *m = (struct mysql *)t;
+	MYSQL_RES *res;
+	MYSQL_ROW row;
+
+	if (mysql_real_query(&m->db, sql->s, sql->len) != 0 || (res = mysql_use_result(&m->db)) == NULL)
+		return failed(m);
+	while ((row = mysql_fetch_row(res)) != NULL) {
+		unsigned long *lengths = mysql_fetch_lengths(res);
+		size_t len[16];
+
+		for (unsigned i = 0; i < mysql_num_fields(res); i++)
+			len[i] = lengths[i];
+		fn(ctx, (const char *const *)row, len);
+	}
+	mysql_free_result(res);
+	return mysql_errno(&m->db) == 0 ? TARGET_OK : failed(m);
+}
+
+static enum target_result
+ask(struct mysql *m, const char *sql, sql_row_fn *fn, void *ctx)
+{
+	struct text text = { (char *)(uintptr_t)sql, strlen(sql), 0 };
+
+	return mysql_target_query(&m->head, &text, fn, ctx);
+}
+
+#ifdef MARIADB_BASE_VERSION
+static void
+require_tls(MYSQL *db, const char *ca_file)
+{
+	my_bool yes = 1, verify = ca_file != NULL;
+
+	mysql_options(db, MYSQL_OPT_SSL_ENFORCE, &yes);
+	mysql_options(db, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+	mysql_options(db, MYSQL_OPT_SSL_CA, ca_file);
+}
+#else
+static void
+require_tls(MYSQL *db, const char *ca_file)
+{
+	unsigned mode = ca_file != NULL ? SSL_MODE_VERIFY_IDENTITY : SSL_MODE_REQUIRED;
+
+	mysql_options(db, MYSQL_OPT_SSL_MODE, &mode);
+	mysql_options(db, MYSQL_OPT_SSL_CA, ca_file);
+}
+#endif
+
+static enum target_result
+connect_to(struct mysql *m, const char *host)
+{
+	const struct target_conf *c = m->head.conf;
+	unsigned connect = CONNECT_SECONDS, wait = WAIT_SECONDS;
+
+	m->where = host != NULL ? host : c->socket != NULL ? c->socket : "localhost";
+	mysql_init(&m->db);
+	mysql_options(&m->db, MYSQL_OPT_CONNECT_TIMEOUT, &connect);
+	mysql_options(&m->db, MYSQL_OPT_READ_TIMEOUT, &wait);
+	mysql_options(&m->db, MYSQL_OPT_WRITE_TIMEOUT, &wait);
+	/* All that we write is ASCII; this converts nothing on the way to the usual tables. */
+	mysql_options(&m->db, MYSQL_SET_CHARSET_NAME, "latin1");
+	if (c->tls)
+		require_tls(&m->db, c->ca_file);
+	m->open = true;
+	if (mysql_real_connect(&m->db, host, c->user, c->password, c->database, c->port,
+	    host == NULL ? c->socket : NULL, CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS) == NULL)
+		return failed(m);
+	return TARGET_OK;
+}
+
+struct settings {
+	struct mysql *m;
+	bool statement_log;
+};
+
+static void
+settings_row(void *ctx, const char *const *value, const size_t *len)
+{
+	struct settings *s = ctx;
+
+	(void)len;
+	s->m->packet = strtoull(value[0], NULL, 10);
+	s->statement_log = value[1] != NULL && value[1][0] == '1' &&
+	    value[2] != NULL && strcmp(value[2], "STATEMENT") == 0;
+}
+
+/* A session that means what we say, whatever the server's defaults are. */
+static enum target_result
+set_session(struct mysql *m)
+{
+	struct settings s = { .m = m };
+	char set[256];
+	enum target_result result;
+
+	result = ask(m, "SELECT @@max_allowed_packet, @@global.log_bin, @@session.binlog_format",
+	    settings_row, &s);
+	if (result != TARGET_OK)
+		return result;
+	snprintf(set, sizeof(set), "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES', "
+	    "autocommit = 1, innodb_lock_wait_timeout = %d", LOCK_SECONDS);
+	if ((result = execute(m, set)) != TARGET_OK)
+		return result;
+	/* READ COMMITTED takes no gap locks, but cannot be logged as statements. */
+	return execute(m, s.statement_log ?
+	    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ" :
+	    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+}
+
+static void
+no_row(void *ctx, const char *const *value, const size_t *len)
+{
+	(void)ctx;
+	(void)value;
+	(void)len;
+}
+
+static void
+engine_row(void *ctx, const char *const *value, const size_t *len)
+{
+	struct mysql *m = ctx;
+
+	(void)len;
+	target_fail(&m->head, TARGET_BROKEN, "%s: table %s has the engine %s, which knows no "
+	    "transactions: ALTER TABLE %s ENGINE = InnoDB", m->where, value[0], value[1], value[0]);
+}
+
+static enum target_result
+check_tables(struct mysql *m)
+{
+	static const char *const table[][2] = {
+		{ "domains", "id, name, master, type, notified_serial, account" },
+		{ "records", "id, domain_id, name, type, content, ttl, prio, disabled, ordername, auth" },
+		{ "domainmetadata", "id, domain_id, kind, content" },
+		{ "cryptokeys", "domain_id" },
+		{ "comments", "domain_id" },
+	};
+	char select[256];
+	enum target_result result;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		snprintf(select, sizeof(select), "SELECT %s FROM %s WHERE 1 = 0", table[i][1], table[i][0]);
+		result = ask(m, select, no_row, NULL);
+		if (result == TARGET_OK)
+			continue;
+		if (mysql_errno(&m->db) == ER_NO_SUCH_TABLE)
+			return target_fail(&m->head, TARGET_BROKEN, "%s: database %s has no table %s: load PowerDNS's "
+			    "schema.mysql.sql into it first (Debian: /usr/share/pdns-backend-mysql/schema/)",
+			    m->where, m->head.conf->database, table[i][0]);
+		if (mysql_errno(&m->db) == ER_BAD_FIELD_ERROR)
+			return target_fail(&m->head, TARGET_BROKEN, "%s: table %s is not that of PowerDNS 4.3 or "
+			    "later: %s", m->where, table[i][0], mysql_error(&m->db));
+		return result;
+	}
+	m->head.why[0] = '\0';
+	result = ask(m, "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() "
+	    "AND TABLE_NAME IN ('domains', 'records', 'domainmetadata', 'tandem_state') "
+	    "AND ENGINE <> 'InnoDB'", engine_row, m);
+	if (result == TARGET_OK && m->head.why[0] != '\0')
+		return TARGET_BROKEN;
+	return result;
+}
+
+static enum target_result
+make_state(struct mysql *m)
+{
+	enum target_result result;
+
+	result = ask(m, "SELECT domain_id, owner, name, serial, digest, form, changed_at FROM tandem_state "
+	    "WHERE 1 = 0", no_row, NULL);
+	if (result == TARGET_OK || mysql_errno(&m->db) != ER_NO_SUCH_TABLE)
+		return result;
+	return execute(m, "CREATE TABLE IF NOT EXISTS tandem_state (domain_id INT NOT NULL PRIMARY KEY, "
+	    "owner VARCHAR(40) CHARACTER SET utf8 NOT NULL, name VARCHAR(255) NOT NULL, "
+	    "serial INT UNSIGNED NOT NULL, digest VARCHAR(32) NOT NULL, form VARCHAR(32) NOT NULL, "
+	    "changed_at BIGINT NOT NULL, KEY owner (owner)) ENGINE = InnoDB CHARACTER SET latin1");
+}
+
+/* The hosts in turn, from the one after that which failed last. */
+static enum target_result
+mysql_target_connect(struct target *t)
+{
+	struct mysql *m = (struct mysql *)t;
+	unsigned hosts = 0;
+	enum target_result result = TARGET_LOST;
+
+	while (t->conf->hosts != NULL && t->conf->hosts[hosts] != NULL)
+		hosts++;
+	for (unsigned i = 0; i < (hosts > 0 ? hosts : 1); i++) {
+		const char *host = hosts > 0 ? t->conf->hosts[m->host++ % hosts] : NULL;
+
+		if ((result = connect_to(m, host)) == TARGET_OK &&
+		    (result = set_session(m)) == TARGET_OK &&
+		    (result = check_tables(m)) == TARGET_OK &&
+		    (result = make_state(m)) == TARGET_OK) {
+			/* The next time begins with this host. */
+			m->host = hosts > 0 ? (m->host - 1) % hosts : 0;
+			return TARGET_OK;
+		}
+		mysql_disconnect(t);
+	}
+	return result;
+}
+
+static enum target_result
+mysql_target_begin(struct target *t)
+{
+	struct mysql *m = (struct mysql *)t;
+
+	m->batch.len = m->rows.len = 0;
+	m->statements = m->row_count = 0;
+	return execute(m, "START TRANSACTION");
+}
+
+static enum target_result
+mysql_target_commit(struct target *t)
+{
+	return execute((struct mysql *)t, "COMMIT");
+}
+
+static void
+mysql_target_rollback(struct target *t)
+{
+	/* When this fails, so does all that follows. */
+	execute((struct mysql *)t, "ROLLBACK");
+}
+
+/* The batch in one round trip. */
+static enum target_result
+send_batch(struct mysql *m)
+{
+	bool drifted = false;
+	unsigned at = 0;
+	int more;
+
+	if (m->statements == 0)
+		return TARGET_OK;
+	more = mysql_real_query(&m->db, m->batch.s, m->batch.len) == 0 ? 0 : 1;
+	for (; more == 0; more = mysql_next_result(&m->db), at++)
+		if (at < m->statements && m->expected[at] >= 0 &&
+		    mysql_affected_rows(&m->db) != (my_ulonglong)m->expected[at])
+			drifted = true;
+	m->batch.len = 0;
+	m->statements = 0;
+	if (more > 0)
+		return failed(m);
+	return drifted ? target_fail(&m->head, TARGET_DRIFTED,
+	    "%s: somebody else has changed rows of the zone", m->where) : TARGET_OK;
+}
+
+static enum target_result
+mysql_post(struct target *t, const struct text *sql, int64_t expected)
+{
+	struct mysql *m = (struct mysql *)t;
+	size_t room = m->packet < BATCH_OCTETS ? m->packet : BATCH_OCTETS;
+	enum target_result result;
+
+	if (sql->len + 64 > m->packet)
+		return target_fail(t, TARGET_HELD, "%s: a record takes a packet of %zu octets, but its "
+		    "max_allowed_packet is %zu", m->where, sql->len, m->packet);
+	if ((m->batch.len + sql->len + 64 > room || m->statements == BATCH_STATEMENTS) &&
+	    (result = send_batch(m)) != TARGET_OK)
+		return result;
+	if (m->statements > 0)
+		text_put(&m->batch, ";", 1);
+	text_put(&m->batch, sql->s, sql->len);
+	m->expected[m->statements++] = expected;
+	return TARGET_OK;
+}
+
+static enum target_result
+post_rows(struct mysql *m)
+{
+	enum target_result result = TARGET_OK;
+
+	if (m->row_count > 0)
+		result = mysql_post(&m->head, &m->rows, m->row_count);
+	m->rows.len = 0;
+	m->row_count = 0;
+	return result;
+}
+
+static enum target_result
+mysql_insert(struct target *t, int64_t domain, const struct row *row)
+{
+	struct mysql *m = (struct mysql *)t;
+	struct text *out = &m->row;
+	size_t room = m->packet < INSERT_OCTETS ? m->packet : INSERT_OCTETS;
+	enum target_result result;
+
+	out->len = 0;
+	text_put(out, "(", 1);
+	text_number(out, domain);
+	text_put(out, ",", 1);
+	text_quote(out, row->name, row->name_len);
+	if (row->type != NULL) {
+		text_put(out, ",", 1);
+		text_quote(out, row->type, strlen(row->type));
+		text_put(out, ",", 1);
+		text_quote(out, row->content, row->content_len);
+		text_put(out, ",", 1);
+		text_number(out, row->ttl);
+		text_put(out, ",", 1);
+		text_number(out, row->prio);
+	} else
+		text_str(out, ",NULL,NULL,NULL,NULL");
+	text_str(out, row->disabled ? ",1," : ",0,");
+	text_quote(out, row->ordername, row->ordername_len);
+	text_str(out, row->auth ? ",1)" : ",0)");
+	if ((m->row_count == INSERT_ROWS || m->rows.len + out->len + 256 > room) &&
+	    (result = post_rows(m)) != TARGET_OK)
+		return result;
+	text_str(&m->rows, m->row_count++ > 0 ? "," : "INSERT INTO records (domain_id, name, type, content, "
+	    "ttl, prio, disabled, ordername, auth) VALUES ");
+	text_put(&m->rows, out->s, out->len);
+	return TARGET_OK;
+}
+
+static enum target_result
+mysql_flush(struct target *t)
+{
+	struct mysql *m = (struct mysql *)t;
+	enum target_result result = post_rows(m);
+
+	return result == TARGET_OK ? send_batch(m) : result;
+}
+
+static void
+library_begin(void)
+{
+	mysql_library_init(0, NULL, NULL);
+}
+
+struct target *
+target_mysql_open(void)
+{
+	static const struct target_ops ops = {
+		.content = "CAST(content AS BINARY)", .for_update = " FOR UPDATE",
+		.connect = mysql_target_connect, .disconnect = mysql_disconnect, .close = mysql_free,
+		.begin = mysql_target_begin, .commit = mysql_target_commit,
+		.rollback = mysql_target_rollback, .query = mysql_target_query, .post = mysql_post,
+		.insert = mysql_insert, .flush = mysql_flush,
+	};
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct mysql *m = xcalloc(1, sizeof(*m));
+
+	/* The library's own first call is not for several threads at once. */
+	pthread_once(&once, library_begin);
+	m->head.ops = &ops;
+	return &m->head;
+}
