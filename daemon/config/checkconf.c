@@ -14,7 +14,7 @@ static const char usage[] =
     "  -z     load the zones as well\n"
     "  file   the configuration (" TANDEM_CONF ")\n"
     "\n"
-    "Ends with 0 when all is well, 1 when it is not, 2 on wrong usage.\n";
+    "Ends with 0 when all is well, 1 when it is not.\n";
 
 static void
 load_zones(const struct conf *conf, struct sink *sink)
@@ -58,11 +58,11 @@ main(int argc, char **argv)
 			return 0;
 		default:
 			fputs(usage, stderr);
-			return 2;
+			return 1;
 		}
 	if (argc - optind > 1 || (hide && !print)) {
 		fputs(usage, stderr);
-		return 2;
+		return 1;
 	}
 	if ((conf = conf_read(optind < argc ? argv[optind] : TANDEM_CONF, &sink)) == NULL)
 		return 1;

@@ -133,14 +133,6 @@ void warn_at(struct parser *, const struct spot *, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 struct named *named_get(struct parser *, struct vec *, const char *name);
 
-/* The known word that is nearest to a wrong one. */
-struct guess {
-	const char *word, *best;
-	unsigned distance;
-};
-void guess_start(struct guess *, const char *word);
-void guess_try(struct guess *, const char *known);
-
 /* Statements of the top level and blocks, in conf.c: they call the loop again. */
 clause_parse_fn parse_include, parse_acl, parse_key, parse_options, parse_zone, parse_mirror, parse_controls;
 #endif

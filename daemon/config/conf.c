@@ -14,6 +14,7 @@
 #include "daemon/config/match.h"
 #include "daemon/config/value.h"
 #include "zonefile/name.h"
+#include "zonefile/nearest.h"
 
 #define INCLUDE_MAX 50			/* files open at once */
 
@@ -137,56 +138,6 @@ expect(struct parser *p, enum token_kind kind)
 	return refuse_at(p, spot, "expected '%s' before '%.60s'", mark[kind], p->token->text);
 }
 
-/* Edit distance: letters added, left out, altered, or two exchanged. */
-static unsigned
-distance(const char *a, const char *b)
-{
-	enum { LONGEST = 40 };
-	unsigned row[3][LONGEST + 1];
-	size_t la = strlen(a), lb = strlen(b);
-
-	if (la > LONGEST || lb > LONGEST)
-		return LONGEST;
-	for (size_t j = 0; j <= lb; j++)
-		row[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= la; i++) {
-		unsigned *now = row[i % 3], *above = row[(i + 2) % 3], *second = row[(i + 1) % 3];
-
-		now[0] = (unsigned)i;
-		for (size_t j = 1; j <= lb; j++) {
-			unsigned best = above[j - 1] + (a[i - 1] != b[j - 1]);
-
-			if (above[j] + 1 < best)
-				best = above[j] + 1;
-			if (now[j - 1] + 1 < best)
-				best = now[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && second[j - 2] + 1 < best)
-				best = second[j - 2] + 1;
-			now[j] = best;
-		}
-	}
-	return row[la % 3][lb];
-}
-
-void
-guess_start(struct guess *guess, const char *word)
-{
-	*guess = (struct guess){ .word = word, .distance = (unsigned)strlen(word) / 3 + 2 };
-	if (guess->distance > 5)
-		guess->distance = 5;
-}
-
-void
-guess_try(struct guess *guess, const char *known)
-{
-	unsigned d = distance(guess->word, known);
-
-	if (d < guess->distance) {
-		guess->distance = d;
-		guess->best = known;
-	}
-}
-
 struct named *
 named_get(struct parser *p, struct vec *vec, const char *name)
 {
@@ -236,7 +187,7 @@ refuse_unknown(struct parser *p, const struct block *block)
 {
 	static const unsigned places[] = { IN_TOP, IN_OPTIONS, IN_ZONE, IN_MIRROR, IN_KEY, IN_CONTROLS };
 	const struct clause *c;
-	struct guess guess;
+	struct nearest guess;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		if (clause_find(places[i], p->token->text) != NULL) {
@@ -244,9 +195,9 @@ refuse_unknown(struct parser *p, const struct block *block)
 			    places[i] == IN_TOP ? "" : "'", block_name(places[i]), places[i] == IN_TOP ? "" : "'");
 			return;
 		}
-	guess_start(&guess, p->token->text);
+	nearest_start(&guess, p->token->text, p->token->len);
 	for (size_t at = 0; (c = clause_next(block->where, &at)) != NULL;)
-		guess_try(&guess, c->name);
+		nearest_offer(&guess, c->name);
 	if (guess.best != NULL)
 		refuse(p, "'%.60s' is not known here; did you mean '%s'?", p->token->text, guess.best);
 	else
@@ -342,8 +293,10 @@ parse_block(struct parser *p, struct block *block, unsigned where, void *base)
 	parse_clauses(p, block);
 	if (p->token->kind == TOKEN_CLOSE)
 		return expect(p, TOKEN_CLOSE);
-	if (p->token->kind == TOKEN_END)
+	if (p->token->kind == TOKEN_END) {
 		refuse_at(p, &block->opened, "this '{' is not closed");
+		p->left_open = true;
+	}
 	p->depth = depth;
 	return 0;
 }
@@ -658,15 +611,15 @@ static void
 check_defined(struct parser *p, const struct vec *vec, const char *what)
 {
 	struct named *const *items = vec->items;
-	struct guess guess;
+	struct nearest guess;
 
 	for (size_t i = 0; i < vec->count; i++) {
 		if (items[i]->defined.file != NULL)
 			continue;
-		guess_start(&guess, items[i]->name);
+		nearest_start(&guess, items[i]->name, strlen(items[i]->name));
 		for (size_t j = 0; j < vec->count; j++)
 			if (items[j]->defined.file != NULL)
-				guess_try(&guess, items[j]->name);
+				nearest_offer(&guess, items[j]->name);
 		refuse_at(p, &items[i]->used, "%s '%s' is not defined%s%s%s", what, items[i]->name,
 		    guess.best != NULL ? "; did you mean '" : "", guess.best != NULL ? guess.best : "",
 		    guess.best != NULL ? "'?" : "");
@@ -832,13 +785,13 @@ check_mirrors(struct parser *p)
 				break;
 			}
 	for (size_t i = 0; i < p->mirror_uses.count; i++) {
-		struct guess guess;
+		struct nearest guess;
 		bool there = false;
 
-		guess_start(&guess, uses[i].name);
+		nearest_start(&guess, uses[i].name, strlen(uses[i].name));
 		for (size_t j = 0; j < p->mirrors.count && !there; j++) {
 			there = strcmp(mirrors[j].name, uses[i].name) == 0;
-			guess_try(&guess, mirrors[j].name);
+			nearest_offer(&guess, mirrors[j].name);
 		}
 		if (!there)
 			refuse_at(p, &uses[i].spot, "mirror '%s' is not defined%s%s%s", uses[i].name,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/config/match.h"
+#include "zonefile/nearest.h"
 
 /* Longest value that a message repeats. */
 #define SHOWN 60
@@ -409,21 +410,21 @@ parse_algorithm(struct parser *p, const struct clause *c, void *field)
 	    "hmac-sha384", "hmac-sha512" };
 	char name[SHOWN + 1];
 	size_t len;
-	struct guess guess;
+	struct nearest guess;
 
 	if (p->token->kind != TOKEN_WORD && p->token->kind != TOKEN_STRING)
 		return refuse(p, "expected the name of an algorithm");
 	len = (size_t)snprintf(name, sizeof(name), "%s", p->token->text);
 	if (len < sizeof(name) && len > 16 && strcasecmp(name + len - 16, ".sig-alg.reg.int") == 0)
 		name[len - 16] = '\0';
-	guess_start(&guess, name);
+	nearest_start(&guess, name, strlen(name));
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcasecmp(name, known[i]) == 0) {
 			*(const char **)field = known[i];
 			advance(p);
 			return 0;
 		}
-		guess_try(&guess, known[i]);
+		nearest_offer(&guess, known[i]);
 	}
 	return refuse(p, "%s '%s' is not known; did you mean '%s'?", c->name, name,
 	    guess.best != NULL ? guess.best : "hmac-sha256");
