@@ -91,7 +91,8 @@ set_of(struct ranges *ranges)
 {
 	struct set set = { xmalloc((2 * ranges->count + 1) * sizeof(address)), 0 };
 
-	qsort(ranges->range, ranges->count, sizeof(*ranges->range), by_first);
+	if (ranges->count > 0)
+		qsort(ranges->range, ranges->count, sizeof(*ranges->range), by_first);
 	for (size_t i = 0; i < ranges->count;) {
 		address last = ranges->range[i].last;
 
