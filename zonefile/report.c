@@ -78,12 +78,16 @@ report_format(char *out, size_t size, const struct report *report)
 }
 
 /* The line as it stands, made printable, and a caret under the column. */
-static void
-print_caret(FILE *file, const struct place *place)
+void
+report_print_caret(FILE *file, const struct report *report)
 {
-	size_t shown = place->source_len < 200 ? place->source_len : 200;
+	const struct place *place = report->place;
+	size_t shown;
 
-	if (place->column == 0 || place->column > shown + 1)
+	if (place == NULL || place->source == NULL || place->column == 0)
+		return;
+	shown = place->source_len < 200 ? place->source_len : 200;
+	if (place->column > shown + 1)
 		return;
 	fputs("    ", file);
 	for (size_t i = 0; i < shown; i++) {
@@ -103,8 +107,8 @@ report_print(FILE *file, const struct report *report, bool caret)
 	char text[TEXT_MAX + 512];
 
 	fprintf(file, "%s\n", report_format(text, sizeof(text), report));
-	if (caret && report->place != NULL && report->place->source != NULL)
-		print_caret(file, report->place);
+	if (caret)
+		report_print_caret(file, report);
 }
 
 void

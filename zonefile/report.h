@@ -52,6 +52,8 @@ int report_zone(struct sink *, enum severity, const char *zone,
  * is a FILE; carets appear when that is a terminal. */
 void report_print(FILE *, const struct report *, bool caret);
 void report_to_file(void *file, const struct report *);
+/* The source line and the caret alone, when the report has a place with both. */
+void report_print_caret(FILE *, const struct report *);
 
 /* The same without newline or caret into out, cut to size; returns out. */
 char *report_format(char *out, size_t size, const struct report *);

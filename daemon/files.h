@@ -1,0 +1,44 @@
+/* files.h - the zone files of master zones: read when they changed, in the pool. */
+#ifndef DAEMON_FILES_H
+#define DAEMON_FILES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "sync/slot.h"
+
+/* Everything here is for the control loop; parsing happens on libuv's pool threads, publication on the commit thread. */
+void files_start(uv_loop_t *);
+void files_stop(void);		/* nothing is loading any more */
+
+enum load_result {
+	LOAD_UNCHANGED,		/* not read: the file and its includes are as they were */
+	LOAD_SAME,		/* read; its content is what is served */
+	LOAD_DONE,		/* a new version is served */
+	LOAD_FAILED,		/* the old version, if any, serves on; text says why */
+};
+
+struct load_outcome {
+	const char *zone;
+	enum load_result result;
+	bool served;		/* there is a version that serves now */
+	uint32_t old_serial, new_serial;
+	size_t removed, added;
+	unsigned ms;
+	const char *text;	/* what was said last: a reason or a warning; never NULL */
+};
+typedef void load_done_fn(void *ctx, const struct load_outcome *);
+
+/* What is known about the file of one zone. */
+struct zone_file;
+struct zone_file *zone_file_new(struct slot *, const char *path);
+void zone_file_free(struct zone_file *);	/* once it is not loading */
+const char *zone_file_path(const struct zone_file *);
+
+/* Read the file if it changed since the last reading (always, with force), check it, publish it.  Called while
+ * it is being read, it starts over after that.  done always runs, later. */
+void zone_file_load(struct zone_file *, bool force, load_done_fn *done, void *ctx);
+/* Why the last reading is not what is served; "" when it is. */
+const char *zone_file_trouble(const struct zone_file *);
+#endif

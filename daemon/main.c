@@ -1,0 +1,272 @@
+/* tandemd - the daemon: read the configuration, serve until a signal. */
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "daemon/command.h"
+#include "daemon/control.h"
+#include "daemon/log.h"
+#include "daemon/setup.h"
+#include "daemon/signals.h"
+#include "zonefile/arena.h"
+#include "zonefile/check.h"
+#include "zonefile/master.h"
+
+static const char usage[] =
+"usage: tandemd [-c FILE] [-d] [-l FILE] [-n WORKERS] [-t] [-p [-x]] [-V]\n"
+"\n"
+"  -c FILE      configuration (" TANDEM_CONF ")\n"
+"  -d           detach once it serves; messages go to syslog or to -l\n"
+"  -l FILE      messages to this file, opened again on SIGUSR1\n"
+"  -n WORKERS   threads that answer (one a core)\n"
+"  -t           test the configuration and the zones, then end\n"
+"  -p [-x]      print the effective configuration, with -x without secrets\n"
+"  -V           print the version\n"
+"\n"
+"Ends with 0 when stopped as asked, 1 when it could not start, 2 on wrong usage.\n";
+
+struct options {
+	const char *conf, *log;
+	bool detach, test, print, hide;
+	unsigned workers;
+};
+
+static uv_loop_t *loop;
+static int ready_pipe = -1;		/* of -d: a byte goes to the parent once we serve */
+static char pid_path[PATH_MAX];
+
+/* --- one-shot modes --- */
+
+static int
+print_conf(struct conf *conf, bool hide)
+{
+	conf_print(stdout, conf, hide);
+	conf_free(conf);
+	return fflush(stdout) == EOF ? 1 : 0;
+}
+
+static int
+test_zones(struct conf *conf)
+{
+	int bad = 0;
+
+	for (size_t i = 0; i < conf->zone_count; i++) {
+		const struct conf_zone *z = &conf->zones[i];
+		struct sink sink = { .fn = report_to_file, .ctx = stderr };
+		struct master_files files = { NULL, 0 };
+		char path[PATH_MAX];
+		struct zone *zone = master_load(conf_resolve(path, conf, z->file), z->origin, &sink, &files);
+
+		if (zone != NULL) {
+			check_zone(zone, &sink);
+			printf("zone %s: serial %u, %zu records: OK\n", z->name, zone_serial(zone), zone_records(zone));
+		} else {
+			printf("zone %s: not loaded, %u errors\n", z->name, sink.errors);
+			bad++;
+		}
+		zone_unref(zone);
+		master_files_free(&files);
+	}
+	conf_free(conf);
+	return bad > 0;
+}
+
+/* --- life --- */
+
+/* The parent waits for the child to serve, or to end without. */
+static void
+detach(void)
+{
+	int fds[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(fds) < 0 || (pid = fork()) < 0) {
+		perror("tandemd");
+		exit(1);
+	}
+	if (pid > 0) {
+		close(fds[1]);
+		_exit(read(fds[0], &byte, 1) == 1 ? 0 : 1);
+	}
+	close(fds[0]);
+	ready_pipe = fds[1];
+	setsid();
+}
+
+static void
+tell_parent(const struct options *o)
+{
+	if (ready_pipe < 0)
+		return;
+	if (freopen("/dev/null", "r", stdin) == NULL || freopen("/dev/null", "w", stdout) == NULL)
+		log_warning("/dev/null: %s", strerror(errno));
+	if (o->log == NULL)
+		log_to_syslog();
+	if (freopen("/dev/null", "w", stderr) == NULL)
+		log_warning("/dev/null: %s", strerror(errno));
+	if (write(ready_pipe, "", 1) < 0)
+		log_warning("nobody waits for the start");
+	close(ready_pipe);
+}
+
+/* Directories that a fresh tree lacks, "var/run" above all. */
+static void
+make_directory_of(const char *path)
+{
+	char part[PATH_MAX];
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *p = strchr(part + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		if (mkdir(part, 0750) < 0 && errno != EEXIST)
+			return;		/* whoever opens the path says it better */
+		*p = '/';
+	}
+}
+
+static void
+make_directories(const struct conf *conf)
+{
+	char path[PATH_MAX];
+
+	make_directory_of(conf_resolve(path, conf, conf->journal));
+	make_directory_of(conf_resolve(path, conf, conf->control_socket));
+	if (conf->pid_file != NULL)
+		make_directory_of(conf_resolve(path, conf, conf->pid_file));
+	for (size_t i = 0; i < conf->mirror_count; i++)
+		if (conf->mirrors[i].file != NULL)
+			make_directory_of(conf_resolve(path, conf, conf->mirrors[i].file));
+}
+
+static void
+write_pid(const struct conf *conf)
+{
+	FILE *file;
+
+	if (conf->pid_file == NULL)
+		return;
+	conf_resolve(pid_path, conf, conf->pid_file);
+	if ((file = fopen(pid_path, "we")) == NULL || fprintf(file, "%ld\n", (long)getpid()) < 0)
+		log_warning("%s: %s", pid_path, strerror(errno));
+	if (file != NULL)
+		fclose(file);
+}
+
+static void
+stop(void)
+{
+	uv_stop(loop);
+}
+
+static const struct options *options;
+
+static void
+on_served(void *ctx, bool ok)
+{
+	size_t zones, loaded = 0;
+	const struct served *zone = setup_zones(&zones);
+
+	(void)ctx;
+	(void)ok;
+	for (size_t i = 0; i < zones; i++)
+		loaded += zone[i].since != 0;
+	write_pid(setup_conf());
+	log_note("tandemd %s: serving %zu of %zu zones, process %ld", TANDEM_VERSION, loaded, zones, (long)getpid());
+	tell_parent(options);
+}
+
+static int
+serve(struct conf *conf, const struct options *o)
+{
+	struct reload first = { NULL, on_served, NULL };
+	char path[PATH_MAX], threads[16];
+	int err;
+
+	options = o;
+	make_directories(conf);
+	if (o->detach)
+		detach();
+	snprintf(threads, sizeof(threads), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	setenv("UV_THREADPOOL_SIZE", threads, 0);	/* zone files are parsed there */
+	loop = uv_default_loop();
+	conf_resolve(path, conf, conf->control_socket);
+	if ((err = control_start(loop, path)) < 0) {
+		log_error("%s: %s", path, err == UV_EADDRINUSE ? "another tandemd answers there" : uv_strerror(err));
+		return 1;
+	}
+	if (!setup_start(loop, conf, o->workers)) {
+		control_stop();
+		return 1;
+	}
+	command_on_stop(stop);
+	signals_start(loop, stop);
+	setup_load(&first);
+	uv_run(loop, UV_RUN_DEFAULT);
+	control_stop();
+	signals_stop();
+	setup_stop();
+	if (pid_path[0] != '\0')
+		unlink(pid_path);
+	log_note("tandemd: stopped");
+	return 0;
+}
+
+static bool
+parse(struct options *o, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "c:dhl:n:tpxV")) != -1) {
+		switch (c) {
+		case 'c': o->conf = optarg; break;
+		case 'd': o->detach = true; break;
+		case 'l': o->log = optarg; break;
+		case 'n': o->workers = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 't': o->test = true; break;
+		case 'p': o->print = true; break;
+		case 'x': o->hide = true; break;
+		case 'V':
+			printf("tandemd %s\n", TANDEM_VERSION);
+			exit(0);
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			return false;
+		}
+	}
+	return optind == argc && (!o->hide || o->print) && o->workers <= 256;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { .conf = TANDEM_CONF };
+	struct sink sink = { .fn = report_to_file, .ctx = stderr };
+	struct conf *conf;
+	int err;
+
+	if (!parse(&o, argc, argv)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	if (o.log != NULL && (err = log_to_file(o.log)) < 0) {
+		fprintf(stderr, "%s: %s\n", o.log, strerror(-err));
+		return 1;
+	}
+	if ((conf = conf_read(o.conf, &sink)) == NULL)
+		return 1;
+	if (o.print)
+		return print_conf(conf, o.hide);
+	if (o.test)
+		return test_zones(conf);
+	return serve(conf, &o);
+}

@@ -1,0 +1,205 @@
+#include "daemon/reply.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "zonefile/arena.h"
+
+/* Kept as JSON until the end; text is one way to print it. */
+struct reply {
+	bool json, failed;
+	json_t *facts;			/* object: key to string or number */
+	json_t *columns, *rows;		/* array of names; array of objects */
+	json_t *errors;
+	char *text;
+	reply_end_fn *end;
+	void *ctx;
+};
+
+struct reply *
+reply_new(bool json, reply_end_fn *end, void *ctx)
+{
+	struct reply *reply = xcalloc(1, sizeof(*reply));
+
+	reply->json = json;
+	reply->facts = json_object();
+	reply->columns = json_array();
+	reply->rows = json_array();
+	reply->errors = json_array();
+	reply->end = end;
+	reply->ctx = ctx;
+	return reply;
+}
+
+/* Zone names are ASCII here, but reasons may quote octets of files; those become '?'. */
+static json_t *
+string(const char *text)
+{
+	json_t *value = json_string(text);
+	char *copy;
+
+	if (value != NULL)
+		return value;
+	copy = xstrdup(text);
+	for (char *p = copy; *p != '\0'; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	value = json_string(copy);
+	free(copy);
+	return value;
+}
+
+void
+reply_fact(struct reply *reply, const char *key, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_object_set_new(reply->facts, key, string(text));
+}
+
+void
+reply_number(struct reply *reply, const char *key, uint64_t value)
+{
+	json_object_set_new(reply->facts, key, json_integer((json_int_t)value));
+}
+
+void
+reply_columns(struct reply *reply, const char *const *columns)
+{
+	for (; *columns != NULL; columns++)
+		json_array_append_new(reply->columns, string(*columns));
+}
+
+void
+reply_row(struct reply *reply, const char *const *cells)
+{
+	json_t *row = json_object();
+
+	for (size_t i = 0; i < json_array_size(reply->columns); i++)
+		json_object_set_new(row, json_string_value(json_array_get(reply->columns, i)), string(cells[i]));
+	json_array_append_new(reply->rows, row);
+}
+
+void
+reply_text(struct reply *reply, const char *text)
+{
+	free(reply->text);
+	reply->text = xstrdup(text);
+}
+
+void
+reply_error(struct reply *reply, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_array_append_new(reply->errors, string(text));
+	reply->failed = true;
+}
+
+/* --- printing --- */
+
+static const char *
+cell(const struct reply *reply, size_t row, size_t column)
+{
+	const char *name = json_string_value(json_array_get(reply->columns, column));
+
+	return json_string_value(json_object_get(json_array_get(reply->rows, row), name));
+}
+
+/* Columns as wide as their widest cell, two blanks between; the last one unpadded. */
+static void
+print_table(const struct reply *reply, FILE *out)
+{
+	size_t columns = json_array_size(reply->columns), rows = json_array_size(reply->rows);
+	int *width = xcalloc(columns, sizeof(*width));
+
+	for (size_t c = 0; c < columns; c++) {
+		width[c] = (int)strlen(json_string_value(json_array_get(reply->columns, c)));
+		for (size_t r = 0; r < rows; r++)
+			if ((int)strlen(cell(reply, r, c)) > width[c])
+				width[c] = (int)strlen(cell(reply, r, c));
+	}
+	for (size_t r = 0; r <= rows && columns > 0; r++)
+		for (size_t c = 0; c < columns; c++) {
+			const char *text = r > 0 ? cell(reply, r - 1, c) :
+			    json_string_value(json_array_get(reply->columns, c));
+
+			if (c + 1 < columns)
+				fprintf(out, "%-*s  ", width[c], text);
+			else
+				fprintf(out, "%s\n", text);
+		}
+	free(width);
+}
+
+static void
+print_text(const struct reply *reply, FILE *out)
+{
+	json_t *value;
+	const char *key;
+	size_t i;
+
+	if (reply->text != NULL)
+		fputs(reply->text, out);
+	json_object_foreach(reply->facts, key, value) {
+		if (json_is_integer(value))
+			fprintf(out, "%s: %lld\n", key, (long long)json_integer_value(value));
+		else
+			fprintf(out, "%s: %s\n", key, json_string_value(value));
+	}
+	if (json_array_size(reply->rows) > 0)
+		print_table(reply, out);
+	json_array_foreach(reply->errors, i, value)
+		fprintf(out, "error: %s\n", json_string_value(value));
+}
+
+static void
+print_json(struct reply *reply, FILE *out)
+{
+	json_t *all = json_copy(reply->facts);
+
+	if (reply->text != NULL)
+		json_object_set_new(all, "text", string(reply->text));
+	if (json_array_size(reply->columns) > 0)
+		json_object_set(all, "rows", reply->rows);
+	if (reply->failed)
+		json_object_set(all, "errors", reply->errors);
+	json_dumpf(all, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	fputc('\n', out);
+	json_decref(all);
+}
+
+void
+reply_end(struct reply *reply)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		abort();
+	if (reply->json)
+		print_json(reply, out);
+	else
+		print_text(reply, out);
+	fclose(out);
+	reply->end(reply->ctx, text, len, reply->failed);
+	free(text);
+	json_decref(reply->facts);
+	json_decref(reply->columns);
+	json_decref(reply->rows);
+	json_decref(reply->errors);
+	free(reply->text);
+	free(reply);
+}

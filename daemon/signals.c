@@ -1,0 +1,79 @@
+#include "daemon/signals.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "daemon/command.h"
+#include "daemon/log.h"
+#include "zonefile/count.h"
+
+static void (*on_stop)(void);
+
+static void
+hangup(uv_signal_t *handle, int number)
+{
+	(void)handle;
+	(void)number;
+	command_hangup();
+}
+
+static void
+write_state(uv_signal_t *handle, int number)
+{
+	(void)handle;
+	(void)number;
+	command_write_state();
+}
+
+static void
+reopen(uv_signal_t *handle, int number)
+{
+	(void)handle;
+	(void)number;
+	log_reopen();
+}
+
+static void
+stop(uv_signal_t *handle, int number)
+{
+	static bool asked;
+
+	(void)handle;
+	if (asked)
+		_exit(1);
+	asked = true;
+	log_note("stopping on signal %d", number);
+	on_stop();
+}
+
+static struct {
+	int number;
+	uv_signal_cb run;
+	uv_signal_t handle;
+} signals[] = {
+	{ .number = SIGHUP, .run = hangup },
+	{ .number = SIGUSR1, .run = reopen },
+	{ .number = SIGUSR2, .run = write_state },
+	{ .number = SIGINT, .run = stop },
+	{ .number = SIGTERM, .run = stop },
+};
+
+void
+signals_start(uv_loop_t *loop, void (*stop_daemon)(void))
+{
+	on_stop = stop_daemon;
+	/* A client that closes early is no reason to die. */
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < COUNT(signals); i++) {
+		uv_signal_init(loop, &signals[i].handle);
+		uv_signal_start(&signals[i].handle, signals[i].run, signals[i].number);
+	}
+}
+
+void
+signals_stop(void)
+{
+	for (size_t i = 0; i < COUNT(signals); i++)
+		uv_close((uv_handle_t *)&signals[i].handle, NULL);
+}
