@@ -99,6 +99,7 @@ struct journal {
 	dev_t dev;			/* of the file that db has open */
 	ino_t ino;
 	bool damaged;			/* found while it was used */
+	bool reopen;			/* it may be well again, but this handle is not */
 	bool told;			/* that it cannot be written */
 	int64_t written;		/* rows, when the transaction began */
 	char why[512];
@@ -143,14 +144,20 @@ failed(struct journal *j, int rc)
 	case SQLITE_BUSY:
 		return -EBUSY;
 	case SQLITE_READONLY:
+		/* The header says so when the file system does not. */
+		j->damaged |= j->db != NULL && access(j->path, W_OK) == 0 &&
+		    sqlite3_extended_errcode(j->db) == SQLITE_READONLY;
+		j->reopen = true;
 		return -EROFS;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+	case SQLITE_ERROR:	/* the header or a table is not what it was */
 	case SQLITE_CONSTRAINT:	/* keys are ours alone: a tree is not what it was */
 	case SQLITE_MISMATCH:
 		j->damaged = true;
 		return -EUCLEAN;
 	default:
+		j->reopen = true;
 		return -EIO;
 	}
 }
@@ -227,7 +234,7 @@ close_file(struct journal *j)
 	}
 	sqlite3_close(j->db);
 	j->db = NULL;
-	j->damaged = false;
+	j->damaged = j->reopen = false;
 }
 
 static int
@@ -314,10 +321,8 @@ open_file(struct journal *j)
 		return err;
 	for (int i = 0; i < STATEMENTS; i++)
 		if ((rc = sqlite3_prepare_v3(j->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-		    &j->statement[i], NULL)) != SQLITE_OK) {
-			j->damaged = true;	/* a table is not what it was */
+		    &j->statement[i], NULL)) != SQLITE_OK)
 			return failed(j, rc);
-		}
 	if (stat(j->path, &st) < 0)
 		return -errno;
 	j->dev = st.st_dev;
@@ -438,7 +443,7 @@ reader_ready(struct journal *j)
 {
 	if (!j->reader)
 		return j->db != NULL;
-	if (j->db != NULL && (j->damaged || moved(j)))
+	if (j->db != NULL && (j->damaged || j->reopen || moved(j)))
 		close_file(j);
 	return j->db != NULL || open_or_replace(j) == 0;
 }
@@ -451,7 +456,7 @@ journal_begin(struct journal *j)
 	if (j->damaged && (err = set_aside(j)) < 0)
 		return err;
 	/* Removed or replaced from outside: what is written to it would be lost. */
-	if (j->db != NULL && moved(j))
+	if (j->db != NULL && (j->reopen || moved(j)))
 		close_file(j);
 	if (j->db == NULL && (err = open_or_replace(j)) < 0)
 		return err;
