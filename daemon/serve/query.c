@@ -44,13 +44,6 @@ query_scratch_free(struct query_scratch *scratch)
 	free(scratch);
 }
 
-/* Others read the counters while we write: whole words, in no order. */
-static inline void
-count(uint64_t *counter)
-{
-	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
-}
-
 static void
 fail(struct query *q, unsigned rcode)
 {
@@ -59,16 +52,16 @@ fail(struct query *q, unsigned rcode)
 	q->message.rcode = (uint16_t)rcode;
 	switch (rcode) {
 	case RCODE_REFUSED:
-		count(&stats->refused);
+		query_count(&stats->refused);
 		break;
 	case RCODE_SERVFAIL:
-		count(&stats->servfail);
+		query_count(&stats->servfail);
 		break;
 	case RCODE_NOTIMP:
-		count(&stats->notimp);
+		query_count(&stats->notimp);
 		break;
 	default:
-		count(&stats->formerr);
+		query_count(&stats->formerr);
 	}
 }
 
@@ -103,7 +96,7 @@ run_chaos(struct query *q)
 		q->message.flags |= MESSAGE_AA;
 		message_record(&q->message, &owner, T_TXT, CLASS_CH, 0, rdata,
 		    (uint16_t)(len + 1));
-		count(&q->stats->answers);
+		query_count(&q->stats->answers);
 		return;
 	}
 	fail(q, RCODE_REFUSED);
@@ -183,19 +176,19 @@ run_internet(struct query *q)
 	    &q->message)) {
 	case ANSWER_FOUND:
 	case ANSWER_CHAINED:
-		count(&stats->answers);
+		query_count(&stats->answers);
 		break;
 	case ANSWER_NODATA:
-		count(&stats->nodata);
+		query_count(&stats->nodata);
 		break;
 	case ANSWER_NXDOMAIN:
-		count(&stats->nxdomain);
+		query_count(&stats->nxdomain);
 		break;
 	case ANSWER_REFERRAL:
-		count(&stats->referrals);
+		query_count(&stats->referrals);
 		break;
 	case ANSWER_CUT_SHORT:
-		count(&stats->truncated);
+		query_count(&stats->truncated);
 		break;
 	}
 }
@@ -279,12 +272,12 @@ query_run(struct query_scratch *scratch, const struct query_server *server,
 	void (*run)(struct query *);
 	const struct question *question = NULL;
 
-	count(tcp ? &stats->tcp : &stats->udp);
+	query_count(tcp ? &stats->tcp : &stats->udp);
 	/* Answers are never answered, so that two servers cannot be set upon each other; nor
 	 * is a port that nobody can ask from. */
 	if (len < MESSAGE_HEADER || (request[2] & MESSAGE_QR >> 8) != 0 ||
 	    port_of(from) == 0) {
-		count(&stats->dropped);
+		query_count(&stats->dropped);
 		return 0;
 	}
 	q.scratch = scratch;
@@ -309,7 +302,7 @@ query_run(struct query_scratch *scratch, const struct query_server *server,
 	    &scratch->names, question);
 	q.message.limit -= edns_room(&q.edns, server->server_id);
 	if (run == NULL) {
-		count(&stats->opcode_other);
+		query_count(&stats->opcode_other);
 		fail(&q, RCODE_NOTIMP);
 	} else if (rcode != RCODE_NOERROR) {
 		fail(&q, rcode);

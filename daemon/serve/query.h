@@ -27,10 +27,23 @@ struct query_stats {
 	uint64_t answers, nxdomain, nodata, referrals, refused, servfail, formerr, notimp, truncated, dropped;
 	uint64_t opcode_other;
 };
+/* Others read the counters while their worker writes: whole words, in no order. */
+static inline void
+query_count(uint64_t *counter)
+{
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
 
 struct query_scratch;			/* one a worker: compression table, buffers */
 struct query_scratch *query_scratch_new(void);
 void query_scratch_free(struct query_scratch *);
+
+/* All that one worker answers with; its thread. */
+struct responder {
+	struct query_scratch *scratch;
+	const struct query_server *server;
+	struct query_stats stats;
+};
 
 /* Answers one message, inside slot_enter() and slot_leave().  out holds QUERY_OUT_TCP octets, or over UDP
  * QUERY_OUT_UDP: what goes to the client and room for what turns out not to fit.

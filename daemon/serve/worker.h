@@ -16,20 +16,19 @@ union worker_address {
 };
 
 struct worker_limits {
-	unsigned tcp_clients;			/* of one worker */
+	unsigned tcp_clients;			/* of one worker; at least one */
 	unsigned tcp_idle_ms, tcp_initial_ms;
 };
 
-/* Opens, binds and reads nothing yet: sockets for one address, one UDP (SO_REUSEPORT) and one TCP listener a worker.
- * Control loop.  Returns 0 or -errno, with nothing left open. */
-struct worker;
+/* Threads that answer; all calls but workers_stats() from the control loop.  Returns NULL with errno set when the
+ * system gives no thread or loop. */
 struct workers;
-
 struct workers *workers_new(unsigned count, const struct query_server *, const struct worker_limits *);
-/* Start and stop answering on an address while the workers run; -errno names what the system said. */
+/* Start and stop answering on an address while the workers run: one UDP socket and one TCP listener a worker
+ * (SO_REUSEPORT).  -errno names what the system said, and nothing is left open then. */
 int workers_listen(struct workers *, const union worker_address *);
 void workers_unlisten(struct workers *, const union worker_address *);
-/* Answer what has arrived, close, join; connections under way get until the deadline. */
+/* Answer what has arrived, close, join; connections under way get until the deadline.  Frees. */
 void workers_stop(struct workers *, unsigned deadline_ms);
 /* A new server description for all of them; the old one is no longer used when this returns. */
 void workers_set_server(struct workers *, const struct query_server *);
