@@ -53,7 +53,10 @@ struct builder {
 	size_t scratch_room;
 	const struct rrset **set;	/* of one name */
 	size_t sets, set_room;
-	const struct rrset **known;	/* sets made lately, by content */
+	struct known {			/* sets made lately, by content */
+		uint64_t digest;	/* other sets cost no look at this one */
+		const struct rrset *set;
+	} *known;
 	size_t known_mask;
 };
 
@@ -391,16 +394,18 @@ set_push(struct builder *b, const struct rrset *set)
 static const struct rrset *
 set_keep(struct builder *b, const struct rrset *set, struct zone_digest digest)
 {
-	const struct rrset **known = &b->known[digest.word[0] & b->known_mask];
+	struct known *known = &b->known[digest.word[0] & b->known_mask];
 	size_t size = offsetof(struct rrset, rdata) + set->size;
 
-	if (*known == NULL || (*known)->size != set->size || memcmp(*known, set, size) != 0) {
+	if (known->set == NULL || known->digest != digest.word[1] ||
+	    known->set->size != set->size || memcmp(known->set, set, size) != 0) {
 		struct rrset *copy = arena_alloc(b->zone->store->arena, size);
 
 		memcpy(copy, set, size);
-		*known = copy;
+		known->digest = digest.word[1];
+		known->set = copy;
 	}
-	return *known;
+	return known->set;
 }
 
 static bool
@@ -605,6 +610,8 @@ make_node(struct builder *b, struct rel rel, uint32_t hash, uint8_t flags)
 	return node;
 }
 
+#define AHEAD 12
+
 /* Enter the records of all runs of one name into b->rec, in order.  Returns the
  * number of runs. */
 static size_t
@@ -616,6 +623,14 @@ gather(struct builder *b, size_t from)
 	do {
 		const struct run *run = b->run[i].item;
 
+		/* Sorted runs lie anywhere; their records follow them. */
+		if (i + AHEAD < b->runs) {
+			const char *next = b->run[i + AHEAD].item;
+
+			__builtin_prefetch(next);
+			__builtin_prefetch(next + 64);
+			__builtin_prefetch(next + 128);
+		}
 		for (struct rec *rec = run->first; rec != NULL; rec = rec->next)
 			rec_push(b, rec);
 		i++;
