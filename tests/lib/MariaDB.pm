@@ -16,15 +16,24 @@ sub start {
 	chmod 0600, $self->path('password');
 	$self->launch;
 	$self->sql(<<EOT);
-CREATE DATABASE powerdns;
 CREATE USER tandem\@'%' IDENTIFIED BY '$self->{password}';
 CREATE USER pdns\@'%' IDENTIFIED BY '$self->{password}';
-GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON powerdns.* TO tandem\@'%';
-GRANT SELECT ON powerdns.* TO pdns\@'%';
 EOT
-	my $schema = '/usr/share/pdns-backend-mysql/schema/schema.mysql.sql';
-	$self->sql('USE powerdns; ' . slurp($schema));
+	$self->add_database('powerdns');
 	return $self;
+}
+
+# A database with PowerDNS's tables; tables => 0: without.
+sub add_database {
+	my ($self, $name, %opt) = @_;
+	my $tables = $opt{tables} // 1 ? slurp('/usr/share/pdns-backend-mysql/schema/schema.mysql.sql') : '';
+	$self->sql(<<EOT);
+CREATE DATABASE $name;
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON $name.* TO tandem\@'%';
+GRANT SELECT ON $name.* TO pdns\@'%';
+USE $name;
+$tables
+EOT
 }
 
 # Starts the server on the data that are there.
@@ -62,23 +71,25 @@ sub sql {
 
 # The mirrored serial of a zone, by Tandem's own table; undef when there is none.
 sub serial {
-	my ($self, $zone) = @_;
-	my $row = eval { $self->sql("SELECT s.serial FROM powerdns.tandem_state s JOIN powerdns.domains d
+	my ($self, $zone, $database) = @_;
+	$database //= 'powerdns';
+	return eval { $self->sql("SELECT s.serial FROM $database.tandem_state s JOIN $database.domains d
 	    ON d.id = s.domain_id WHERE d.name = '$zone'") };
-	return $row;
 }
 
 sub reaches {
 	my ($self, $zone, %opt) = @_;
-	return until_true { ($self->serial($zone) // -1) == $opt{serial} } $opt{within};
+	return until_true { ($self->serial($zone, $opt{database}) // -1) == $opt{serial} } $opt{within};
 }
 
 # All rows of a zone but their ids, sorted; with ids => 1 the ids before them.
 sub rows {
 	my ($self, $zone, %opt) = @_;
 	my $id = $opt{ids} ? 'r.id,' : '';
-	return sort $self->sql("SELECT $id r.name, r.type, r.content, r.ttl, r.prio, r.disabled, r.ordername, r.auth
-	    FROM powerdns.records r JOIN powerdns.domains d ON d.id = r.domain_id WHERE d.name = '$zone'");
+	my $database = $opt{database} // 'powerdns';
+	my @rows = sort $self->sql("SELECT $id r.name, r.type, r.content, r.ttl, r.prio, r.disabled, r.ordername, r.auth
+	    FROM $database.records r JOIN $database.domains d ON d.id = r.domain_id WHERE d.name = '$zone'");
+	return @rows;
 }
 
 # Rows that the server deleted, inserted ("write") and updated since it started, in all tables,

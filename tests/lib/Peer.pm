@@ -98,6 +98,13 @@ sub log { slurp($_[0]->path('log')) }
 # Starts a program in the peer's directory; what it says goes to its log.
 sub spawn {
 	my ($self, @command) = @_;
+	# A test that is killed takes its servers along.
+	return $self->work(sub { exec 'setpriv', '--pdeathsig', 'KILL', @command });
+}
+
+# The same for code of the test's own.
+sub work {
+	my ($self, $code) = @_;
 	defined(my $pid = fork) or die "fork: $!\n";
 	if (!$pid) {
 		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
@@ -106,8 +113,9 @@ sub spawn {
 		open STDIN, '<', '/dev/null';
 		open STDOUT, '>>', 'log';
 		open STDERR, '>&', \*STDOUT;
-		# A test that is killed takes its servers along.
-		exec 'setpriv', '--pdeathsig', 'KILL', @command or POSIX::_exit(127);
+		eval { $code->() };
+		print STDERR $@;
+		POSIX::_exit(127);
 	}
 	$self->{pid} = $pid;
 	push @running, $self;

@@ -22,7 +22,7 @@ for my $zone (@zones) {
 	my $serial = serial($bind->port, $zone);
 	ok($tandem->reaches($zone, serial => $serial, within => 5), "$zone is served");
 	ok($mariadb->reaches($zone, serial => $serial, within => 10), "$zone is in MariaDB") or diag($tandem->log);
-	ok(until_true { mirrored_sqlite($zone) == $serial } 10, "$zone is in SQLite") or diag($tandem->log);
+	ok((until_true { mirrored_sqlite($zone) == $serial } 10), "$zone is in SQLite") or diag($tandem->log);
 }
 my $mysql = PowerDNS->start(mysql => $mariadb);
 my $sqlite = PowerDNS->start(sqlite => $tandem->path('pdns.sqlite3'));
