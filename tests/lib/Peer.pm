@@ -163,17 +163,29 @@ sub up {
 	die ref($self) . " does not serve:\n" . substr($self->log, -3000);
 }
 
-# CPU seconds, user and system.
-sub cpu {
+# All processes of the program.
+sub processes {
 	my ($self) = @_;
-	my @field = split ' ', slurp("/proc/$self->{pid}/stat") =~ s/^.*\) //sr;
-	return ($field[11] + $field[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+	return grep { ((split ' ', slurp("/proc/$_/stat") =~ s/^.*\) //sr)[2] // 0) == $self->{pid} } map { m{(\d+)$} } glob '/proc/[0-9]*';
 }
 
-# Proportional set size, in MB.
+# CPU seconds of all of them, user and system.
+sub cpu {
+	my ($self) = @_;
+	my $ticks = 0;
+	for ($self->processes) {
+		my @field = split ' ', slurp("/proc/$_/stat") =~ s/^.*\) //sr;
+		$ticks += $field[11] + $field[12];
+	}
+	return $ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+# Their proportional set size, in MB.
 sub pss {
 	my ($self) = @_;
-	return slurp("/proc/$self->{pid}/smaps_rollup") =~ /^Pss:\s+(\d+)/m ? $1 / 1024 : 0;
+	my $kb = 0;
+	$kb += slurp("/proc/$_/smaps_rollup") =~ /^Pss:\s+(\d+)/m ? $1 : 0 for $self->processes;
+	return $kb / 1024;
 }
 
 END {

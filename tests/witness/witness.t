@@ -5,6 +5,7 @@ use lib 'tests/lib';
 use Ask qw(serial);
 use Bind; use Daemon; use MariaDB; use PowerDNS;
 use Peer qw(run slurp until_true);
+use Signer qw(make_keys sign);
 use Witness qw(questions compare allowed);
 
 my @zones = qw(plain.test nsec.test nsec3.test optout.test);
@@ -12,9 +13,9 @@ my $mariadb = MariaDB->start;
 my $tandem = Daemon->prepare('tests/witness/tandem.conf', socket => $mariadb->socket,
     password_file => $mariadb->password_file);
 my ($source, $escaped) = map { slurp("tests/witness/$_.in") } qw(signed escaped);
-sign('nsec.test', $source);
-sign('nsec3.test', $source . $escaped, '-3', 'abcd', '-H', 5);
-sign('optout.test', $source . $escaped, '-3', '-', '-H', 0, '-A');
+sign_zone('nsec.test', $source);
+sign_zone('nsec3.test', $source . $escaped, '-3', 'abcd', '-H', 5);
+sign_zone('optout.test', $source . $escaped, '-3', '-', '-H', 0, '-A');
 $tandem->launch;
 my $bind = Bind->start(map { $_ => $tandem->path($_) } @zones);
 
@@ -40,15 +41,11 @@ cmp_ok($allowed{$_}, '>', 0, "allowed to PowerDNS $allowed{$_} times: $_") for s
 done_testing;
 
 # Signs a zone, with keys of its own, into tandemd's directory.
-sub sign {
+sub sign_zone {
 	my ($zone, $text, @how) = @_;
-	my $keys = $tandem->path("keys-$zone");
-	mkdir $keys;
-	run('dnssec-keygen', '-q', '-K', $keys, '-a', 'ECDSAP256SHA256', @$_, $zone) for [], ['-f', 'KSK'];
+	make_keys($tandem->path("keys-$zone"), $zone);
 	$tandem->write("$zone.in", $text);
-	my $said = run('dnssec-signzone', '-q', '-S', '-K', $keys, '-d', $keys, '-o', $zone, '-O', 'full',
-	    '-f', $tandem->path($zone), @how, $tandem->path("$zone.in"));
-	die "dnssec-signzone: $said" if $?;
+	sign($zone, $tandem->path("keys-$zone"), $tandem->path("$zone.in"), $tandem->path($zone), @how);
 }
 
 sub mirrored_sqlite {
