@@ -1,0 +1,555 @@
+/* The SQLite target in a file of its own; with TANDEM_MYSQL_SOCKET in the environment MySQL, whose
+ * database is TANDEM_MYSQL_DATABASE (default powerdns). */
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "sync/target_impl.h"
+#include "tests/sync/zone_text.h"
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+static char file[] = "/tmp/target_test.XXXXXX";
+static struct target_conf conf = { .owner = "tandem@test", .style = { 407, true } };
+static const uint8_t origin[] = "\7example\4test";
+
+static struct target *
+opened(const struct target_conf *c)
+{
+	struct target *t = target_open(c);
+
+	if (target_connect(t) != TARGET_OK)
+		fail_msg("%s", target_why(t));
+	return t;
+}
+
+static void
+run(struct target *t, const char *statement)
+{
+	struct text text = { 0 };
+
+	text_str(&text, statement);
+	assert_int_equal(target_begin(t), TARGET_OK);
+	if (t->ops->post(t, &text, -1) != TARGET_OK || t->ops->flush(t) != TARGET_OK)
+		fail_msg("%s: %s", statement, target_why(t));
+	assert_int_equal(target_commit(t), TARGET_OK);
+	free(text.s);
+}
+
+static void
+add_line(void *ctx, const char *const *value, const size_t *len)
+{
+	struct lines *l = ctx;
+
+	l->line = xrealloc(l->line, (l->count + 1) * sizeof(*l->line));
+	l->line[l->count++] = xasprintf("%s|%s|%s|%s|%s|%s|%s|%s", value[0], value[1] ? value[1] : "-",
+	    value[2] ? value[2] : "-", value[3] ? value[3] : "-", value[4] ? value[4] : "-", value[5],
+	    value[6] ? value[6] : "-", value[7]);
+	(void)len;
+}
+
+static void
+select_rows(struct target *t, const char *statement, sql_row_fn *fn, void *ctx)
+{
+	struct text text = { 0 };
+
+	text_str(&text, statement);
+	if (t->ops->query(t, &text, fn, ctx) != TARGET_OK)
+		fail_msg("%s: %s", statement, target_why(t));
+	free(text.s);
+}
+
+static void
+add_value(void *ctx, const char *const *value, const size_t *len)
+{
+	(void)len;
+	snprintf(ctx, 256, "%s", value[0] != NULL ? value[0] : "NULL");
+}
+
+static const char *
+value_of(struct target *t, const char *statement)
+{
+	static char value[256];
+
+	strcpy(value, "nothing");
+	select_rows(t, statement, add_value, value);
+	return value;
+}
+
+/* The rows in the database are those of the zone. */
+static void
+assert_rows(struct target *t, const struct zone *zone)
+{
+	struct lines want = { 0 }, have = { 0 };
+
+	rows_each(zone, &conf.style, NULL, lines_add, &want);
+	select_rows(t, "SELECT r.name, r.type, content, ttl, prio, disabled, ordername, auth FROM records r "
+	    "JOIN domains d ON d.id = domain_id WHERE d.name = 'example.test'", add_line, &have);
+	lines_sort(&want);
+	lines_sort(&have);
+	for (size_t i = 0; i < want.count && i < have.count; i++)
+		assert_string_equal(have.line[i], want.line[i]);
+	assert_int_equal(have.count, want.count);
+	lines_free(&want);
+	lines_free(&have);
+}
+
+static void
+assert_counts(const struct target *t, unsigned deleted, unsigned inserted, unsigned updated)
+{
+	const struct target_counts *c = target_counts(t);
+
+	assert_int_equal(c->deleted, deleted);
+	assert_int_equal(c->inserted, inserted);
+	assert_int_equal(c->updated, updated);
+}
+
+static void
+assert_state(struct target *t, const struct zone *zone)
+{
+	struct target_state state;
+	bool known;
+
+	assert_int_equal(target_state(t, origin, &state, &known), TARGET_OK);
+	assert_true(known);
+	assert_string_equal(state.name, "example.test");
+	assert_int_equal(state.serial, zone_serial(zone));
+	assert_true(zone_digest_equal(state.digest, zone_digest(zone)));
+}
+
+static enum target_result
+compare(struct target *t, const struct zone *zone, bool adopt)
+{
+	enum target_result result;
+
+	assert_int_equal(target_begin(t), TARGET_OK);
+	result = target_compare(t, zone, adopt, NULL);
+	if (result == TARGET_OK)
+		result = target_commit(t);
+	return result;
+}
+
+static enum target_result
+update(struct target *t, const struct zone *from, const struct zone *to)
+{
+	struct delta *delta = delta_between(from, to);
+	enum target_result result;
+
+	assert_int_equal(target_begin(t), TARGET_OK);
+	result = target_update(t, from, to, delta, NULL);
+	if (result == TARGET_OK)
+		result = target_commit(t);
+	delta_free(delta);
+	return result;
+}
+
+#define REST "ns A 192.0.2.1\nx A 192.0.2.2\nx A 192.0.2.3\nx TXT abc\nx TXT ABC\nx TXT \"it's; a \\\\ test\"\n" \
+	"b.c MX 10 x\nsub NS ns.sub\nns.sub A 192.0.2.4\nns.sub TXT hidden\n"
+#define HEAD(serial) "$TTL 300\n@ SOA ns hostmaster " #serial " 3600 600 86400 60\n@ NS ns\n"
+#define VERSION1 HEAD(1) REST
+
+static struct zone *
+first(struct target *t)
+{
+	struct zone *zone = zone_from("example.test", VERSION1);
+
+	if (compare(t, zone, false) != TARGET_OK)
+		fail_msg("%s", target_why(t));
+	return zone;
+}
+
+/* Each test begins with a database that has no zone. */
+static int
+begin_empty(void **state)
+{
+	static const char *const table[] = {
+		"records", "domainmetadata", "cryptokeys", "comments", "tandem_state", "domains",
+	};
+	struct target *t = opened(&conf);
+	char statement[64];
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		snprintf(statement, sizeof(statement), "DELETE FROM %s", table[i]);
+		run(t, statement);
+	}
+	*state = t;
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	target_close(*state);
+	return 0;
+}
+
+static void
+a_first_mirror_writes_all_rows(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = first(t);
+
+	assert_counts(t, 0, 13, 0);
+	assert_int_equal(target_counts(t)->domains_created, 1);
+	assert_rows(t, zone);
+	assert_state(t, zone);
+	assert_string_equal(value_of(t, "SELECT type FROM domains"), "NATIVE");
+	assert_string_equal(value_of(t, "SELECT account FROM domains"), "tandem@test");
+	assert_string_equal(value_of(t, "SELECT notified_serial FROM domains"), "NULL");
+	assert_int_equal(compare(t, zone, false), TARGET_OK);
+	assert_counts(t, 0, 0, 0);
+	zone_unref(zone);
+}
+
+static void
+a_delta_touches_only_what_differs(void **state)
+{
+	struct target *t = *state;
+	struct zone *from = first(t), *to;
+	char ids[256];
+
+	strcpy(ids, value_of(t, "SELECT id FROM records WHERE type = 'A' AND content = '192.0.2.3'"));
+	to = zone_from("example.test", HEAD(2) "ns A 192.0.2.1\nx A 192.0.2.2\nx A 192.0.2.9\nx TXT ABC\n"
+	    "x TXT \"it's; a \\\\ test\"\nb.c MX 10 x\nsub NS ns.sub\nns.sub A 192.0.2.4\nns.sub TXT hidden\n");
+	if (update(t, from, to) != TARGET_OK)
+		fail_msg("%s", target_why(t));
+	assert_counts(t, 1, 0, 2);
+	assert_rows(t, to);
+	assert_state(t, to);
+	assert_string_equal(value_of(t, "SELECT id FROM records WHERE content = '192.0.2.9'"), ids);
+	assert_int_equal(update(t, from, to), TARGET_DRIFTED);
+	assert_rows(t, to);
+	zone_unref(from);
+	zone_unref(to);
+}
+
+static void
+drift_is_seen_and_repaired_row_by_row(void **state)
+{
+	struct target *t = *state;
+	struct zone *from = first(t), *to = zone_from("example.test", HEAD(2) REST "y A 192.0.2.7\n");
+	struct zone *gone = zone_from("example.test", HEAD(2) "ns A 192.0.2.1\n");
+
+	run(t, "DELETE FROM records WHERE content = '192.0.2.3'");
+	run(t, "UPDATE records SET auth = 0 WHERE type = 'MX'");
+	run(t, "INSERT INTO records (domain_id, name, type, content, ttl, prio, disabled, auth) "
+	    "SELECT id, 'evil.example.test', 'A', '192.0.2.66', 60, 0, 0, 1 FROM domains");
+	assert_int_equal(update(t, from, gone), TARGET_DRIFTED);
+	assert_state(t, from);
+	assert_int_equal(compare(t, to, false), TARGET_OK);
+	/* The foreign row goes, both A come, the MX and the SOA change in place. */
+	assert_counts(t, 1, 2, 2);
+	assert_rows(t, to);
+	assert_state(t, to);
+	zone_unref(from);
+	zone_unref(to);
+	zone_unref(gone);
+}
+
+static void
+a_lost_state_row_is_written_again(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = first(t);
+	struct target_state s;
+	bool known;
+
+	run(t, "DELETE FROM tandem_state");
+	assert_int_equal(target_state(t, origin, &s, &known), TARGET_OK);
+	assert_false(known);
+	assert_int_equal(compare(t, zone, false), TARGET_OK);
+	assert_counts(t, 0, 0, 0);
+	assert_state(t, zone);
+	zone_unref(zone);
+}
+
+static void
+anothers_domain_is_left_alone(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = zone_from("example.test", VERSION1);
+
+	run(t, "INSERT INTO domains (name, type, account) VALUES ('example.test', 'MASTER', 'panel')");
+	assert_int_equal(compare(t, zone, true), TARGET_HELD);
+	assert_non_null(strstr(target_why(t), "belongs to \"panel\""));
+	run(t, "UPDATE domains SET account = NULL");
+	assert_int_equal(compare(t, zone, false), TARGET_HELD);
+	assert_non_null(strstr(target_why(t), "mirror adopt example.test"));
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM records"), "0");
+	assert_int_equal(target_begin(t), TARGET_OK);
+	assert_int_equal(target_delete(t, origin), TARGET_OK);
+	assert_int_equal(target_commit(t), TARGET_OK);
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domains"), "1");
+	zone_unref(zone);
+}
+
+static void
+an_adopted_domain_keeps_its_rows(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = zone_from("example.test", VERSION1);
+	char id[256];
+
+	run(t, "INSERT INTO domains (name, type) VALUES ('example.test', 'MASTER')");
+	run(t, "INSERT INTO records (domain_id, name, type, content, ttl, prio, disabled, auth) "
+	    "SELECT id, 'ns.example.test', 'A', '192.0.2.1', 300, 0, 0, 1 FROM domains");
+	run(t, "INSERT INTO records (domain_id, name, type, content, ttl, prio, disabled, auth) "
+	    "SELECT id, 'x.example.test', 'MX', 'old.example.test', 300, 0, 0, 1 FROM domains");
+	strcpy(id, value_of(t, "SELECT id FROM records WHERE type = 'A'"));
+	assert_int_equal(compare(t, zone, true), TARGET_OK);
+	assert_counts(t, 1, 12, 0);
+	assert_rows(t, zone);
+	assert_string_equal(value_of(t, "SELECT id FROM records WHERE name = 'ns.example.test'"), id);
+	assert_string_equal(value_of(t, "SELECT account FROM domains"), "tandem@test");
+	assert_string_equal(value_of(t, "SELECT type FROM domains"), "NATIVE");
+	zone_unref(zone);
+}
+
+static void
+a_domain_that_powerdns_signs_is_not_adopted(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = zone_from("example.test", VERSION1);
+
+	run(t, "INSERT INTO domains (name, type) VALUES ('example.test', 'NATIVE')");
+	run(t, "INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, 1, 'x' FROM domains");
+	assert_int_equal(compare(t, zone, true), TARGET_HELD);
+	assert_non_null(strstr(target_why(t), "signs"));
+	zone_unref(zone);
+}
+
+static void
+what_cannot_be_mirrored_holds_the_zone(void **state)
+{
+	struct target *t = *state;
+	struct zone *from = first(t), *to = zone_from("example.test", HEAD(2) REST "l TYPE65402 \\# 4 00010161\n");
+	struct target_conf strict = conf;
+	struct target *other;
+
+	strict.style.skip = false;
+	other = opened(&strict);
+	assert_int_equal(compare(other, to, false), TARGET_HELD);
+	assert_non_null(strstr(target_why(other), "unmirrorable"));
+	target_close(other);
+	assert_rows(t, from);
+	assert_state(t, from);
+	assert_int_equal(update(t, from, to), TARGET_OK);
+	assert_rows(t, to);
+	zone_unref(from);
+	zone_unref(to);
+}
+
+static void
+another_style_is_another_state(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = first(t);
+	struct target_conf later = conf;
+	struct target_state s;
+	struct target *other;
+	bool known;
+
+	later.style.version = 501;
+	other = opened(&later);
+	assert_int_equal(target_state(other, origin, &s, &known), TARGET_OK);
+	assert_true(known);
+	assert_int_equal(s.digest.word[0], 0);
+	assert_int_equal(compare(other, zone, false), TARGET_OK);
+	assert_counts(other, 0, 0, 0);
+	target_close(other);
+	zone_unref(zone);
+}
+
+static void
+a_rollback_leaves_nothing(void **state)
+{
+	struct target *t = *state;
+	struct zone *from = first(t), *to = zone_from("example.test", HEAD(2) "ns A 192.0.2.1\n");
+	struct delta *delta = delta_between(from, to);
+
+	assert_int_equal(target_begin(t), TARGET_OK);
+	assert_int_equal(target_update(t, from, to, delta, NULL), TARGET_OK);
+	target_rollback(t);
+	assert_rows(t, from);
+	assert_state(t, from);
+	delta_free(delta);
+	zone_unref(from);
+	zone_unref(to);
+}
+
+static void
+a_removed_zone_is_disabled_or_deleted(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = first(t);
+	struct target_state s;
+	bool known;
+
+	assert_int_equal(target_begin(t), TARGET_OK);
+	assert_int_equal(target_disable(t, origin), TARGET_OK);
+	assert_int_equal(target_commit(t), TARGET_OK);
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM records WHERE disabled = 1 AND type = 'SOA'"), "1");
+	assert_int_equal(target_state(t, origin, &s, &known), TARGET_OK);
+	assert_true(known && s.disabled);
+	assert_int_equal(compare(t, zone, false), TARGET_OK);
+	assert_counts(t, 0, 0, 1);
+	assert_rows(t, zone);
+	assert_int_equal(target_begin(t), TARGET_OK);
+	assert_int_equal(target_delete(t, origin), TARGET_OK);
+	assert_int_equal(target_commit(t), TARGET_OK);
+	assert_counts(t, 13, 0, 0);
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM records"), "0");
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domains"), "0");
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM tandem_state"), "0");
+	zone_unref(zone);
+}
+
+#define SIGNED "@ NSEC ns SOA NS\n@ RRSIG NSEC 13 2 300 20300101000000 20200101000000 1 example.test. AAAA\n"
+
+static void
+metadata_follows_the_signatures(void **state)
+{
+	struct target *t = *state;
+	struct zone *from = first(t), *to = zone_from("example.test", HEAD(2) REST SIGNED);
+	struct zone *back = zone_from("example.test", HEAD(3) REST);
+
+	run(t, "INSERT INTO domainmetadata (domain_id, kind, content) SELECT id, 'NSEC3NARROW', '1' FROM domains");
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domainmetadata"), "1");
+	assert_int_equal(update(t, from, to), TARGET_OK);
+	assert_rows(t, to);
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domainmetadata"), "1");
+	assert_string_equal(value_of(t, "SELECT kind FROM domainmetadata"), "PRESIGNED");
+	assert_int_equal(update(t, to, back), TARGET_OK);
+	assert_rows(t, back);
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domainmetadata"), "0");
+	zone_unref(from);
+	zone_unref(to);
+	zone_unref(back);
+}
+
+static void
+a_master_has_its_serial_notified(void **state)
+{
+	struct target_conf master = conf;
+	struct zone *from = zone_from("example.test", HEAD(4294967295) REST), *to = first(*state);
+	struct target *t;
+
+	master.kind_master = true;
+	t = opened(&master);
+	assert_int_equal(compare(t, from, false), TARGET_OK);
+	assert_string_equal(value_of(t, "SELECT type FROM domains"), "MASTER");
+	assert_string_equal(value_of(t, "SELECT notified_serial FROM domains"), "4294967295");
+	assert_int_equal(update(t, from, to), TARGET_OK);
+	assert_string_equal(value_of(t, "SELECT notified_serial FROM domains"), "1");
+	target_close(t);
+	zone_unref(from);
+	zone_unref(to);
+}
+
+static void
+count_state(void *ctx, const struct target_state *s)
+{
+	(void)s;
+	++*(unsigned *)ctx;
+}
+
+static void
+many_zones_share_a_transaction(void **state)
+{
+	struct target *t = *state;
+	unsigned states = 0;
+
+	assert_int_equal(target_begin(t), TARGET_OK);
+	for (int i = 0; i < 50; i++) {
+		char name[64];
+		struct zone *zone;
+
+		snprintf(name, sizeof(name), "z%d.test", i);
+		zone = zone_from(name, VERSION1);
+		assert_int_equal(target_compare(t, zone, false, NULL), TARGET_OK);
+		zone_unref(zone);
+	}
+	assert_int_equal(target_commit(t), TARGET_OK);
+	assert_counts(t, 0, 650, 0);
+	assert_int_equal(target_states(t, count_state, &states), TARGET_OK);
+	assert_int_equal(states, 50);
+}
+
+static void
+a_killed_connection_is_lost_and_found(void **state)
+{
+	struct target *t = *state, *other;
+	struct zone *from, *to = zone_from("example.test", HEAD(2) REST "y A 192.0.2.7\n");
+	struct delta *delta;
+	char kill[64];
+
+	from = first(t);
+	delta = delta_between(from, to);
+	other = opened(&conf);
+	snprintf(kill, sizeof(kill), "KILL %s", value_of(t, "SELECT CONNECTION_ID()"));
+	assert_int_equal(target_begin(t), TARGET_OK);
+	assert_int_equal(target_update(t, from, to, delta, NULL), TARGET_OK);
+	run(other, kill);
+	assert_int_equal(target_commit(t), TARGET_LOST);
+	assert_false(target_connected(t));
+	assert_int_equal(target_connect(t), TARGET_OK);
+	assert_state(t, from);
+	assert_int_equal(update(t, from, to), TARGET_OK);
+	assert_rows(t, to);
+	target_close(other);
+	delta_free(delta);
+	zone_unref(from);
+	zone_unref(to);
+}
+
+int
+main(void)
+{
+#define EACH(f) cmocka_unit_test_setup_teardown(f, begin_empty, end)
+	static const struct CMUnitTest tests[] = {
+		EACH(a_first_mirror_writes_all_rows),
+		EACH(a_delta_touches_only_what_differs),
+		EACH(drift_is_seen_and_repaired_row_by_row),
+		EACH(a_lost_state_row_is_written_again),
+		EACH(anothers_domain_is_left_alone),
+		EACH(an_adopted_domain_keeps_its_rows),
+		EACH(a_domain_that_powerdns_signs_is_not_adopted),
+		EACH(what_cannot_be_mirrored_holds_the_zone),
+		EACH(another_style_is_another_state),
+		EACH(a_rollback_leaves_nothing),
+		EACH(a_removed_zone_is_disabled_or_deleted),
+		EACH(metadata_follows_the_signatures),
+		EACH(a_master_has_its_serial_notified),
+		EACH(many_zones_share_a_transaction),
+		EACH(a_killed_connection_is_lost_and_found),	/* the last: SQLite has none */
+	};
+	const char *socket = getenv("TANDEM_MYSQL_SOCKET"), *database = getenv("TANDEM_MYSQL_DATABASE");
+	int failures;
+
+	if (socket != NULL) {
+		conf.type = TARGET_MYSQL;
+		conf.socket = socket;
+		conf.user = "root";
+		conf.database = database != NULL ? database : "powerdns";
+	} else {
+		close(mkstemp(file));
+		conf.type = TARGET_SQLITE;
+		conf.file = file;
+	}
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failures = _cmocka_run_group_tests("tests", tests, COUNT(tests) - (socket == NULL), NULL, NULL);
+	if (socket == NULL) {
+		char *wal = xasprintf("%s-wal", file), *shm = xasprintf("%s-shm", file);
+
+		unlink(file);
+		unlink(wal);
+		unlink(shm);
+		free(wal);
+		free(shm);
+	}
+	return failures;
+}
