@@ -473,7 +473,6 @@ parse_options(struct parser *p, const struct clause *c, void *field)
 	return err;
 }
 
-/* controls { }: no socket. */
 int
 parse_controls(struct parser *p, const struct clause *c, void *field)
 {
@@ -482,8 +481,9 @@ parse_controls(struct parser *p, const struct clause *c, void *field)
 
 	(void)c;
 	(void)field;
+	/* In BIND it means: no channel.  Here tandemctl has a socket always. */
 	if (err == 0 && block.given.count == 0)
-		p->conf->control_socket = NULL;
+		refuse_at(p, &block.opened, "'controls' without 'unix' is not supported: say where the socket is");
 	free(block.given.items);
 	return err;
 }

@@ -181,6 +181,8 @@ static const struct complaint {
 	{ "options { allow-query { key k; }; };",
 	    "tandem.conf:1:29: warning: key 'k' never matches: this version does not verify TSIG\n"
 	    "tandem.conf:1:29: error: key 'k' is not defined\n" },
+	{ "controls { };",
+	    "tandem.conf:1:10: error: 'controls' without 'unix' is not supported: say where the socket is\n" },
 	/* marks that are missing or too many */
 	{ "options {\n\tworkers 1\n\tport 53x;\n};",
 	    "tandem.conf:2:11: error: expected ';' before 'port'\n"
@@ -442,7 +444,7 @@ static const char *const corpus[] = {
 	"key k { algorithm HMAC-SHA512.sig-alg.reg.int; secret \"MTIzNDU2Nzg=\"; };"
 	"options { allow-query { a; !b; any; none; }; };"
 	"zone z { type master; file \"z\"; allow-query { b; { }; }; };",
-	"controls { };",
+	"controls { unix \"/run/c\"; };",
 	"mirror s { type sqlite; file \"f\"; }; mirror m { type mysql; database d; user u; socket s; password \"?\"; };"
 	"mirror n { type mysql; database d; user u; host a, b; pdns-api \"http://x\", \"http://y\" key-file k; tls require;"
 	" ca-file c; password-file f; kind master; zones none; adopt yes; on-remove disable; target-version 5.0;"
