@@ -243,11 +243,12 @@ states_row(void *ctx, const char *const *value, const size_t *len)
 	if (strcmp(value[3], s->form) == 0)
 		state.digest = digest_parse(value[2]);
 	state.disabled = strcmp(value[2], "disabled") == 0;
+	state.changed_at = strtoll(value[4], NULL, 10);
 	s->fn(s->ctx, &state);
 }
 
 /* The ids of SQLite's tables are given out again, and operators delete domains: a state counts only beside its domain. */
-#define STATES "SELECT s.name, s.serial, s.digest, s.form FROM tandem_state s JOIN domains d " \
+#define STATES "SELECT s.name, s.serial, s.digest, s.form, s.changed_at FROM tandem_state s JOIN domains d " \
 	"ON d.id = s.domain_id AND d.name = s.name AND d.account = s.owner WHERE s.owner = %q"
 
 enum target_result

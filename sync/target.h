@@ -53,7 +53,8 @@ struct target_state {
 	const char *name;		/* as in domains.name: lower case, no final dot, the root is "." */
 	uint32_t serial;
 	struct zone_digest digest;	/* all 0: not in step with any version, or written in another style */
-	bool disabled;			/* taken out by target_remove() */
+	bool disabled;			/* taken out by target_disable() */
+	int64_t changed_at;		/* seconds, by the clock of who wrote it */
 };
 typedef void target_state_fn(void *ctx, const struct target_state *);
 enum target_result target_states(struct target *, target_state_fn *, void *ctx);
