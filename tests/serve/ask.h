@@ -117,7 +117,7 @@ run(struct asker *a, const uint8_t *request, size_t len)
 
 /* The wire form of "NAME TYPE [do] [size=N] [noedns]". */
 static inline size_t
-request_of(const char *question, uint8_t out[512])
+request_of(const char *question, uint8_t *out)
 {
 	char name[300], type[20], *at;
 	size_t len;

@@ -1,0 +1,470 @@
+#include "tests/serve/ask.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/serve/worker.h"
+
+static const char *const lines[] = {
+	"example. SOA ns.example. admin.example. 7 3600 600 86400 60",
+	"example. NS ns.example.",
+	"ns.example. A 192.0.2.1",
+	"www.example. A 192.0.2.2",
+	NULL,
+};
+static const struct query_server server = { .edns_udp_size = 1232, .minimal_responses = true };
+static const struct worker_limits limits = { .tcp_clients = 3, .tcp_idle_ms = 300, .tcp_initial_ms = 600 };
+static struct workers *workers;
+static union worker_address address;
+
+static union worker_address
+random_port(const char *host)
+{
+	union worker_address a = { .v4 = { .sin_family = AF_INET } };
+	uint16_t port;
+
+	assert_int_equal(getrandom(&port, sizeof(port), 0), sizeof(port));
+	inet_pton(AF_INET, host, &a.v4.sin_addr);
+	a.v4.sin_port = htons((uint16_t)(20000 + port % 12000));
+	return a;
+}
+
+static int
+start_on(const char *host)
+{
+	int err, tries = 20;
+
+	if ((workers = workers_new(2, &server, &limits)) == NULL)
+		return -errno;
+	do {
+		address = random_port(host);
+		err = workers_listen(workers, &address);
+	} while (err == -EADDRINUSE && tries-- > 0);
+	return err;
+}
+
+static int
+start(void **state)
+{
+	(void)state;
+	return start_on("127.0.0.1");
+}
+
+static int
+start_everywhere(void **state)
+{
+	int err = start_on("0.0.0.0");
+
+	(void)state;
+	inet_pton(AF_INET, "127.0.0.3", &address.v4.sin_addr);
+	return err;
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	workers_stop(workers, 1000);
+	return 0;
+}
+
+static long
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* --- clients --- */
+
+static int
+dial(int type)
+{
+	struct timeval patience = { 5, 0 };
+	int fd = socket(AF_INET, type, 0);
+
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(connect(fd, &address.any, sizeof(address.v4)), 0);
+	return fd;
+}
+
+static void
+put(int fd, const void *octets, size_t len)
+{
+	assert_int_equal(send(fd, octets, len, MSG_NOSIGNAL), len);
+}
+
+/* Exactly len octets, or false at the end of the stream. */
+static bool
+take(int fd, uint8_t *out, size_t len)
+{
+	for (size_t have = 0; have < len;) {
+		ssize_t n = recv(fd, out + have, len - have, 0);
+
+		if (n <= 0)
+			return false;
+		have += (size_t)n;
+	}
+	return true;
+}
+
+static size_t
+take_message(int fd, uint8_t *out)
+{
+	uint8_t len[2];
+
+	if (!take(fd, len, 2) || !take(fd, out, (size_t)(len[0] << 8 | len[1])))
+		return 0;
+	return (size_t)(len[0] << 8 | len[1]);
+}
+
+/* With the length in front, and an id. */
+static size_t
+framed(const char *question, uint16_t id, uint8_t *out)
+{
+	size_t len = request_of(question, out + 2);
+
+	out[0] = (uint8_t)(len >> 8);
+	out[1] = (uint8_t)len;
+	out[2] = (uint8_t)(id >> 8);
+	out[3] = (uint8_t)id;
+	return len + 2;
+}
+
+static void
+ask_tcp(int fd)
+{
+	uint8_t buf[65535];
+	size_t len = framed("www.example. A", 1, buf);
+
+	put(fd, buf, len);
+	len = take_message(fd, buf);
+	assert_true(len > 0);
+	assert_string_equal(answer_text(buf, len), "NOERROR aa | www.example. A 192.0.2.2 | |");
+}
+
+static void
+ask_udp(int fd)
+{
+	uint8_t buf[512];
+	size_t len = request_of("www.example. A", buf);
+	ssize_t n;
+
+	put(fd, buf, len);
+	n = recv(fd, buf, sizeof(buf), 0);
+	assert_true(n > 0);
+	assert_string_equal(answer_text(buf, (size_t)n), "NOERROR aa | www.example. A 192.0.2.2 | |");
+}
+
+static bool
+at_end(int fd)
+{
+	uint8_t octet;
+
+	return recv(fd, &octet, 1, 0) <= 0;
+}
+
+/* --- what they see --- */
+
+static void
+udp_is_answered_in_bursts(void **state)
+{
+	uint8_t buf[512];
+	size_t len = request_of("www.example. A", buf);
+	int fd = dial(SOCK_DGRAM);
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		put(fd, buf, len);
+	for (int i = 0; i < 200; i++)
+		assert_true(recv(fd, buf, sizeof(buf), 0) > 0);
+	close(fd);
+}
+
+/* connect() takes only what comes from the address that was asked. */
+static void
+a_wildcard_socket_answers_from_the_address_asked(void **state)
+{
+	int fd = dial(SOCK_DGRAM);
+
+	(void)state;
+	ask_udp(fd);
+	close(fd);
+}
+
+static void
+responses_get_no_answer(void **state)
+{
+	uint8_t buf[512];
+	size_t len = request_of("www.example. A", buf);
+	int fd = dial(SOCK_DGRAM);
+
+	(void)state;
+	buf[2] |= 0x80;
+	put(fd, buf, len);
+	ask_udp(fd);
+	close(fd);
+}
+
+static void
+pipelined_questions_are_answered_in_order(void **state)
+{
+	enum { MANY = 1000 };
+	uint8_t *buf = malloc(MANY * 100), answer[65535];
+	size_t len = 0;
+	int fd = dial(SOCK_STREAM);
+
+	(void)state;
+	for (uint16_t i = 0; i < MANY; i++)
+		len += framed(i % 2 ? "www.example. A" : "no.example. A", i, buf + len);
+	put(fd, buf, len);
+	for (uint16_t i = 0; i < MANY; i++) {
+		assert_true(take_message(fd, answer) > 0);
+		assert_int_equal(answer[0] << 8 | answer[1], i);
+		assert_int_equal(answer[3] & 15, i % 2 ? 0 : 3);
+	}
+	free(buf);
+	close(fd);
+}
+
+static void
+a_question_may_come_octet_by_octet(void **state)
+{
+	uint8_t buf[512], answer[65535];
+	size_t len = framed("www.example. A", 7, buf);
+	int fd = dial(SOCK_STREAM);
+
+	(void)state;
+	for (size_t i = 0; i < len; i++) {
+		put(fd, buf + i, 1);
+		usleep(500);
+	}
+	assert_true(take_message(fd, answer) > 0);
+	close(fd);
+}
+
+static void
+a_half_closed_client_gets_its_answers(void **state)
+{
+	uint8_t buf[512], answer[65535];
+	size_t len = framed("www.example. A", 1, buf);
+	int fd = dial(SOCK_STREAM);
+
+	(void)state;
+	len += framed("ns.example. A", 2, buf + len);
+	put(fd, buf, len);
+	shutdown(fd, SHUT_WR);
+	assert_true(take_message(fd, answer) > 0);
+	assert_true(take_message(fd, answer) > 0);
+	assert_true(at_end(fd));
+	close(fd);
+}
+
+static void
+who_says_nothing_is_closed_after_a_while(void **state)
+{
+	int fd = dial(SOCK_STREAM), slow = dial(SOCK_STREAM);
+	long begin = now_ms();
+
+	(void)state;
+	put(slow, "\0\40", 2);		/* begins a question and stops */
+	assert_true(at_end(fd));
+	assert_true(at_end(slow));
+	assert_in_range(now_ms() - begin, limits.tcp_initial_ms - 10, limits.tcp_initial_ms + 2000);
+	close(fd);
+	close(slow);
+}
+
+static void
+an_idle_client_is_closed_after_its_last_question(void **state)
+{
+	int fd = dial(SOCK_STREAM);
+	long begin;
+
+	(void)state;
+	usleep(200 * 1000);
+	ask_tcp(fd);
+	usleep(200 * 1000);
+	ask_tcp(fd);
+	begin = now_ms();
+	assert_true(at_end(fd));
+	assert_in_range(now_ms() - begin, limits.tcp_idle_ms - 10, limits.tcp_idle_ms + 2000);
+	close(fd);
+}
+
+static void
+the_oldest_idle_client_gives_way_to_a_new_one(void **state)
+{
+	int fd[12];
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		fd[i] = dial(SOCK_STREAM);
+		ask_tcp(fd[i]);
+	}
+	assert_true(at_end(fd[0]));
+	ask_tcp(fd[11]);
+	for (int i = 0; i < 12; i++)
+		close(fd[i]);
+}
+
+static void
+who_takes_no_answers_is_not_read_and_closed(void **state)
+{
+	enum { SOME = 500 };
+	uint8_t *buf = malloc(SOME * 100);
+	size_t len = 0;
+	int fd = dial(SOCK_STREAM), udp = dial(SOCK_DGRAM);
+	long begin = now_ms(), sent = 0;
+
+	(void)state;
+	for (uint16_t i = 0; i < SOME; i++)
+		len += framed("no.example. A", i, buf + len);
+	while (now_ms() - begin < 5000) {
+		struct pollfd p = { fd, POLLOUT, 0 };
+		ssize_t n;
+
+		if (poll(&p, 1, 100) == 0) {
+			ask_udp(udp);		/* others do not wait */
+			continue;
+		}
+		if ((n = send(fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT)) < 0 && errno != EAGAIN)
+			break;
+		sent += n > 0 ? n : 0;
+	}
+	assert_true(now_ms() - begin < 5000);
+	assert_true(sent < 64 << 20);
+	ask_udp(udp);
+	free(buf);
+	close(fd);
+	close(udp);
+}
+
+static void
+garbage_ends_a_connection(void **state)
+{
+	static const uint8_t garbage[][4] = { { 0, 0, 0, 0 }, { 0, 1, 0, 0 } };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int fd = dial(SOCK_STREAM);
+
+		put(fd, garbage[i], 4);
+		assert_true(at_end(fd));
+		close(fd);
+	}
+}
+
+static void
+an_address_can_be_left_and_taken_again(void **state)
+{
+	int fd = dial(SOCK_STREAM), other;
+
+	(void)state;
+	ask_tcp(fd);
+	workers_unlisten(workers, &address);
+	ask_tcp(fd);		/* who is connected stays */
+	other = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(other, &address.any, sizeof(address.v4)), -1);
+	close(other);
+	assert_int_equal(workers_listen(workers, &address), 0);
+	ask_tcp(fd);
+	close(fd);
+	fd = dial(SOCK_DGRAM);
+	ask_udp(fd);
+	close(fd);
+}
+
+static void
+a_taken_address_is_an_error(void **state)
+{
+	union worker_address a = random_port("127.0.0.2");
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	assert_int_equal(bind(fd, &a.any, sizeof(a.v4)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(workers_listen(workers, &a), -EADDRINUSE);
+	close(fd);
+	assert_int_equal(workers_listen(workers, &a), 0);
+	workers_unlisten(workers, &a);
+}
+
+static void
+what_has_arrived_is_answered_before_the_end(void **state)
+{
+	uint8_t buf[512], answer[512];
+	size_t len = framed("www.example. A", 1, buf);
+	int tcp = dial(SOCK_STREAM), udp = dial(SOCK_DGRAM);
+	long begin = now_ms();
+
+	(void)state;
+	ask_tcp(tcp);
+	put(tcp, buf, len);
+	put(udp, buf + 2, len - 2);
+	workers_stop(workers, 5000);
+	assert_true(now_ms() - begin < 3000);
+	assert_true(take_message(tcp, answer) > 0);
+	assert_true(at_end(tcp));
+	assert_true(recv(udp, answer, sizeof(answer), 0) > 0);
+	close(tcp);
+	close(udp);
+}
+
+static void
+a_new_description_is_used_at_once(void **state)
+{
+	static const struct query_server other = { .edns_udp_size = 4000, .minimal_responses = true };
+	struct query_stats stats;
+	uint8_t buf[512];
+	size_t len = request_of("www.example. A", buf);
+	int fd = dial(SOCK_DGRAM);
+
+	(void)state;
+	workers_set_server(workers, &other);
+	put(fd, buf, len);
+	assert_int_equal(recv(fd, buf, sizeof(buf), 0), len + 16);
+	/* In the OPT record, what we take. */
+	assert_int_equal(buf[len + 16 - 8] << 8 | buf[len + 16 - 7], 4000);
+	workers_stats(workers, &stats);
+	assert_int_equal(stats.udp, 1);
+	assert_int_equal(stats.answers, 1);
+	workers_set_server(workers, &server);
+	close(fd);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+		T(a_new_description_is_used_at_once),
+		T(udp_is_answered_in_bursts),
+		cmocka_unit_test_setup_teardown(a_wildcard_socket_answers_from_the_address_asked, start_everywhere, stop),
+		T(responses_get_no_answer),
+		T(pipelined_questions_are_answered_in_order),
+		T(a_question_may_come_octet_by_octet),
+		T(a_half_closed_client_gets_its_answers),
+		T(who_says_nothing_is_closed_after_a_while),
+		T(an_idle_client_is_closed_after_its_last_question),
+		T(the_oldest_idle_client_gives_way_to_a_new_one),
+		T(who_takes_no_answers_is_not_read_and_closed),
+		T(garbage_ends_a_connection),
+		T(an_address_can_be_left_and_taken_again),
+		T(a_taken_address_is_an_error),
+		cmocka_unit_test_setup(what_has_arrived_is_answered_before_the_end, start),
+	};
+
+	slot_thread_begin();
+	serve("example.", zone_of("example.", lines));
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
