@@ -290,7 +290,7 @@ read_record(struct reader *r, const struct frame *f)
 		has_class = true;
 	}
 	if (word == end)
-		return refuse_end(r, f, "the record ends where a type is missing");
+		return refuse_end(r, f, "the record ends where it needs a type");
 	const struct rrtype *row = rrtype_by_code(type);
 	if (type == 0 || (row != NULL && row->meta) || (row == NULL && type >= 128 && type < 256))
 		return refuse_at(r, f, word, 0, "type %s cannot stand in a zone", rrtype_print(shown, type));

@@ -11,7 +11,7 @@
 int rdata_ldns_parse(uint8_t *out, size_t size, uint16_t type, const char *text,
     const uint8_t *origin, const char **why);
 
-/* As rdata_print(); 0 when ldns cannot read the RDATA. */
+/* As rdata_print(); 0 when ldns cannot read or print the RDATA. */
 size_t rdata_ldns_print(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t len);
 
 bool rdata_ldns_valid(uint16_t type, const uint8_t *rdata, size_t len);

@@ -43,7 +43,7 @@ static const struct rrtype low[LOW_CODES] = {
 	ROW(T_SRV, "SRV", LAYOUT(F_U16, F_U16, F_U16, F_NAME), .lower = 1),
 	ROW(T_NAPTR, "NAPTR", LAYOUT(F_U16, F_U16, F_STRING, F_STRING, F_STRING, F_NAME), .lower = 1),
 	ROW(36, "KX", LAYOUT(F_U16, F_NAME), .lower = 1),
-	ROW(37, "CERT", LAYOUT(F_END)),
+	ROW(37, "CERT", LAYOUT(F_CERT, F_U16, F_ALG, F_BASE64)),
 	ROW(T_DNAME, "DNAME", LAYOUT(F_NAME), .single = 1, .lower = 1),
 	ROW(T_OPT, "OPT", .meta = 1),
 	ROW(42, "APL", LAYOUT(F_END)),

@@ -28,6 +28,7 @@ enum field {
 	F_IPV4, F_IPV6,
 	F_TYPE,		/* u16, text is a mnemonic */
 	F_ALG,		/* u8, text is a number or a DNSSEC algorithm mnemonic */
+	F_CERT,		/* u16, text is a number or a certificate type (RFC 4398 2.1) */
 	F_STRING,	/* <character-string>, one length octet */
 	F_STRINGS,	/* one or more to the end */
 	F_TEXT,		/* octets to the end as one quoted string (CAA value) */

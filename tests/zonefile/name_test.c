@@ -152,7 +152,7 @@ under_means_at_or_below(void **state)
 	assert_true(name_under(origin, root));
 	assert_true(name_under((const uint8_t *)"\1a\7EXAMPLE\3ORG", origin));
 	assert_false(name_under((const uint8_t *)"\3org", origin));
-	assert_false(name_under((const uint8_t *)"\11aexample\3org", origin));
+	assert_false(name_under((const uint8_t *)"\10aexample\3org", origin));
 	assert_false(name_under(root, origin));
 }
 

@@ -1,0 +1,477 @@
+#include "zonefile/rdata.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "zonefile/name.h"
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#define H16 "00112233445566778899aabbccddeeff"
+
+static const uint8_t origin[] = "\7example\3org";
+static uint8_t wire[RDATA_ROOM], again[RDATA_ROOM];
+static char text[5 * RDATA_MAX];
+
+static uint16_t
+type_of(const char *name)
+{
+	uint16_t code = 0;
+
+	assert_true(rrtype_parse(name, strlen(name), &code));
+	return code;
+}
+
+static const struct { const char *type, *in, *out, *hex; } good[] = {
+	{ "A", "192.0.2.255", NULL, "C00002FF" },
+	{ "A", "0.0.0.0", NULL, "00000000" },
+	{ "AAAA", "::", NULL, "00000000000000000000000000000000" },
+	{ "AAAA", "::1", NULL, "00000000000000000000000000000001" },
+	{ "AAAA", "1::", NULL, "00010000000000000000000000000000" },
+	{ "AAAA", "2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1", "20010DB8000000000001000000000001" },
+	{ "AAAA", "2001:db8:0:1:1:1:1:1", NULL, "20010DB8000000010001000100010001" },
+	{ "AAAA", "2001:0:0:1:0:0:0:1", "2001:0:0:1::1", "20010000000000010000000000000001" },
+	{ "AAAA", "1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0", "00010002000300040005000600070000" },
+	{ "AAAA", "::ffff:192.0.2.1", NULL, "00000000000000000000FFFFC0000201" },
+	{ "AAAA", "64:ff9b::192.0.2.33", "64:ff9b::c000:221", "0064FF9B0000000000000000C0000221" },
+	{ "AAAA", "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304", "00010002000300040005000601020304" },
+	{ "NS", "ns1", "ns1.example.org.", "036E7331076578616D706C65036F726700" },
+	{ "NS", "@", "example.org.", "076578616D706C65036F726700" },
+	{ "NS", "NS1.Example.", "NS1.Example.", "034E5331074578616D706C6500" },
+	{ "NS", "a\\.b\\032c.", "a\\.b\\032c.", "05612E62206300" },
+	{ "SOA", "a. b. 1 1h 1H30m 1w2d3h4m5s 4294967295", "a. b. 1 3600 5400 788645 4294967295",
+	    "0161000162000000000100000E1000001518000C08A5FFFFFFFF" },
+	{ "MX", "0 .", NULL, "000000" },
+	{ "TXT", "a b\\ c \"d;e (f) \\\"g\\\\\" \"\" \\065", "\"a\" \"b c\" \"d;e (f) \\\"g\\\\\" \"\" \"A\"",
+	    "0161036220630B643B65202866292022675C000141" },
+	{ "TXT", "\"\\000\\255\"", NULL, "0200FF" },
+	{ "HINFO", "PC \"x y\"", "\"PC\" \"x y\"", "02504303782079" },
+	{ "SRV", "1 2 65535 h.", NULL, "00010002FFFF016800" },
+	{ "CAA", "128 issue \"ca.example; a=b\"", NULL, "800569737375" "6563612E6578616D706C653B20613D62" },
+	{ "CAA", "0 issue ca", "0 issue \"ca\"", "000569737375656361" },
+	{ "URI", "1 2 \"\"", NULL, "00010002" },
+	{ "DS", "12345 RSASHA256 2 00 11 2233", "12345 8 2 00112233", "3039080200112233" },
+	{ "CDS", "0 0 0 00", NULL, "0000000000" },
+	{ "DNSKEY", "256 3 ecdsap256sha256 AQ ID BA==", "256 3 13 AQIDBA==", "0100030D01020304" },
+	{ "CDNSKEY", "0 3 0 AA==", NULL, "0000030000" },
+	{ "RRSIG", "A 13 2 300 20380119031408 20180101000000 1 example. AQID",
+	    NULL, "00010D020000012C800000005A497A0000" "01076578616D706C6500010203" },
+	{ "RRSIG", "TYPE65534 13 2 300 1517443200 0 1 . AQI=", "TYPE65534 13 2 300 20180201000000 19700101000000 1 . AQI=",
+	    "FFFE0D020000012C5A725880000000000001000102" },
+	{ "RRSIG", "A 8 0 1 21060207062815 20240229235959 1 . AQID",
+	    NULL, "000108000000" "0001FFFFFFFF65E11A7F000100010203" },
+	{ "NSEC", "a. A NSEC TYPE1234 RRSIG", "a. A RRSIG NSEC TYPE1234",
+	    "0161000006400000000003041B000000000000000000000000000000000000000000000000000020" },
+	{ "NSEC", "a.", NULL, "016100" },
+	{ "NSEC3", "1 1 12 aabbccdd 2vptu5timamqttgl4luu9kg21e0aor3s A RRSIG",
+	    "1 1 12 AABBCCDD 2VPTU5TIMAMQTTGL4LUU9KG21E0AOR3S A RRSIG",
+	    "0101000C04AABBCCDD1417F3DF17B2B2ADAEF615257DE4D2020B80AC6C7C0006400000000002" },
+	{ "NSEC3", "1 0 0 - 00", NULL, "010000000001" "00" },
+	{ "NSEC3PARAM", "1 0 10 -", NULL, "0100000A00" },
+	{ "TLSA", "3 1 1 " H16, "3 1 1 00112233445566778899AABBCCDDEEFF", "03010100112233445566778899AABBCCDDEEFF" },
+	{ "NAPTR", "100 50 \"s\" \"z3950+I2L+I2C\" \"\" _z._tcp.g.", "100 50 \"s\" \"z3950+I2L+I2C\" \"\" _z._tcp.g.", NULL },
+	{ "RP", "a. b.", NULL, "016100016200" },
+	{ "LUA", "A \"ifportup(443, {'192.0.2.1'})\"", NULL, NULL },
+	{ "ALIAS", "x", "x.example.org.", NULL },
+	{ "TYPE65280", "\\# 0", NULL, "" },
+	{ "TYPE65280", "\\# 3 01 0203", "\\# 3 010203", "010203" },
+	{ "A", "\\# 4 C0000201", "192.0.2.1", "C0000201" },
+	{ "MX", "\\# 4 000a 0000", NULL, NULL },	/* made invalid below */
+	/* ldns */
+	{ "LOC", "52 22 23.000 N 4 53 32.000 E 0m 1.00m 10000.00m 10.00m", NULL, NULL },
+	{ "APL", "1:192.168.32.0/21 !2:ff00:0:0:0:0:0:0:0/8", NULL, NULL },
+	{ "SVCB", "16 svc alpn=\"h2,h3-19\" port=8443", NULL, NULL },
+	{ "HTTPS", "1 .", NULL, "000100" },
+	{ "CERT", "pkix 1 RSASHA256 AQID", "PKIX 1 8 AQID", "0001000108010203" },
+	{ "CERT", "65280 0 0 AQID", NULL, "FF00000000010203" },
+	{ "IPSECKEY", "10 1 2 192.0.2.38 AQNRU3mG7TVTO2BkR47usntb102uFJtugbo6BSGvgqt4AQ==", NULL, NULL },
+	{ "IPSECKEY", "10 3 2 mygateway AQID", NULL, NULL },
+	{ "HIP", "2 200100107B1A74DF365639CC39F1D578 AwEA", NULL, NULL },
+	{ "EUI48", "00-00-5e-00-53-2a", NULL, "00005E00532A" },
+	{ "EUI64", "00-00-5e-ef-10-00-00-2a", NULL, "00005EEF1000002A" },
+	{ "L64", "10 2001:0DB8:1140:1000", NULL, "000A20010DB811401000" },
+};
+
+static void
+to_hex(char *out, const uint8_t *rdata, size_t len)
+{
+	*out = '\0';
+	for (size_t i = 0; i < len; i++)
+		out += sprintf(out, "%02X", rdata[i]);
+}
+
+static void
+text_becomes_rdata_and_text_again(void **state)
+{
+	struct rdata_error error;
+	char hex[4096];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		uint16_t type = type_of(good[i].type);
+		int len = rdata_from_text(wire, type, good[i].in, strlen(good[i].in), origin, &error);
+
+		if (strcmp(good[i].in, "\\# 4 000a 0000") == 0) {
+			assert_int_equal(len, -1);
+			continue;
+		}
+		if (len < 0)
+			fail_msg("%s %s: %s", good[i].type, good[i].in, error.text);
+		assert_true(rdata_valid(type, wire, len));
+		to_hex(hex, wire, len);
+		if (good[i].hex != NULL && strncmp(hex, good[i].hex, strlen(good[i].hex)) != 0)
+			fail_msg("%s %s: %s and not %s", good[i].type, good[i].in, hex, good[i].hex);
+		size_t n = rdata_print(text, sizeof(text), type, wire, len);
+		assert_int_equal(n, strlen(text));
+		if (type < 261 && rrtype_by_code(type)->layout[0] != F_END)
+			assert_string_equal(text, good[i].out != NULL ? good[i].out : good[i].in);
+		assert_int_equal(rdata_from_text(again, type, text, n, origin, &error), len);
+		assert_memory_equal(again, wire, len);
+	}
+}
+
+static void
+bad_text_is_refused_where_it_is_bad(void **state)
+{
+	static const struct { const char *type, *in, *message; size_t word; } bad[] = {
+		{ "A", "1.2.3", "\"1.2.3\" is not an IPv4 address", 0 },
+		{ "A", "1.2.3.256", "\"1.2.3.256\" is not an IPv4 address", 0 },
+		{ "A", "1.2.3.04", "\"1.2.3.04\" is not an IPv4 address", 0 },
+		{ "A", "1.2.3.4.", "\"1.2.3.4.\" is not an IPv4 address", 0 },
+		{ "A", "\"1.2.3.4\"", "\"1.2.3.4\" is not an IPv4 address", 0 },
+		{ "A", "", "A record ends where it needs an IPv4 address", 0 },
+		{ "A", "1.2.3.4 x", "\"x\" is more than type A takes", 1 },
+		{ "AAAA", ":", "\":\" is not an IPv6 address", 0 },
+		{ "AAAA", ":::", "\":::\" is not an IPv6 address", 0 },
+		{ "AAAA", "1:2:3:4:5:6:7", "\"1:2:3:4:5:6:7\" is not an IPv6 address", 0 },
+		{ "AAAA", "1:2:3:4:5:6:7:8:9", "\"1:2:3:4:5:6:7:8:9\" is not an IPv6 address", 0 },
+		{ "AAAA", "1:2:3:4::5:6:7:8", "\"1:2:3:4::5:6:7:8\" is not an IPv6 address", 0 },
+		{ "AAAA", "1::2::3", "\"1::2::3\" is not an IPv6 address", 0 },
+		{ "AAAA", "12345::", "\"12345::\" is not an IPv6 address", 0 },
+		{ "AAAA", "1:2:3:4:5:6:7:1.2.3.4", "\"1:2:3:4:5:6:7:1.2.3.4\" is not an IPv6 address", 0 },
+		{ "AAAA", "::1.2.3", "\"::1.2.3\" is not an IPv6 address", 0 },
+		{ "MX", "10", "MX record ends where it needs a name", 1 },
+		{ "MX", "65536 a", "\"65536\" is not a number up to 65535", 0 },
+		{ "MX", "-1 a", "\"-1\" is not a number up to 65535", 0 },
+		{ "NS", "a..b", "empty label", 0 },
+		{ "SOA", "a. b. 1 1x 2 3 4", "\"1x\" is not a time like 3600 or 1h30m, at most 4294967295 seconds", 3 },
+		{ "SOA", "a. b. 4294967296 1 2 3 4", "\"4294967296\" is not a number up to 4294967295", 2 },
+		{ "TXT", "", "TXT record ends where it needs a text", 0 },
+		{ "TXT", "\\256", "\\ is not followed by a character or three digits up to 255", 0 },
+		{ "TXT", "\"a", "quote is not closed before the end of the file", 0 },
+		{ "CAA", "0 is-sue \"\"", "\"is-sue\" is not a tag of letters and digits", 1 },
+		{ "DS", "1 8 2 0x", "'x' is not a hexadecimal digit", 3 },
+		{ "DS", "1 8 2 00 1", "odd number of hexadecimal digits", 4 },
+		{ "DS", "1 8 2", "DS record ends where it needs hexadecimal digits in pairs", 3 },
+		{ "DS", "1 RSASHA999 2 00", "\"RSASHA999\" is not a DNSSEC algorithm, by number or mnemonic", 1 },
+		{ "DNSKEY", "256 3 8 A", "base64 data is not a multiple of four digits", 3 },
+		{ "DNSKEY", "256 3 8 AQ=", "base64 data is not a multiple of four digits", 3 },
+		{ "DNSKEY", "256 3 8 AR==", "base64 data has bits behind its end", 3 },
+		{ "DNSKEY", "256 3 8 A===", "'=' is not a base64 digit here", 3 },
+		{ "DNSKEY", "256 3 8 AQ==AQID", "'A' is not a base64 digit here", 3 },
+		{ "DNSKEY", "256 3 8 AQ*D", "'*' is not a base64 digit here", 3 },
+		{ "RRSIG", "A 8 0 1 20181301000000 0 1 . AQID",
+		    "\"20181301000000\" is not a date YYYYMMDDHHMMSS or seconds since 1970", 4 },
+		{ "NSEC", "a. A FOO", "\"FOO\" is not a record type", 2 },
+		{ "NSEC3", "1 0 0 abc 00", "\"abc\" is not a salt in hexadecimal digits, or -", 3 },
+		{ "NSEC3", "1 0 0 - 0w", "\"0w\" is not a hash in base32hex", 4 },
+		{ "NSEC3", "1 0 0 - 0", "\"0\" is not a hash in base32hex", 4 },
+		{ "TYPE65280", "abc", "RDATA of an unknown type must begin with \\# (RFC 3597)", 0 },
+		{ "TYPE65280", "\\# 2 01", "RDATA has 1 octets and not 2", 1 },
+		{ "TYPE65280", "\\#", "the length of the RDATA is missing behind \\#", 1 },
+		{ "A", "\\# 3 010203", "this is not RDATA of type A", 0 },
+	};
+	struct rdata_error error;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		int len = rdata_from_text(wire, type_of(bad[i].type), bad[i].in, strlen(bad[i].in), origin, &error);
+
+		if (len >= 0)
+			fail_msg("%s %s was taken", bad[i].type, bad[i].in);
+		assert_string_equal(error.text, bad[i].message);
+		assert_int_equal(error.word, bad[i].word);
+	}
+}
+
+static size_t
+random_name(uint8_t *out)
+{
+	size_t at = 0;
+
+	for (int labels = random() % 4; labels > 0; labels--) {
+		out[at] = 1 + random() % 20;
+		for (unsigned n = out[at++]; n > 0; n--)
+			out[at++] = random();
+	}
+	out[at++] = 0;
+	return at;
+}
+
+static size_t
+random_octets(uint8_t *out, size_t min, size_t max)
+{
+	size_t len = min + random() % (max - min + 1);
+
+	for (size_t i = 0; i < len; i++)
+		out[i] = random();
+	return len;
+}
+
+static size_t
+random_field(enum field kind, uint8_t *out)
+{
+	size_t at = 0;
+
+	switch (kind) {
+	case F_CNAME:
+	case F_NAME:
+		return random_name(out);
+	case F_U8:
+	case F_ALG:
+		return random_octets(out, 1, 1);
+	case F_U16:
+	case F_TYPE:
+	case F_CERT:
+		return random_octets(out, 2, 2);
+	case F_U32:
+	case F_PERIOD:
+	case F_TIME:
+	case F_IPV4:
+		return random_octets(out, 4, 4);
+	case F_IPV6:
+		for (random_octets(out, 16, 16); at < 16; at += 2)
+			if (random() % 2)
+				out[at] = out[at + 1] = 0;
+		return 16;
+	case F_STRING:
+	case F_SALT:
+		return 1 + (out[0] = random_octets(out + 1, 0, 255));
+	case F_HASH:
+		return 1 + (out[0] = random_octets(out + 1, 1, 255));
+	case F_STRINGS:
+		for (int n = 1 + random() % 3; n > 0; n--)
+			at += random_field(F_STRING, out + at);
+		return at;
+	case F_TEXT:
+		return random_octets(out, 0, 600);
+	case F_TAG:
+		out[0] = 1 + random() % 20;
+		for (at = 1; at <= out[0]; at++)
+			out[at] = "abcXYZ019"[random() % 9];
+		return at;
+	case F_HEX:
+	case F_BASE64:
+		return random_octets(out, 1, 300);
+	case F_BITMAP:
+		for (int w = random() % 100; w < 256; w += 1 + random() % 100) {
+			out[at] = w;
+			out[at + 1] = 1 + random() % 32;
+			random_octets(out + at + 2, 32, 32);
+			out[at + 1 + out[at + 1]] |= 1;
+			at += 2 + out[at + 1];
+		}
+		return at;
+	case F_END:
+		break;
+	}
+	return 0;
+}
+
+static void
+reads_back(uint16_t type, size_t len)
+{
+	struct rdata_error error;
+	size_t n = rdata_print(text, sizeof(text), type, wire, len);
+
+	assert_true(n < sizeof(text));
+	assert_int_equal(n, strlen(text));
+	if (rdata_from_text(again, type, text, n, origin, &error) != (int)len || memcmp(again, wire, len) != 0)
+		fail_msg("%u %s: %s", type, text, error.text);
+}
+
+static void
+random_rdata_of_every_layout_reads_back(void **state)
+{
+	const struct rrtype *row;
+
+	(void)state;
+	srandom(2);
+	for (size_t i = 0; (row = rrtype_nth(i)) != NULL; i++)
+		for (int n = 0; n < 200 && row->layout[0] != F_END; n++) {
+			size_t len = 0;
+
+			for (const uint8_t *kind = row->layout; *kind != F_END; kind++)
+				len += random_field(*kind, wire + len);
+			if (!rdata_valid(row->code, wire, len))
+				fail_msg("%s is not valid", row->name);
+			reads_back(row->code, len);
+			assert_int_equal(rdata_cmp(row->code, wire, len, again, len), 0);
+
+			/* What is cut is refused, or is another that is whole. */
+			size_t cut = random() % len;
+			if (rdata_valid(row->code, wire, cut))
+				reads_back(row->code, cut);
+			wire[random() % len] = random();
+			if (rdata_valid(row->code, wire, len))
+				reads_back(row->code, len);
+		}
+}
+
+static void
+damaged_rdata_of_rare_types_reads_back_or_is_refused(void **state)
+{
+	struct rdata_error error;
+
+	(void)state;
+	srandom(3);
+	for (size_t i = 0; i < COUNT(good); i++) {
+		uint16_t type = type_of(good[i].type);
+
+		if (rrtype_by_code(type) == NULL || rrtype_by_code(type)->layout[0] != F_END)
+			continue;
+		for (int n = 0; n < 300; n++) {
+			int len = rdata_from_text(wire, type, good[i].in, strlen(good[i].in), origin, &error);
+
+			assert_true(len >= 0);
+			if (n % 2 == 0)
+				len = random() % (len + 1);
+			for (int m = random() % 3; m >= 0; m--)
+				wire[random() % (len + 1)] = random();
+			if (rdata_valid(type, wire, len))
+				reads_back(type, len);
+		}
+	}
+}
+
+static void
+broken_rdata_is_not_valid(void **state)
+{
+	static const struct { const char *type, *rdata; size_t len; } bad[] = {
+		{ "A", "\1\2\3", 3 }, { "A", "\1\2\3\4\5", 5 }, { "A", "", 0 }, { "NS", "\1a", 2 }, { "NS", "\300\14", 2 },
+		{ "NS", "\1a\0x", 4 }, { "MX", "\0", 1 }, { "MX", "\0\1", 2 }, { "TXT", "", 0 }, { "TXT", "\2a", 2 },
+		{ "HINFO", "\1a", 2 }, { "CAA", "\0\0x", 3 }, { "CAA", "\0\1-", 3 }, { "DS", "\0\1\1\1", 4 },
+		{ "NSEC", "\0\0\0", 3 }, { "NSEC", "\0\0\2\1\0", 5 }, { "NSEC", "\0\1\1\1\0\1\1", 7 },
+		{ "NSEC", "\0\0\41aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 36 }, { "NSEC3", "\1\0\0\0\0\0", 6 },
+		{ "SOA", "\0\0\0\0\0\1", 6 }, { "ANY", "", 0 }, { "LOC", "\0", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++)
+		if (rdata_valid(type_of(bad[i].type), (const uint8_t *)bad[i].rdata, bad[i].len))
+			fail_msg("row %zu is taken", i);
+}
+
+static void
+order_is_canonical(void **state)
+{
+	static const struct { const char *type, *a, *b; int order; } rows[] = {
+		{ "A", "192.0.2.1", "192.0.2.2", -1 }, { "A", "200.0.0.0", "100.0.0.0", 1 },
+		{ "NS", "ABC.example.", "abc.EXAMPLE.", 0 }, { "NS", "b.example.", "A.example.", 1 },
+		{ "NS", "aa.example.", "b.example.", 1 },	/* the length octet is first */
+		{ "MX", "10 A.", "10 b.", -1 }, { "MX", "20 a.", "10 b.", 1 }, { "MX", "10 a.", "10 A.", 0 },
+		{ "TXT", "a", "A", 1 }, { "TXT", "a", "a b", -1 }, { "TXT", "b", "aa", -1 },
+		{ "NSEC", "a. A", "A. A", 1 },			/* RFC 6840 5.1: not in lower case */
+		{ "SOA", "a. b. 1 2 3 4 5", "A. B. 1 2 3 4 6", -1 },
+		{ "NAPTR", "1 2 a b c D.", "1 2 a b c d.", 0 }, { "NAPTR", "1 2 A b c d.", "1 2 a b c d.", -1 },
+		{ "RRSIG", "A 8 0 1 2 3 4 A. AQID", "A 8 0 1 2 3 4 a. AQIDBAUG", -1 },
+		{ "TYPE65280", "\\# 1 01", "\\# 2 0100", -1 }, { "TYPE65280", "\\# 0", "\\# 1 00", -1 },
+	};
+	struct rdata_error error;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint16_t type = type_of(rows[i].type);
+		int a = rdata_from_text(wire, type, rows[i].a, strlen(rows[i].a), origin, &error);
+		int b = rdata_from_text(again, type, rows[i].b, strlen(rows[i].b), origin, &error);
+		int c = rdata_cmp(type, wire, a, again, b), d = rdata_cmp(type, again, b, wire, a);
+
+		assert_true(a >= 0 && b >= 0);
+		if ((c > 0) - (c < 0) != rows[i].order || (d > 0) - (d < 0) != -rows[i].order)
+			fail_msg("row %zu: %d %d", i, c, d);
+	}
+}
+
+static void
+the_walk_meets_every_field(void **state)
+{
+	static const enum field kinds[] = { F_U16, F_U16, F_U16, F_NAME };
+	struct rdata_error error;
+	struct rdata_walk walk;
+	enum field kind;
+	const uint8_t *at;
+	size_t len, n = 0, sum = 0;
+	int size = rdata_from_text(wire, T_SRV, "1 2 3 a.", 8, origin, &error);
+
+	(void)state;
+	rdata_walk(&walk, T_SRV, wire, size);
+	for (; rdata_next(&walk, &kind, &at, &len); n++) {
+		assert_int_equal(kind, kinds[n]);
+		assert_ptr_equal(at, wire + sum);
+		sum += len;
+	}
+	assert_int_equal(n, 4);
+	assert_int_equal(sum, size);
+	rdata_walk(&walk, 65280, wire, 5);
+	assert_true(rdata_next(&walk, &kind, &at, &len));
+	assert_int_equal(len, 5);
+	assert_false(rdata_next(&walk, &kind, &at, &len));
+	rdata_walk(&walk, 65280, wire, 0);
+	assert_false(rdata_next(&walk, &kind, &at, &len));
+}
+
+static void
+limits_are_those_of_the_protocol(void **state)
+{
+	static char long_text[3 * RDATA_MAX + 100];
+	struct rdata_error error;
+	size_t n = 0;
+
+	(void)state;
+	/* 255 octets of text fit one string. */
+	memset(long_text, 'x', 256);
+	assert_int_equal(rdata_from_text(wire, T_TXT, long_text, 255, origin, &error), 256);
+	assert_int_equal(rdata_from_text(wire, T_TXT, long_text, 256, origin, &error), -1);
+	assert_string_equal(error.text, "text of 256 octets, at most 255 are allowed in one");
+	/* 65,535 octets of RDATA, and one more. */
+	for (n = 0; n < RDATA_MAX; n++)
+		memcpy(long_text + 3 * n, "\"\" ", 3);
+	assert_int_equal(rdata_from_text(wire, T_TXT, long_text, 3 * n, origin, &error), RDATA_MAX);
+	assert_int_equal(rdata_print(text, sizeof(text), T_TXT, wire, RDATA_MAX), 3 * n - 1);
+	assert_int_equal(rdata_from_text(again, T_TXT, text, 3 * n - 1, origin, &error), RDATA_MAX);
+	memcpy(long_text + 3 * n, "\"\"", 2);
+	assert_int_equal(rdata_from_text(wire, T_TXT, long_text, 3 * n + 2, origin, &error), -1);
+	n = sprintf(long_text, "\\# 65535 ");
+	memset(long_text + n, '0', 2 * RDATA_MAX + 2);
+	assert_int_equal(rdata_from_text(wire, 65280, long_text, n + 2 * RDATA_MAX, origin, &error), RDATA_MAX);
+	assert_int_equal(rdata_from_text(wire, 65280, long_text, n + 2 * RDATA_MAX + 2, origin, &error), -1);
+	assert_string_equal(error.text, "RDATA above 65535 octets");
+	/* A buffer that is too small is not written behind. */
+	for (size_t size = 0; size < 20; size++) {
+		memset(text, 'z', 40);
+		rdata_from_text(wire, T_MX, "10 mail.example.org.", 20, origin, &error);
+		assert_int_equal(rdata_print(text, size, T_MX, wire, 22), 20);
+		assert_int_equal(text[size], 'z');
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_becomes_rdata_and_text_again),
+		cmocka_unit_test(bad_text_is_refused_where_it_is_bad),
+		cmocka_unit_test(random_rdata_of_every_layout_reads_back),
+		cmocka_unit_test(damaged_rdata_of_rare_types_reads_back_or_is_refused),
+		cmocka_unit_test(broken_rdata_is_not_valid),
+		cmocka_unit_test(order_is_canonical),
+		cmocka_unit_test(the_walk_meets_every_field),
+		cmocka_unit_test(limits_are_those_of_the_protocol),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
