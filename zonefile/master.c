@@ -275,7 +275,10 @@ read_record(struct reader *r, const struct frame *f)
 	for (; word < end; word++) {
 		if (word->flags & WORD_QUOTED)
 			return refuse_word(r, f, word);
-		if (!has_ttl && word->text[0] >= '0' && word->text[0] <= '9') {
+		if (word->text[0] >= '0' && word->text[0] <= '9') {
+			if (has_ttl)
+				return refuse_at(r, f, word, 0, "%s stands where a type should: the TTL is there already",
+				    word_show(shown, word));
 			if (parse_ttl(r, f, word, &ttl) < 0)
 				return -EINVAL;
 			has_ttl = true;
@@ -283,10 +286,13 @@ read_record(struct reader *r, const struct frame *f)
 		}
 		if (rrtype_parse(word->text, word->len, &type))
 			break;
-		if (has_class || (found = parse_class(r, f, word)) == 0)
+		if ((found = parse_class(r, f, word)) == 0)
 			return refuse_word(r, f, word);
 		if (found < 0)
 			return -EINVAL;
+		if (has_class)
+			return refuse_at(r, f, word, 0, "%s stands where a type should: the class is there already",
+			    word_show(shown, word));
 		has_class = true;
 	}
 	if (word == end)
