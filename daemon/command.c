@@ -334,6 +334,11 @@ cmd_mirror(struct reply *reply, char **word)
 
 /* --- reload --- */
 
+struct reloading {
+	struct reply *reply;
+	size_t changed, unchanged;
+};
+
 static void
 reload_row(void *ctx, const struct load_outcome *o)
 {
@@ -341,10 +346,14 @@ reload_row(void *ctx, const struct load_outcome *o)
 		[LOAD_UNCHANGED] = "unchanged", [LOAD_SAME] = "same content",
 		[LOAD_DONE] = "loaded", [LOAD_FAILED] = "failed",
 	};
+	struct reloading *r = ctx;
 	char old[16] = "-", new[16] = "-", removed[24], added[24], ms[16], result[CELL];
 
-	if (o->result == LOAD_UNCHANGED)
+	if (o->result == LOAD_UNCHANGED) {
+		r->unchanged++;
 		return;
+	}
+	r->changed++;
 	if (o->old_serial != 0 || o->result != LOAD_DONE)
 		snprintf(old, sizeof(old), "%" PRIu32, o->old_serial);
 	if (o->served)
@@ -353,15 +362,20 @@ reload_row(void *ctx, const struct load_outcome *o)
 	snprintf(added, sizeof(added), "%zu", o->added);
 	snprintf(ms, sizeof(ms), "%u", o->ms);
 	snprintf(result, sizeof(result), "%s%s%s", word[o->result], o->text[0] != '\0' ? ": " : "", o->text);
-	reply_row(ctx, (const char *const[]){ o->zone, old, new, removed, added, ms, result });
+	reply_row(r->reply, (const char *const[]){ o->zone, old, new, removed, added, ms, result });
 }
 
 static void
 reload_ended(void *ctx, bool ok)
 {
+	struct reloading *r = ctx;
+
 	if (!ok)
-		reply_error(ctx, "not all of it was taken over; what failed is as it was before");
-	reply_end(ctx);
+		reply_error(r->reply, "not all of it was taken over; what failed is as it was before");
+	else if (r->changed == 0)
+		reply_fact(r->reply, "nothing changed in", "%zu zone files", r->unchanged);
+	reply_end(r->reply);
+	free(r);
 }
 
 static struct reload
@@ -369,8 +383,11 @@ reload_to(struct reply *reply)
 {
 	static const char *const column[] = { "zone", "old", "new", "removed", "added", "ms", "result", NULL };
 
+	struct reloading *r = xcalloc(1, sizeof(*r));
+
+	r->reply = reply;
 	reply_columns(reply, column);
-	return (struct reload){ reload_row, reload_ended, reply };
+	return (struct reload){ reload_row, reload_ended, r };
 }
 
 /* These end the reply themselves. */

@@ -120,6 +120,7 @@ outcome_of(struct zone_file *file, enum load_result result)
 	if ((zone = slot_zone_ref(file->slot)) != NULL) {
 		o.served = true;
 		o.old_serial = o.new_serial = zone_serial(zone);
+		o.records = zone_records(zone);
 		zone_unref(zone);
 	}
 	return o;
@@ -153,7 +154,8 @@ committed(struct zone_file *file)
 	switch (c->result) {
 	case COMMIT_DONE:
 		if (c->first)
-			log_note("zone %s: serial %u, %zu records, loaded from %s in %u ms", o.zone, o.new_serial, c->added, file->path, o.ms);
+			log_note("zone %s: serial %u, %zu records, loaded from %s in %u ms", o.zone,
+			    o.new_serial, o.records, file->path, o.ms);
 		else
 			log_note("zone %s: serial %u -> %u, %zu records removed, %zu added, in %u ms", o.zone,
 			    o.old_serial, o.new_serial, o.removed, o.added, o.ms);

@@ -24,6 +24,7 @@ struct load_outcome {
 	enum load_result result;
 	bool served;		/* there is a version that serves now */
 	uint32_t old_serial, new_serial;
+	size_t records;		/* of that version */
 	size_t removed, added;
 	unsigned ms;
 	const char *text;	/* what was said last: a reason or a warning; never NULL */

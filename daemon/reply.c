@@ -77,13 +77,24 @@ reply_columns(struct reply *reply, const char *const *columns)
 		json_array_append_new(reply->columns, string(*columns));
 }
 
+/* Cells that are numbers are numbers in JSON too. */
+static json_t *
+cell_value(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len > 0 && len < 18 && strspn(text, "0123456789") == len)
+		return json_integer((json_int_t)strtoll(text, NULL, 10));
+	return string(text);
+}
+
 void
 reply_row(struct reply *reply, const char *const *cells)
 {
 	json_t *row = json_object();
 
 	for (size_t i = 0; i < json_array_size(reply->columns); i++)
-		json_object_set_new(row, json_string_value(json_array_get(reply->columns, i)), string(cells[i]));
+		json_object_set_new(row, json_string_value(json_array_get(reply->columns, i)), cell_value(cells[i]));
 	json_array_append_new(reply->rows, row);
 }
 
@@ -109,12 +120,29 @@ reply_error(struct reply *reply, const char *fmt, ...)
 
 /* --- printing --- */
 
-static const char *
+static void
+print_value(FILE *out, const json_t *value, int width)
+{
+	if (json_is_integer(value))
+		fprintf(out, "%-*lld", width, (long long)json_integer_value(value));
+	else
+		fprintf(out, "%-*s", width, json_string_value(value));
+}
+
+static int
+value_width(const json_t *value)
+{
+	return json_is_integer(value) ? snprintf(NULL, 0, "%lld", (long long)json_integer_value(value)) :
+	    (int)json_string_length(value);
+}
+
+/* Of row 0 the heading, then the rows from 1. */
+static const json_t *
 cell(const struct reply *reply, size_t row, size_t column)
 {
-	const char *name = json_string_value(json_array_get(reply->columns, column));
+	const json_t *name = json_array_get(reply->columns, column);
 
-	return json_string_value(json_object_get(json_array_get(reply->rows, row), name));
+	return row == 0 ? name : json_object_get(json_array_get(reply->rows, row - 1), json_string_value(name));
 }
 
 /* Columns as wide as their widest cell, two blanks between; the last one unpadded. */
@@ -124,21 +152,14 @@ print_table(const struct reply *reply, FILE *out)
 	size_t columns = json_array_size(reply->columns), rows = json_array_size(reply->rows);
 	int *width = xcalloc(columns, sizeof(*width));
 
-	for (size_t c = 0; c < columns; c++) {
-		width[c] = (int)strlen(json_string_value(json_array_get(reply->columns, c)));
-		for (size_t r = 0; r < rows; r++)
-			if ((int)strlen(cell(reply, r, c)) > width[c])
-				width[c] = (int)strlen(cell(reply, r, c));
-	}
-	for (size_t r = 0; r <= rows && columns > 0; r++)
+	for (size_t r = 0; r <= rows; r++)
+		for (size_t c = 0; c + 1 < columns; c++)
+			if (value_width(cell(reply, r, c)) > width[c])
+				width[c] = value_width(cell(reply, r, c));
+	for (size_t r = 0; r <= rows; r++)
 		for (size_t c = 0; c < columns; c++) {
-			const char *text = r > 0 ? cell(reply, r - 1, c) :
-			    json_string_value(json_array_get(reply->columns, c));
-
-			if (c + 1 < columns)
-				fprintf(out, "%-*s  ", width[c], text);
-			else
-				fprintf(out, "%s\n", text);
+			print_value(out, cell(reply, r, c), width[c]);
+			fputs(c + 1 < columns ? "  " : "\n", out);
 		}
 	free(width);
 }
