@@ -35,7 +35,7 @@ static const struct known {
 	{ T_SPF, 0, "SPF", NORMAL }, { 104, 0, "NID", NORMAL }, { 105, 0, "L32", NORMAL },
 	{ 106, 0, "L64", NORMAL }, { 107, 0, "LP", NORMAL }, { 108, 0, "EUI48", NORMAL },
 	{ 109, 0, "EUI64", NORMAL }, { 256, 0, "URI", NORMAL }, { T_CAA, 0, "CAA", NORMAL },
-	{ 259, 0, "ADDR", GENERIC }, { 261, 501, "RESINFO", NORMAL }, { 262, 501, "WALLET", NORMAL },
+	{ 261, 501, "RESINFO", NORMAL }, { 262, 501, "WALLET", NORMAL },
 	{ 32769, 0, "DLV", NORMAL },
 };
 
@@ -341,9 +341,14 @@ put_loc(char *out, const uint8_t *rd, size_t len, unsigned version, const char *
 		*why = "PowerDNS knows LOC of version 0 only";
 		return NULL;
 	}
-	for (int i = 1; i <= 3; i++)
+	for (int i = 1; i <= 3; i++) {
 		if (rd[i] >> 4 > 9 || (rd[i] & 15) > 9)
 			return malformed(why);
+		if (rd[i] > 0x49 && (rd[i] & 15) == 9) {
+			*why = "PowerDNS knows LOC with sizes of up to 42949672.95 m only";
+			return NULL;
+		}
+	}
 	out = put_angle(out, u32(rd + 4), "NS");
 	out = put_angle(out, u32(rd + 8), "EW");
 	cm = (int64_t)u32(rd + 12) - 10000000;
@@ -431,13 +436,16 @@ put_ipseckey(char *out, const uint8_t *rd, size_t len, unsigned version, const c
 		return NULL;
 	}
 	for (int i = 0; i < 3; i++) {
+		if (i > 0)
+			*out++ = ' ';
 		out = put_number(out, rd[i]);
-		*out++ = ' ';
 	}
+	if (rd[1] > 0)
+		*out++ = ' ';
 	switch (rd[1]) {
 	case 0:
+		/* RFC 4025 3.1 has a dot here, which PowerDNS takes for the key. */
 		size = 0;
-		*out++ = '.';
 		break;
 	case 1:
 		size = 4;
@@ -461,6 +469,10 @@ put_ipseckey(char *out, const uint8_t *rd, size_t len, unsigned version, const c
 	if (size > (size_t)(end - at))
 		return malformed(why);
 	at += size;
+	if (rd[2] == 0 && at < end) {
+		*why = "PowerDNS knows IPSECKEY of algorithm 0 without a key only";
+		return NULL;
+	}
 	if (at < end) {
 		*out++ = ' ';
 		out = put_base64(out, at, (size_t)(end - at));
@@ -594,7 +606,8 @@ put_svcb(char *out, const uint8_t *rd, size_t len, unsigned version, const char 
 				*why = "PowerDNS has no text for one of its parameters";
 				return NULL;
 			}
-		} else if (size > 0) {
+		} else {
+			/* PowerDNS wants the value of a key without a name even when it is empty. */
 			*out++ = '=';
 			out = put_quoted(out, rd, size);
 		}

@@ -36,6 +36,8 @@ static const struct {
 	{ "URI 10 1 \"ftp://a.b/\"", 407, "URI|10 1 \"ftp://a.b/\"|300|0" },
 	{ "LOC 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m", 407,
 	    "LOC|52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000.00m 10.00m|300|0" },
+	{ "LOC 0 0 0 N 0 0 0 E 0m 50000000m", 407, "! x.example.test LOC cannot be mirrored: "
+	    "PowerDNS knows LOC with sizes of up to 42949672.95 m only" },
 	{ "SSHFP 1 1 AABB CCDD", 407, "SSHFP|1 1 aabbccdd|300|0" },
 	{ "TLSA 3 1 1 AA BB", 407, "TLSA|3 1 1 aabb|300|0" },
 	{ "DS 60485 5 1 2BB183AF 5F22588179A53B0A98631FAD1A292118", 407,
@@ -51,6 +53,8 @@ static const struct {
 	{ "HTTPS 0 svc", 407, "HTTPS|0 svc.example.test|300|0" },
 	{ "SVCB 1 foo key7=\"/q{?dns}\"", 407, "SVCB|1 foo.example.test key7=\"/q{?dns}\"|300|0" },
 	{ "SVCB 1 foo key7=\"/q{?dns}\"", 501, "SVCB|1 foo.example.test dohpath=\"/q{?dns}\"|300|0" },
+	{ "SVCB 1 foo key8", 407, "SVCB|1 foo.example.test key8=\"\"|300|0" },
+	{ "SVCB 1 foo key8", 501, "SVCB|1 foo.example.test ohttp|300|0" },
 	{ "APL 1:192.168.32.0/21 !2:2001:db8::/32", 407, "APL|1:192.168.32.0/21 !2:2001:db8::/32|300|0" },
 	{ "TYPE42 \\# 4 00030000", 407, "! x.example.test APL cannot be mirrored: PowerDNS knows APL of IPv4 and IPv6 only" },
 	{ "CSYNC 66 3 A NS AAAA TYPE65280", 407, "CSYNC|66 3 A NS AAAA TYPE65280|300|0" },
@@ -65,6 +69,8 @@ static const struct {
 	{ "LP 10 l64", 407, "LP|10 l64.example.test|300|0" },
 	{ "IPSECKEY 10 1 2 192.0.2.38 AQNRU3mG7TVTO2BkR47usntb102uFJtugbo6BSGvgqt4AQ==", 407,
 	    "IPSECKEY|10 1 2 192.0.2.38 AQNRU3mG7TVTO2BkR47usntb102uFJtugbo6BSGvgqt4AQ==|300|0" },
+	{ "TYPE45 \\# 7 0a0002000000ff", 407, "IPSECKEY|10 0 2 AAAA/w==|300|0" },
+	{ "TYPE45 \\# 3 0a0000", 407, "IPSECKEY|10 0 0|300|0" },
 	{ "TYPE45 \\# 7 0a0003000102ff", 407, "! x.example.test IPSECKEY cannot be mirrored: "
 	    "PowerDNS knows IPSECKEY of algorithms 0 to 2 only" },
 	{ "TYPE65280 \\# 4 0A000001", 407, "TYPE65280|\\# 4 0a000001|300|0" },
