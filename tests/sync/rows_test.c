@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "tests/sync/zone_text.h"
+#include "zonefile/nsec3hash.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
@@ -70,7 +71,6 @@ static const struct {
 	{ "IPSECKEY 10 1 2 192.0.2.38 AQNRU3mG7TVTO2BkR47usntb102uFJtugbo6BSGvgqt4AQ==", 407,
 	    "IPSECKEY|10 1 2 192.0.2.38 AQNRU3mG7TVTO2BkR47usntb102uFJtugbo6BSGvgqt4AQ==|300|0" },
 	{ "TYPE45 \\# 7 0a0002000000ff", 407, "IPSECKEY|10 0 2 AAAA/w==|300|0" },
-	{ "TYPE45 \\# 3 0a0000", 407, "IPSECKEY|10 0 0|300|0" },
 	{ "TYPE45 \\# 7 0a0003000102ff", 407, "! x.example.test IPSECKEY cannot be mirrored: "
 	    "PowerDNS knows IPSECKEY of algorithms 0 to 2 only" },
 	{ "TYPE65280 \\# 4 0A000001", 407, "TYPE65280|\\# 4 0a000001|300|0" },
@@ -284,6 +284,69 @@ nsec_names_stand_reversed(void **state)
 	zone_unref(zone);
 }
 
+static const struct nsec3_params params = { 1, 0, 1, 1, { 0xab } };
+
+/* The NSEC3 of a name, which need not exist. */
+static size_t
+nsec3_line(char *out, const char *relative, unsigned flags)
+{
+	static const uint8_t origin[] = "\7example\4test";
+	uint8_t name[DNAME_MAX], hash[NSEC3_HASH];
+	char text[NSEC3_TEXT];
+
+	name_parse(name, relative, strlen(relative), origin);
+	nsec3_hash(&params, name, hash);
+	base32hex_encode(text, hash, sizeof(hash));
+	return (size_t)sprintf(out, "%.32s NSEC3 1 %u 1 ab 00000000000000000000000000000000 A\n"
+	    "%.32s RRSIG NSEC3 13 3 300 20300101000000 20200101000000 1 example.test. AAAA\n",
+	    text, flags, text);
+}
+
+static void
+nsec3_names_are_hashed_where_the_chain_has_them(void **state)
+{
+	char *text = xmalloc(65536), *want;
+	struct zone *zone;
+	struct rows_meta meta;
+	struct lines l = { 0 };
+	struct { const char *name; bool in; int auth; } rows[] = {
+		/* An empty non-terminal in the chain; one of an insecure delegation; a delegation in and one out. */
+		{ "b.a|-|-|-|-|0", true, 1 }, { "c|-|-|-|-|0", false, 0 },
+		{ "sub.b.a|NS|ns.example.test|300|0|0", true, 0 },
+		{ "sub.c|NS|ns.example.test|300|0|0", false, 0 },
+	};
+	size_t len = (size_t)sprintf(text, APEX "@ NSEC3PARAM 1 0 1 ab\nsub.b.a NS ns\nsub.c NS ns\n");
+
+	(void)state;
+	len += nsec3_line(text + len, "@", 1);
+	len += nsec3_line(text + len, "b.a", 1);
+	nsec3_line(text + len, "sub.b.a", 1);
+	zone = zone_from("example.test", text);
+	assert_non_null(zone);
+	assert_int_equal(rows_each(zone, &strict, NULL, lines_add, &l), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char owner[64], hash[512] = "-";
+		size_t found = 0, bar = strcspn(rows[i].name, "|");
+
+		snprintf(owner, sizeof(owner), "%.*s", (int)bar, rows[i].name);
+		if (rows[i].in)
+			nsec3_line(hash, owner, 1);
+		want = xasprintf("%s.example.test%s|%.*s|%d", owner, rows[i].name + bar,
+		    rows[i].in ? 32 : 1, hash, rows[i].auth);
+		for (size_t j = 0; j < l.count; j++)
+			found += strcmp(l.line[j], want) == 0;
+		if (found != 1)
+			fail_msg("%zu rows %s", found, want);
+		free(want);
+	}
+	rows_meta(zone, &meta);
+	assert_true(meta.presigned);
+	assert_string_equal(meta.nsec3param, "1 1 1 ab");
+	lines_free(&l);
+	zone_unref(zone);
+	free(text);
+}
+
 static void
 signatures_without_a_chain_are_left_out(void **state)
 {
@@ -386,7 +449,8 @@ dice(unsigned n)
 	return (seed >> 16) % n;
 }
 
-/* Records of a small tree of names, so that cuts, DNAMEs, glue and empty non-terminals come and go. */
+/* chain 1: NSEC, 2: NSEC3, 3: NSEC3 with opt-out.
+ * Records of a small tree of names, so that cuts, DNAMEs, glue and empty non-terminals come and go. */
 static void
 random_zone(char *text, unsigned chain, uint8_t *has, bool fresh)
 {
@@ -401,8 +465,12 @@ random_zone(char *text, unsigned chain, uint8_t *has, bool fresh)
 	size_t len = (size_t)sprintf(text, "$TTL 300\n@ SOA ns hostmaster %u 3600 600 86400 60\n@ NS ns\n"
 	    "ns A 192.0.2.1\n", dice(1000000));
 
-	if (chain > 0)
+	if (chain == 1)
 		len += (size_t)sprintf(text + len, "@ NSEC a SOA NS\n");
+	if (chain > 1) {
+		len += (size_t)sprintf(text + len, "@ NSEC3PARAM 1 0 1 ab\n");
+		len += nsec3_line(text + len, "@", chain - 2);
+	}
 	for (size_t i = 0; i < COUNT(owner); i++) {
 		for (size_t j = 0; j < COUNT(data); j++) {
 			uint8_t *h = &has[i * COUNT(data) + j];
@@ -415,9 +483,11 @@ random_zone(char *text, unsigned chain, uint8_t *has, bool fresh)
 			if (strncmp(data[j], "NS ", 3) == 0 && owner[i][0] == '*')
 				continue;
 			if (strcmp(data[j], "NSEC") == 0) {
-				if (chain > 0)
+				if (chain == 1)
 					len += (size_t)sprintf(text + len, "%s NSEC a A\n" SIGS("%s", "NSEC"),
 					    owner[i], owner[i]);
+				else if (chain > 1)
+					len += nsec3_line(text + len, owner[i], chain - 2);
 				continue;
 			}
 			/* One TTL for a set: that of its first letter. */
@@ -480,7 +550,7 @@ a_difference_makes_the_new_rows_of_the_old(void **state)
 
 	(void)state;
 	for (int round = 0; round < 3000; round++) {
-		random_zone(text, round % 50 > 20 ? 1 : 0, has, round % 100 == 0);
+		random_zone(text, (unsigned)round / 25 % 4, has, round % 100 == 0);
 		if ((new = zone_from("example.test", text)) == NULL)
 			continue;
 		if (old != NULL)
@@ -506,6 +576,7 @@ main(void)
 		cmocka_unit_test(below_a_dname_nothing_is_seen),
 		cmocka_unit_test(skipped_records_leave_their_name),
 		cmocka_unit_test(nsec_names_stand_reversed),
+		cmocka_unit_test(nsec3_names_are_hashed_where_the_chain_has_them),
 		cmocka_unit_test(signatures_without_a_chain_are_left_out),
 		cmocka_unit_test(too_long_is_refused),
 		cmocka_unit_test(a_difference_makes_the_new_rows_of_the_old),
