@@ -1,0 +1,144 @@
+# tandem-checkzone reads what others read, prints the same records as they do, and names every mistake.
+use strict; use warnings; use Test::More;
+use File::Temp qw(tempdir);
+use IPC::Open3;
+
+$ENV{PATH} .= ':/usr/sbin:/sbin';
+my $dir = tempdir(CLEANUP => 1);
+my $here = 'tests/checkzone';
+
+sub slurp { open my $f, '<', $_[0] or die "$_[0]: $!"; local $/; return scalar <$f> }
+sub write_file { open my $f, '>', $_[0] or die "$_[0]: $!"; print $f $_[1]; close $f; return $_[0] }
+
+# Status, standard output and standard error of tandem-checkzone.
+sub checkzone {
+	my ($input, @args) = ref $_[0] ? (${ shift() }, @_) : ('', @_);
+	my $in = write_file("$dir/in", $input);
+	open my $from, '<', $in or die;
+	my $pid = open3('<&' . fileno $from, my $out, undef, 'sh', '-c', 'exec ./tandem-checkzone "$@" 2>"$0"', "$dir/err", @args);
+	my $text = do { local $/; <$out> } // '';
+	waitpid $pid, 0;
+	return ($? >> 8, $text, slurp("$dir/err"));
+}
+
+# Records as lines to compare: printers differ in blanks, case, escapes that need not be, and in how they cut
+# hexadecimal and base64.
+my %solid = map { $_ => 1 } qw(DS CDS DNSKEY CDNSKEY RRSIG NSEC3 TLSA SMIMEA SSHFP OPENPGPKEY DHCID CERT ZONEMD IPSECKEY);
+sub records {
+	my @all;
+	for (split /\n/, $_[0]) {
+		s/\s;\{.*//;		# ldns: what it thinks of a key
+		next if /^(;|\$|\s*$)/;
+		my ($owner, $ttl, $class, $type, $rdata) = split ' ', $_, 5;
+		$rdata //= '';
+		$rdata =~ s/\s+$//;
+		$owner =~ s/\\([@\$])/$1/g;
+		if ($type =~ /^(TXT|CAA|URI|HINFO|NAPTR)$/) {
+			$rdata =~ s/\\09[Tt]|\t/\\009/g;
+		} else {
+			$rdata = lc $rdata;
+			$rdata =~ s/\s+/ /g;
+			$rdata =~ s/ //g if $solid{$type} || $type =~ /^TYPE/;
+		}
+		push @all, join ' ', lc $owner, $ttl, $class, $type, $rdata;
+	}
+	return @all;
+}
+sub same {
+	my ($name, $ours, $theirs) = @_;
+	my %seen;
+	$seen{$_}++ for records($ours);
+	$seen{$_}-- for records($theirs);
+	my @odd = grep { $seen{$_} } sort keys %seen;
+	is(scalar @odd, 0, $name) or diag(map { ($seen{$_} > 0 ? 'ours ' : 'theirs ') . "$_\n" } @odd[0 .. ($#odd < 9 ? $#odd : 9)]);
+}
+sub bind_reads {
+	my ($origin, $file) = @_;
+	unlink "$dir/bind";
+	system("named-compilezone -i none -k ignore -n ignore -m ignore -r ignore -s full -o $dir/bind $origin $file >$dir/bind.log 2>&1") == 0
+	    or diag(slurp("$dir/bind.log"));
+	return slurp("$dir/bind");
+}
+
+{	# the corpus
+	my ($status, $out, $err) = checkzone('-D', 'example.org', "$here/common.zone");
+	is($status, 0, 'a zone of many types loads');
+	like($err, qr/^zone example\.org: serial 2026112200, \d+ records: OK$/m, 'and is called good');
+	my $theirs = do {
+		my $pwd = `pwd`; chomp $pwd;
+		chdir $here or die;
+		my $text = bind_reads('example.org', 'common.zone');
+		chdir $pwd; $text;
+	};
+	# The rare types have more than one good form: they are compared by what we read from BIND's.
+	my $rare = qr/ IN\s+(?:APL|CERT|HTTPS|SVCB|L64|LOC|NID)\s/;
+	same('its records are those that BIND reads', map { join "\n", grep { !/$rare/ } split /\n/ } $out, $theirs);
+	my ($read, $ours) = checkzone('-D', 'example.org', "$dir/bind");
+	is($ours, $out, "and BIND's text is the same zone to us");
+	# ldns does not read $INCLUDE.
+	my $flat = write_file("$dir/flat", $out);
+	same('ldns reads our text and prints the same', $out, scalar `ldns-read-zone $flat`);
+	my ($again, $text) = checkzone('-D', 'example.org', $flat);
+	is($text, $out, 'and our text is what we print of it');
+	my @owners = map { (split)[0] } split /\n/, $out;
+	is($owners[0], 'example.org.', 'the SOA is first');
+	is(scalar(grep { (split)[2] ne 'IN' || /  |\t/ } split /\n/, $out), 0, 'one space between fields');
+}
+
+{	# options and verdicts
+	my $good = "\$TTL 60\n\@ SOA a b 7 2 3 4 5\n NS ns.other.\nx 90 A 192.0.2.1\n";
+	my ($status, $out, $err) = checkzone(\$good, 'example.org', '-');
+	is($out, "zone example.org: serial 7, 3 records: OK\n", 'standard input is read');
+	is($status . $err, '0', 'without a word, with 0');
+	($status, $out, $err) = checkzone(\$good, '-q', 'EXAMPLE.org.', '-');
+	is("$status$out$err", '0', '-q is quiet');
+	($status, $out, $err) = checkzone(\$good, '-o', "$dir/out", 'example.org', '-');
+	is(slurp("$dir/out"), "example.org. 60 IN SOA a.example.org. b.example.org. 7 2 3 4 5\n"
+	    . "example.org. 60 IN NS ns.other.\nx.example.org. 90 IN A 192.0.2.1\n", '-o writes the zone');
+	like($out, qr/OK$/, 'and the verdict goes to standard output');
+	($status, $out, $err) = checkzone(\$good, '-o', "$dir/none/out", 'example.org', '-');
+	is($status, 1, '-o that cannot be written is no success');
+	($status, $out, $err) = checkzone(\$good, '-l', '89', 'example.org', '-');
+	is($status, 1, '-l refuses a higher TTL');
+	is($err, "zone example.org: x.example.org. A: TTL 90 is above 89\n", 'and says which');
+	is($out, "zone example.org: not loaded, 1 error\n", 'and how many');
+	($status) = checkzone(\$good, '-l', '90', 'example.org', '-');
+	is($status, 0, '-l takes the TTL itself');
+	for (['x'], [], ['-x', 'a', 'b'], ['a', 'b', 'c'], ['-l', 'x', 'a', 'b'], ['-l', '2147483648', 'a', 'b'], ['a..b', 'c'], ['@', 'c']) {
+		($status, $out, $err) = checkzone(@$_);
+		is($status, 2, "wrong usage: @$_");
+	}
+}
+
+{	# mistakes
+	my $bad = write_file("$dir/bad", "\$TTL 60\n\@ SOA a b 7 2 3 4 5\n NS ns.other.\nx A 192.0.2\ny BOGUS z\nq.other. A 192.0.2.1\n\$INCLUDE gone\nz TXT (\n \"half");
+	my ($status, $out, $err) = checkzone('example.org', $bad);
+	is($status, 1, 'a broken file does not load');
+	is($err, "$bad:4:5: error: \"192.0.2\" is not an IPv4 address\n" . "$bad:5:3: error: \"BOGUS\" is no record type\n"
+	    . "$bad:6:1: error: q.other. is not in the zone example.org\n" . "$bad:7:10: error: $dir/gone: No such file or directory\n"
+	    . "$bad:8:7: error: '(' is not closed before the end of the file\n", 'every mistake is told with its place');
+	is($out, "zone example.org: not loaded, 5 errors\n", 'and counted');
+	($status, $out, $err) = checkzone('example.org', "$dir/gone");
+	is("$status $err", "1 $dir/gone: error: No such file or directory\n", 'a missing file');
+	($status, $out, $err) = checkzone('example.org', $dir);
+	is("$status $err", "1 $dir: error: is a directory\n", 'a directory');
+	($status, $out, $err) = checkzone(\'', 'example.org', '-');
+	is($status, 1, 'an empty file is no zone');
+	like($err, qr/SOA/, 'for it has no SOA');
+}
+
+SKIP: {	# a real zone
+	my ($archive) = glob '../shared/data/root-zones-*.tar.xz';
+	skip 'no real zone data', 5 unless defined $archive;
+	system('tar', '-C', $dir, '-xf', $archive) == 0 or die "$archive: cannot be unpacked";
+	my ($first, $second) = sort glob "$dir/*.zone";
+	for my $zone ($first, $second) {
+		my ($status, $out, $err) = checkzone('-D', '.', $zone);
+		like($err, qr/^zone \.: serial \d+, \d+ records: OK$/m, 'the root zone loads');
+		same('with the records that BIND reads', $out, bind_reads('.', $zone));
+		if ($zone eq $first) {
+			same('and ldns reads', $out, scalar `ldns-read-zone $zone`);
+		}
+	}
+}
+done_testing;
