@@ -240,6 +240,9 @@ read_file(uv_work_t *work)
 	if (file->zone != NULL)
 		check_zone(file->zone, &sink);
 	file->errors = sink.errors;
+	if (sink.warnings > REPORT_MAX)
+		log_warning("zone %s: %u warnings in %s, %d are shown", slot_name(file->slot), sink.warnings,
+		    file->path, REPORT_MAX);
 	master_files_free(&file->files);
 	file->files = files;
 }

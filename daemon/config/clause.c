@@ -32,6 +32,7 @@ const struct conf conf_defaults = {
 	.edns_udp_size = 1232,
 	.max_udp_size = 1232,
 	.version = "Tandem " TANDEM_VERSION,
+	.minimal_responses = true,	/* as NSD and Knot; a smaller answer serves resolvers as well */
 };
 const struct conf_mirror conf_mirror_defaults = {
 	.zones_all = true,

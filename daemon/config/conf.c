@@ -693,6 +693,8 @@ finish_listens(struct parser *p)
 {
 	static const struct conf_match any[] = { { .kind = MATCH_ANY } };
 	static const struct conf_match_list everywhere = { any, 1, NULL };
+	static const struct conf_match no[] = { { .kind = MATCH_NONE } };
+	static const struct conf_match_list nowhere = { no, 1, NULL };
 	const struct spot *spots = p->listen_spots.items;
 	struct conf_listen *listens;
 	size_t given = p->listens.count;
@@ -700,10 +702,12 @@ finish_listens(struct parser *p)
 
 	for (size_t i = 0; i < given; i++)
 		have[((struct conf_listen *)p->listens.items)[i].v6] = true;
+	/* Who names addresses of one family means these: BIND would open port 53 of all of the
+	 * other family besides. */
 	for (int v6 = 0; v6 < 2; v6++)
 		if (!have[v6])
 			*(struct conf_listen *)vec_add(&p->listens, sizeof(*listens)) =
-			    (struct conf_listen){ .addresses = &everywhere, .v6 = v6 };
+			    (struct conf_listen){ .addresses = given == 0 ? &everywhere : &nowhere, .v6 = v6 };
 	listens = p->listens.items;
 	for (size_t i = 0; i < p->listens.count; i++) {
 		if (listens[i].port == 0)
