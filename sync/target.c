@@ -615,21 +615,26 @@ struct columns {
 	int64_t ttl, prio, disabled, auth;	/* -1: NULL */
 };
 
+static uint64_t
+hash_text(uint64_t seed, const char *s, size_t len)	/* s may be NULL */
+{
+	return hash_bytes(seed, s != NULL ? s : "", s != NULL ? len : 0);
+}
+
 static void
 hash_columns(const struct columns *c, struct existing *e)
 {
-	int64_t number[8] = {
+	int64_t number[7] = {
 		c->ttl, c->prio, c->disabled, c->auth, c->type != NULL, c->content != NULL,
-		c->ordername != NULL, 0,
+		c->ordername != NULL,
 	};
 
-	e->key = hash_bytes(hash_bytes(1, c->name, c->name_len), c->type != NULL ? c->type : "\0",
-	    c->type != NULL ? c->type_len : 1);
+	e->key = hash_text(hash_text(1 + (c->type != NULL), c->name, c->name_len), c->type, c->type_len);
 	for (int i = 0; i < 2; i++) {
 		uint64_t h = hash_bytes(e->key ^ (uint64_t)i << 63, number, sizeof(number));
 
-		h = hash_bytes(h, c->content, c->content != NULL ? c->content_len : 0);
-		e->all[i] = hash_bytes(h, c->ordername, c->ordername != NULL ? c->ordername_len : 0);
+		e->all[i] = hash_text(hash_text(h, c->content, c->content_len),
+		    c->ordername, c->ordername_len);
 	}
 }
 
