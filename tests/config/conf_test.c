@@ -319,7 +319,7 @@ defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(conf->max_udp_size, 1232);
 	assert_null(conf->server_id);
 	assert_non_null(conf->hostname);
-	assert_false(conf->minimal_responses);
+	assert_true(conf->minimal_responses);
 	conf_free(conf);
 }
 
