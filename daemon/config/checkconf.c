@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "daemon/config/conf.h"
+#include "zonefile/check.h"
 #include "zonefile/master.h"
 
 static const char usage[] =
@@ -14,7 +15,7 @@ static const char usage[] =
     "  -z     load the zones as well\n"
     "  file   the configuration (" TANDEM_CONF ")\n"
     "\n"
-    "Ends with 0 when all is well, 1 when it is not.\n";
+    "Ends with 0 when all is well, 1 when it is not, 2 on wrong usage.\n";
 
 static void
 load_zones(const struct conf *conf, struct sink *sink)
@@ -26,6 +27,8 @@ load_zones(const struct conf *conf, struct sink *sink)
 		unsigned errors = sink->errors;
 		struct zone *zone = master_load(conf_resolve(path, conf, z->file), z->origin, sink, NULL);
 
+		if (zone != NULL)
+			check_zone(zone, sink);
 		if (zone != NULL)
 			printf("zone %s: serial %u, %zu records: OK\n", z->name, zone_serial(zone), zone_records(zone));
 		else
@@ -58,11 +61,11 @@ main(int argc, char **argv)
 			return 0;
 		default:
 			fputs(usage, stderr);
-			return 1;
+			return 2;
 		}
 	if (argc - optind > 1 || (hide && !print)) {
 		fputs(usage, stderr);
-		return 1;
+		return 2;
 	}
 	if ((conf = conf_read(optind < argc ? argv[optind] : TANDEM_CONF, &sink)) == NULL)
 		return 1;

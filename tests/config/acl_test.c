@@ -25,11 +25,18 @@ client(struct sockaddr_storage *storage, const char *text)
 	return (struct sockaddr *)storage;
 }
 
+static void
+print_errors(void *ctx, const struct report *report)
+{
+	if (report->severity == ERROR)
+		report_to_file(ctx, report);
+}
+
 /* What conf_read() makes of allow-query in this text. */
 static struct conf *
 read_text(const char *text)
 {
-	struct sink sink = { .fn = report_to_file, .ctx = stderr };
+	struct sink sink = { .fn = print_errors, .ctx = stderr };
 	char path[] = "/tmp/acl_test.XXXXXX";
 	struct conf *conf;
 	int fd = mkstemp(path);
