@@ -43,6 +43,7 @@ sub launch {
 	    innodb_flush_log_at_trx_commit => 2,	# enough for a killed process, and fast
 	    performance_schema => 'OFF', userstat => 1, skip_log_bin => undef, max_connections => 40,
 	    %{$self->{option}});
+	delete $option{skip_log_bin} if $option{log_bin};
 	$self->spawn('mariadbd', '--no-defaults', '--user=root', "--datadir=$self->{dir}/data",
 	    "--socket=" . $self->socket, "--pid-file=$self->{dir}/pid", '--bind-address=127.0.0.1',
 	    "--port=$self->{port}", map { '--' . tr/_/-/r . (defined $option{$_} ? "=$option{$_}" : '') } sort keys %option);
