@@ -688,39 +688,48 @@ add_addresses(struct parser *p, const struct spot *spot, struct vec *out,
 	return err;
 }
 
+/* A family that is not named is listened on everywhere, as BIND does it; but who names addresses of
+ * the other means these, and may have no right to any more. */
+static const struct conf_match_list *
+listens_unsaid(const struct conf_listen *listens, size_t count)
+{
+	static const struct conf_match any[] = { { .kind = MATCH_ANY } }, none[] = { { .kind = MATCH_NONE } };
+	static const struct conf_match_list everywhere = { any, 1, NULL }, nowhere = { none, 1, NULL };
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < listens[i].addresses->count; j++)
+			if (listens[i].addresses->match[j].kind == MATCH_PREFIX)
+				return &nowhere;
+	return &everywhere;
+}
+
 static void
 finish_listens(struct parser *p)
 {
-	static const struct conf_match any[] = { { .kind = MATCH_ANY } };
-	static const struct conf_match_list everywhere = { any, 1, NULL };
-	static const struct conf_match no[] = { { .kind = MATCH_NONE } };
-	static const struct conf_match_list nowhere = { no, 1, NULL };
 	const struct spot *spots = p->listen_spots.items;
-	struct conf_listen *listens;
+	struct conf_listen *listens = p->listens.items;
+	const struct conf_match_list *unsaid;
 	size_t given = p->listens.count;
 	bool have[2] = { false, false };
 
-	for (size_t i = 0; i < given; i++)
-		have[((struct conf_listen *)p->listens.items)[i].v6] = true;
-	/* Who names addresses of one family means these: BIND would open port 53 of all of the
-	 * other family besides. */
+	for (size_t i = 0; i < given; i++) {
+		struct conf_match_list *list = memset(arena_alloc(p->arena, sizeof(*list)), 0, sizeof(*list));
+		struct vec addresses = { 0 };
+
+		add_addresses(p, &spots[i], &addresses, listens[i].addresses, listens[i].v6);
+		list->match = vec_keep(&addresses, p->arena, &list->count);
+		listens[i].addresses = list;
+		have[listens[i].v6] = true;
+	}
+	unsaid = listens_unsaid(listens, given);
 	for (int v6 = 0; v6 < 2; v6++)
 		if (!have[v6])
 			*(struct conf_listen *)vec_add(&p->listens, sizeof(*listens)) =
-			    (struct conf_listen){ .addresses = given == 0 ? &everywhere : &nowhere, .v6 = v6 };
+			    (struct conf_listen){ .addresses = unsaid, .v6 = v6 };
 	listens = p->listens.items;
-	for (size_t i = 0; i < p->listens.count; i++) {
+	for (size_t i = 0; i < p->listens.count; i++)
 		if (listens[i].port == 0)
 			listens[i].port = p->conf->port;
-		if (i < given) {
-			struct conf_match_list *list = memset(arena_alloc(p->arena, sizeof(*list)), 0, sizeof(*list));
-			struct vec addresses = { 0 };
-
-			add_addresses(p, &spots[i], &addresses, listens[i].addresses, listens[i].v6);
-			list->match = vec_keep(&addresses, p->arena, &list->count);
-			listens[i].addresses = list;
-		}
-	}
 }
 
 struct zone_at {

@@ -323,6 +323,40 @@ defaults_are_those_of_the_manual(void **state)
 	conf_free(conf);
 }
 
+static const struct family {
+	const char *clauses;
+	bool v4, v6;			/* is it listened on? */
+} families[] = {
+	{ "", true, true },
+	{ "listen-on-v6 { any; };", true, true },
+	{ "listen-on-v6 { none; };", true, false },
+	{ "listen-on { none; };", false, true },
+	{ "listen-on { any; };", true, true },
+	{ "listen-on { 127.0.0.1; };", true, false },
+	{ "listen-on-v6 port 5353 { ::1; };", false, true },
+	{ "listen-on { 127.0.0.1; }; listen-on-v6 { any; };", true, true },
+};
+
+static void
+a_family_is_left_alone_when_addresses_of_the_other_are_named(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		bool on[2] = { false, false };
+		char text[256];
+		struct conf *conf;
+
+		snprintf(text, sizeof(text), "options { %s };", families[i].clauses);
+		conf = read_text(text);
+		assert_non_null(conf);
+		for (size_t j = 0; j < conf->listen_count; j++)
+			on[conf->listens[j].v6] |= conf->listens[j].addresses->match[0].kind != MATCH_NONE;
+		if (on[0] != families[i].v4 || on[1] != families[i].v6)
+			fail_msg("%s: IPv4 %d, IPv6 %d", families[i].clauses, on[0], on[1]);
+		conf_free(conf);
+	}
+}
+
 static void
 clauses_end_up_in_their_fields(void **state)
 {
@@ -549,6 +583,7 @@ main(void)
 		cmocka_unit_test(what_only_tunes_resolving_is_a_warning),
 		cmocka_unit_test(a_stock_debian_configuration_is_read_with_warnings),
 		cmocka_unit_test(defaults_are_those_of_the_manual),
+		cmocka_unit_test(a_family_is_left_alone_when_addresses_of_the_other_are_named),
 		cmocka_unit_test(clauses_end_up_in_their_fields),
 		cmocka_unit_test(paths_start_at_the_directory),
 		cmocka_unit_test(include_takes_patterns_relative_to_its_own_file),
