@@ -2,6 +2,7 @@
 #include "sync/slot.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,13 @@ struct retired {
 	void *what;
 };
 
+/* Retired and not given back yet: for slot_settle(). */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t none;
+	size_t count;
+} waiting = { .lock = PTHREAD_MUTEX_INITIALIZER, .none = PTHREAD_COND_INITIALIZER };
+
 static void
 on_grace_period(struct rcu_head *head)
 {
@@ -75,6 +83,10 @@ on_grace_period(struct rcu_head *head)
 	SEEN_ACQUIRE();
 	r->fn(r->what);
 	free(r);
+	pthread_mutex_lock(&waiting.lock);
+	if (--waiting.count == 0)
+		pthread_cond_broadcast(&waiting.none);
+	pthread_mutex_unlock(&waiting.lock);
 }
 
 /* Run fn(what) on liburcu's thread once all who may see it have left. */
@@ -88,6 +100,9 @@ retire(void (*fn)(void *), void *what)
 	r = xmalloc(sizeof(*r));
 	r->fn = fn;
 	r->what = what;
+	pthread_mutex_lock(&waiting.lock);
+	waiting.count++;
+	pthread_mutex_unlock(&waiting.lock);
 	SEEN_RELEASE();
 	call_rcu(&r->head, on_grace_period);
 }
@@ -358,9 +373,10 @@ slot_publish(struct slot *slot, struct zone *zone)
 void
 slot_settle(void)
 {
-	/* Twice, since a removed slot retires its zone when its own time comes. */
-	rcu_barrier();
-	rcu_barrier();
+	pthread_mutex_lock(&waiting.lock);
+	while (waiting.count > 0)
+		pthread_cond_wait(&waiting.none, &waiting.lock);
+	pthread_mutex_unlock(&waiting.lock);
 }
 
 /* --- all of them ------------------------------------------------------- */
