@@ -40,11 +40,12 @@ static struct {
 	pthread_mutex_t lock;
 	struct tables kept, work;	/* committed; of the transaction under way */
 	bool connected, begun;
-	unsigned steps, fail_at, fail_times;
+	atomic_uint steps;
+	unsigned fail_at, fail_times;
 	enum target_result fail_with;
 	bool commit_works;		/* a COMMIT that fails has worked all the same */
-	unsigned updates, compares, connects, transactions, states;
-	unsigned committed_at;		/* in order */
+	atomic_uint updates, compares, connects, transactions, states;
+	atomic_uint committed_at;	/* in order */
 	struct target_counts counts;
 	const char *refuses;		/* a zone that cannot be written */
 	char why[128];
@@ -570,8 +571,8 @@ clear_db(void)
 
 	copy_tables(&db.kept, &empty);
 	copy_tables(&db.work, &empty);
-	db.fail_times = db.steps = db.updates = db.compares = db.connects = 0;
-	db.transactions = db.states = 0;
+	db.fail_times = 0;
+	db.steps = db.updates = db.compares = db.connects = db.transactions = db.states = 0;
 	db.commit_works = false;
 	db.refuses = NULL;
 	pdns.count = 0;
@@ -834,16 +835,27 @@ nothing_waits(void)
 	return status.behind == 0;
 }
 
+static struct db_zone
+first_row(void)
+{
+	struct db_zone row;
+
+	pthread_mutex_lock(&db.lock);
+	row = db.kept.zone[0];
+	pthread_mutex_unlock(&db.lock);
+	return row;
+}
+
 static bool
 is_disabled(void)
 {
-	return db.kept.zone[0].disabled;
+	return first_row().disabled;
 }
 
 static bool
 is_deleted(void)
 {
-	return db.kept.zone[0].zone == NULL;
+	return first_row().zone == NULL;
 }
 
 static void
@@ -891,7 +903,7 @@ a_paused_mirror_waits(void **state)
 	mirror_pause(mirror, true);
 	edit("example.", 2);
 	sleep_ms(50);
-	assert_int_equal(zone_serial(db.kept.zone[0].zone), 1);
+	assert_int_equal(zone_serial(first_row().zone), 1);
 	mirror_pause(mirror, false);
 	reached(all_in_step);
 }
