@@ -95,8 +95,8 @@ finish(struct zone_file *file, const struct load_outcome *outcome)
 	struct waiter *w = file->now;
 
 	snprintf(file->trouble, sizeof(file->trouble), "%s", outcome->result == LOAD_FAILED ? outcome->text : "");
-	file->state = IDLE;
 	file->now = NULL;
+	/* Not idle yet: a waiter may ask for another reading, or free the file. */
 	while (w != NULL) {
 		struct waiter *next = w->next;
 
@@ -104,6 +104,7 @@ finish(struct zone_file *file, const struct load_outcome *outcome)
 		free(w);
 		w = next;
 	}
+	file->state = IDLE;
 	if (file->next != NULL)
 		start(file);
 	else if (file->freed)
