@@ -1,0 +1,250 @@
+#include "daemon/config/whole.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config/acl.h"
+#include "zonefile/nearest.h"
+
+static void
+check_defined(struct parser *p, const struct vec *vec, const char *what)
+{
+	struct named *const *items = vec->items;
+	struct nearest guess;
+
+	for (size_t i = 0; i < vec->count; i++) {
+		if (items[i]->defined.file != NULL)
+			continue;
+		nearest_start(&guess, items[i]->name, strlen(items[i]->name));
+		for (size_t j = 0; j < vec->count; j++)
+			if (items[j]->defined.file != NULL)
+				nearest_offer(&guess, items[j]->name);
+		refuse_at(p, &items[i]->used, "%s '%s' is not defined%s%s%s", what, items[i]->name,
+		    guess.best != NULL ? "; did you mean '" : "", guess.best != NULL ? guess.best : "",
+		    guess.best != NULL ? "'?" : "");
+	}
+}
+
+/* Does the list lead back to an acl that is being visited?  A list of MATCH_LIST points at
+ * the start of its struct named when it is an acl's. */
+static bool
+leads_round(struct parser *p, const struct conf_match_list *list)
+{
+	struct named *const *acls = p->acls.items;
+	struct named *acl = NULL;
+	bool round = false;
+
+	for (size_t i = 0; i < p->acls.count && acl == NULL; i++)
+		if (&acls[i]->list == list)
+			acl = acls[i];
+	if (acl != NULL && acl->visited != 0)
+		return acl->visited == 1;
+	if (acl != NULL)
+		acl->visited = 1;
+	for (size_t i = 0; i < list->count && !round; i++)
+		if (list->match[i].kind == MATCH_LIST)
+			round = leads_round(p, list->match[i].list);
+	if (acl != NULL)
+		acl->visited = 2;
+	return round;
+}
+
+static void
+check_acls(struct parser *p)
+{
+	struct named *const *acls = p->acls.items;
+
+	check_defined(p, &p->acls, "acl");
+	for (size_t i = 0; i < p->acls.count; i++)
+		if (acls[i]->visited == 0 && leads_round(p, &acls[i]->list))
+			refuse_at(p, &acls[i]->defined, "acl '%s' contains itself", acls[i]->name);
+}
+
+/* Sockets are opened on addresses, so an acl must come down to some. */
+static int
+add_addresses(struct parser *p, const struct spot *spot, struct vec *out,
+    const struct conf_match_list *list, bool v6)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < list->count && err == 0; i++) {
+		const struct conf_match *match = &list->match[i];
+
+		if (match->negate)
+			err = refuse_at(p, spot, "'!' is not supported here; name the addresses to listen on");
+		else if (match->kind == MATCH_LIST)
+			err = add_addresses(p, spot, out, match->list, v6);
+		else if (match->kind != MATCH_PREFIX && match->kind != MATCH_ANY && match->kind != MATCH_NONE)
+			err = refuse_at(p, spot, "listening takes addresses, any or none");
+		else if (match->kind == MATCH_PREFIX && match->family != (v6 ? AF_INET6 : AF_INET))
+			err = refuse_at(p, spot, "an IPv%c address belongs in 'listen-on%s'", v6 ? '4' : '6',
+			    v6 ? "" : "-v6");
+		else if (match->kind == MATCH_PREFIX && match->bits != (v6 ? 128 : 32))
+			err = refuse_at(p, spot, "listening takes whole addresses, not prefixes");
+		else
+			*(struct conf_match *)vec_add(out, sizeof(*match)) = *match;
+	}
+	return err;
+}
+
+/* A family that is not named is listened on everywhere, as BIND does it; but who names addresses of
+ * the other means these, and may have no right to any more. */
+static const struct conf_match_list *
+listens_unsaid(const struct conf_listen *listens, size_t count)
+{
+	static const struct conf_match any[] = { { .kind = MATCH_ANY } }, none[] = { { .kind = MATCH_NONE } };
+	static const struct conf_match_list everywhere = { any, 1, NULL }, nowhere = { none, 1, NULL };
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < listens[i].addresses->count; j++)
+			if (listens[i].addresses->match[j].kind == MATCH_PREFIX)
+				return &nowhere;
+	return &everywhere;
+}
+
+static void
+finish_listens(struct parser *p)
+{
+	const struct spot *spots = p->listen_spots.items;
+	struct conf_listen *listens = p->listens.items;
+	const struct conf_match_list *unsaid;
+	size_t given = p->listens.count;
+	bool have[2] = { false, false };
+
+	for (size_t i = 0; i < given; i++) {
+		struct conf_match_list *list = memset(arena_alloc(p->arena, sizeof(*list)), 0, sizeof(*list));
+		struct vec addresses = { 0 };
+
+		add_addresses(p, &spots[i], &addresses, listens[i].addresses, listens[i].v6);
+		list->match = vec_keep(&addresses, p->arena, &list->count);
+		listens[i].addresses = list;
+		have[listens[i].v6] = true;
+	}
+	unsaid = listens_unsaid(listens, given);
+	for (int v6 = 0; v6 < 2; v6++)
+		if (!have[v6])
+			*(struct conf_listen *)vec_add(&p->listens, sizeof(*listens)) =
+			    (struct conf_listen){ .addresses = unsaid, .v6 = v6 };
+	listens = p->listens.items;
+	for (size_t i = 0; i < p->listens.count; i++)
+		if (listens[i].port == 0)
+			listens[i].port = p->conf->port;
+}
+
+struct zone_at {
+	const struct conf_zone *zone;
+	const struct spot *spot;
+	size_t index;
+};
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct zone_at *x = a, *y = b;
+	int order = strcmp(x->zone->name, y->zone->name);
+
+	return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+static int
+by_file(const void *a, const void *b)
+{
+	const struct zone_at *x = a, *y = b;
+	int order = strcmp(x->zone->file, y->zone->file);
+
+	return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+static void
+check_zones(struct parser *p)
+{
+	const struct conf_zone *zones = p->zones.items;
+	const struct spot *spots = p->zone_spots.items;
+	struct zone_at *at = xcalloc(p->zones.count + 1, sizeof(*at));
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->zones.count; i++)
+		at[i] = (struct zone_at){ &zones[i], &spots[i], i };
+	qsort(at, p->zones.count, sizeof(*at), by_name);
+	for (size_t i = 1; i < p->zones.count; i++)
+		if (strcmp(at[i - 1].zone->name, at[i].zone->name) == 0)
+			refuse_at(p, at[i].spot, "zone \"%s\" is there twice, first in %s line %u", at[i].zone->name,
+			    at[i - 1].spot->file->path, at[i - 1].spot->line);
+	for (size_t i = 0; i < p->zones.count; i++)
+		if (zones[i].file != NULL)
+			at[count++] = (struct zone_at){ &zones[i], &spots[i], i };
+	qsort(at, count, sizeof(*at), by_file);
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(at[i - 1].zone->file, at[i].zone->file) == 0 &&
+		    strcmp(at[i - 1].zone->name, at[i].zone->name) != 0)
+			warn_at(p, at[i].spot, "zone \"%s\" shares its file with zone \"%s\"", at[i].zone->name,
+			    at[i - 1].zone->name);
+	free(at);
+}
+
+static void
+check_mirrors(struct parser *p)
+{
+	const struct mirror_use *uses = p->mirror_uses.items;
+	const struct conf_mirror *mirrors = p->mirrors.items;
+	const struct spot *spots = p->mirror_spots.items;
+
+	for (size_t i = 0; i < p->mirrors.count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(mirrors[i].name, mirrors[j].name) == 0) {
+				refuse_at(p, &spots[i], "mirror \"%s\" is there twice, first in %s line %u", mirrors[i].name,
+				    spots[j].file->path, spots[j].line);
+				break;
+			}
+	for (size_t i = 0; i < p->mirror_uses.count; i++) {
+		struct nearest guess;
+		bool there = false;
+
+		nearest_start(&guess, uses[i].name, strlen(uses[i].name));
+		for (size_t j = 0; j < p->mirrors.count && !there; j++) {
+			there = strcmp(mirrors[j].name, uses[i].name) == 0;
+			nearest_offer(&guess, mirrors[j].name);
+		}
+		if (!there)
+			refuse_at(p, &uses[i].spot, "mirror '%s' is not defined%s%s%s", uses[i].name,
+			    guess.best != NULL ? "; did you mean '" : "", guess.best != NULL ? guess.best : "",
+			    guess.best != NULL ? "'?" : "");
+	}
+}
+
+/* One table for all zones that say nothing of their own. */
+static void
+compile_lists(struct parser *p)
+{
+	struct conf_zone *zones = p->zones.items;
+	struct acl_local local;
+
+	acl_local_read(&local);
+	p->conf->allow_query = acl_compile(p->conf->allow_query, &local, p->arena);
+	for (size_t i = 0; i < p->zones.count; i++)
+		zones[i].allow_query = zones[i].allow_query == NULL ? p->conf->allow_query :
+		    acl_compile(zones[i].allow_query, &local, p->arena);
+	acl_local_free(&local);
+}
+
+void
+whole_finish(struct parser *p)
+{
+	struct conf *conf = p->conf;
+	unsigned errors = p->sink->errors;
+
+	check_acls(p);
+	check_defined(p, &p->key_names, "key");
+	check_zones(p);
+	check_mirrors(p);
+	/* An acl in a circle has no end. */
+	if (p->sink->errors == errors) {
+		finish_listens(p);
+		compile_lists(p);
+	}
+	conf->listens = vec_keep(&p->listens, p->arena, &conf->listen_count);
+	conf->keys = vec_keep(&p->keys, p->arena, &conf->key_count);
+	conf->zones = vec_keep(&p->zones, p->arena, &conf->zone_count);
+	conf->mirrors = vec_keep(&p->mirrors, p->arena, &conf->mirror_count);
+}
