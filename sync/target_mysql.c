@@ -294,6 +294,7 @@ static enum target_result
 mysql_target_connect(struct target *t)
 {
 	struct mysql *m = (struct mysql *)t;
+	char why[sizeof(t->why)] = "";
 	unsigned hosts = 0;
 	enum target_result result = TARGET_LOST;
 
@@ -311,8 +312,11 @@ mysql_target_connect(struct target *t)
 			return TARGET_OK;
 		}
 		mysql_disconnect(t);
+		/* A server that refuses us says more than one that is away. */
+		if (result == TARGET_BROKEN && why[0] == '\0')
+			memcpy(why, t->why, sizeof(why));
 	}
-	return result;
+	return why[0] != '\0' ? target_fail(t, TARGET_BROKEN, "%s", why) : result;
 }
 
 static enum target_result
