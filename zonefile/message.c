@@ -352,6 +352,17 @@ message_begin(struct message *m, uint8_t *base, size_t limit,
 	}
 }
 
+void
+message_clear(struct message *m)
+{
+	m->at = MESSAGE_HEADER;
+	if (m->question_len > 0)
+		m->at += m->question_len + 4;
+	memset(m->count, 0, sizeof(m->count));
+	m->section = SECTION_ANSWER;
+	m->names->count = 0;
+}
+
 size_t
 message_end(struct message *m, uint16_t id, uint16_t flags)
 {

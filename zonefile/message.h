@@ -147,6 +147,8 @@ bool message_record(struct message *, struct owner *, uint16_t type,
 bool message_cname(struct message *, struct owner *, uint32_t ttl,
     const uint8_t *target);
 
+/* Back to the question. */
+void message_clear(struct message *);
 /* Take back what was written since, in this section.  An owner first written since is no longer there. */
 struct message_mark { size_t at; uint16_t count; unsigned names; };
 static inline struct message_mark

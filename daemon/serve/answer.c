@@ -200,7 +200,8 @@ refer(struct asking *a, const struct node *cut)
 
 		ds = node_pair(cut, T_DS);
 		if (ds.set != NULL) {
-			if (!put(a, &owner, ds))
+			/* Unsigned it says nothing to who validates. */
+			if (ds.sigs != NULL && !put(a, &owner, ds))
 				return ANSWER_CUT_SHORT;
 		} else {
 			uint8_t lower[DNAME_MAX];
@@ -315,30 +316,38 @@ finish(struct asking *a, enum answer_outcome outcome)
 
 /* --- answer section --- */
 
-/* Go on at an alias's target.  Returns false when it ends here: the target is not in this zone, was
- * passed before, or one too many. */
-static bool
+/* A step of the way: its outcome, or that there is another. */
+enum { STEP_ON = -1 };
+
+/* A chain that does not end is the zone's fault and the asker's to know. */
+static int
+give_up(struct asking *a)
+{
+	a->message->rcode = RCODE_SERVFAIL;
+	return ANSWER_CHAINED;
+}
+
+/* Go on at an alias's target, when it is in this zone. */
+static int
 follow(struct asking *a, const uint8_t *target)
 {
 	struct answer_alias *alias = a->scratch->alias;
 	size_t len;
 
 	if (a->aliases == ANSWER_CHAIN)
-		return false;
+		return give_up(a);
 	len = name_lower(alias[a->aliases].name, target);
-	if (!below(alias[a->aliases].name, zone_origin(a->zone), a->origin_len) ||
-	    memcmp(alias[a->aliases].name, a->question->name, len) == 0)
-		return false;
+	if (!below(alias[a->aliases].name, zone_origin(a->zone), a->origin_len))
+		return ANSWER_CHAINED;
+	if (memcmp(alias[a->aliases].name, a->question->name, len) == 0)
+		return give_up(a);
 	for (unsigned i = 0; i < a->aliases; i++)
 		if (memcmp(alias[a->aliases].name, alias[i].name, len) == 0)
-			return false;
+			return give_up(a);
 	a->name = alias[a->aliases++].name;
 	a->owner = (struct owner){ target, 0 };
-	return true;
+	return STEP_ON;
 }
-
-/* A step of the way: its result, or that there is another. */
-enum step { STEP_ON = -1 };
 
 /* Below a DNAME: the record, and the CNAME that it means for this name (RFC 6672 3.1). */
 static int
@@ -352,7 +361,7 @@ redirect(struct asking *a, const struct node *node)
 	uint8_t *target;
 
 	if (a->aliases == ANSWER_CHAIN)
-		return ANSWER_CHAINED;
+		return give_up(a);
 	if (!put(a, &owner, dname))
 		return ANSWER_CUT_SHORT;
 	if (front + to_len > DNAME_MAX) {
@@ -366,7 +375,7 @@ redirect(struct asking *a, const struct node *node)
 		return ANSWER_CUT_SHORT;
 	if (a->question->type == T_CNAME || a->question->type == T_ANY)
 		return ANSWER_FOUND;
-	return follow(a, target) ? STEP_ON : ANSWER_CHAINED;
+	return follow(a, target);
 }
 
 /* ANY, or all the signatures. */
@@ -407,12 +416,23 @@ take(struct asking *a, const struct node *node)
 		a->set = pair.set;
 		return put(a, &a->owner, pair) ? ANSWER_FOUND : ANSWER_CUT_SHORT;
 	}
+	/* KEY and NSEC stand beside a CNAME (RFC 2181 10.1, RFC 4035 2.5), so that it does not speak for them. */
+	if (type == T_NSEC || type == T_KEY)
+		return ANSWER_NODATA;
 	pair = node_pair(node, T_CNAME);
 	if (pair.set == NULL)
 		return ANSWER_NODATA;
 	if (!put(a, &a->owner, pair))
 		return ANSWER_CUT_SHORT;
-	return follow(a, pair.set->rdata + 2) ? STEP_ON : ANSWER_CHAINED;
+	return follow(a, pair.set->rdata + 2);
+}
+
+/* At a cut, DS belongs to the side above, whether it is there or not (RFC 4035 3.1.4.1), and so does the NSEC that we
+ * have of it (RFC 4035 2.3). */
+static bool
+above_cut(const struct node *cut, uint16_t type)
+{
+	return type == T_DS || (type == T_NSEC && node_set(cut, T_NSEC) != NULL);
 }
 
 static int
@@ -433,8 +453,8 @@ step(struct asking *a)
 		a->wildcard = true;
 		break;
 	case ZONE_EXACT:
-		/* DS belongs to the side above the cut (RFC 4035 3.1.4.1). */
-		if ((a->found.node->flags & NODE_CUT) && a->question->type != T_DS)
+		if ((a->found.node->flags & NODE_CUT) &&
+		    !above_cut(a->found.node, a->question->type))
 			return ANSWER_REFERRAL;
 		break;
 	}
@@ -474,7 +494,11 @@ answer(struct answer_scratch *scratch, const struct zone *zone,
 	while (result == STEP_ON);
 	if (result != ANSWER_CUT_SHORT)
 		result = finish(&a, (enum answer_outcome)result);
-	if (result == ANSWER_CUT_SHORT)
+	if (result == ANSWER_CUT_SHORT) {
 		m->flags |= MESSAGE_TC;
+		/* Half an answer is of no use; half of the glue is. */
+		if (m->section != SECTION_ADDITIONAL)
+			message_clear(m);
+	}
 	return (enum answer_outcome)result;
 }

@@ -8,8 +8,8 @@
 #include "zonefile/message.h"
 #include "zonefile/zone.h"
 
-/* CNAMEs followed for one question; what is longer ends there, as the rest is the asker's to ask. */
-#define ANSWER_CHAIN 16
+/* CNAMEs followed for one question, as many as BIND does; what is longer is SERVFAIL. */
+#define ANSWER_CHAIN 11
 
 struct answer_style {
 	bool dnssec;		/* signatures and proofs: DO */

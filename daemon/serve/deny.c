@@ -101,21 +101,30 @@ nsec3_put(struct denial *d, const uint8_t *name)
 	return put(d, nsec3_at(d, name, &exact), T_NSEC3);
 }
 
-/* Closest encloser proof (RFC 5155 7.2.1) of a name below suffix.  With opt-out the closest encloser may have no
- * record: an empty non-terminal above insecure delegations only (RFC 5155 7.2.4 "closest provable encloser"). */
-static bool
-nsec3_encloser(struct denial *d, const uint8_t *name, const uint8_t *suffix)
+/* The closest encloser that can be proven (RFC 5155 7.2.4), from suffix up.  With opt-out the closest one may have
+ * no record: an empty non-terminal above insecure delegations only. */
+static const uint8_t *
+provable(struct denial *d, const uint8_t *name, const uint8_t *suffix,
+    const struct node **node)
 {
 	const uint8_t *apex = name + name_len(name) - name_len(zone_origin(d->zone));
-	const struct node *node;
 	bool exact;
 
-	while ((node = nsec3_at(d, suffix, &exact)) == NULL || !exact) {
-		if (suffix == apex)
-			return true;	/* a chain without its apex proves nothing */
+	/* A chain without its apex proves nothing, whatever we say. */
+	while ((*node = nsec3_at(d, suffix, &exact)) != NULL && !exact && suffix != apex)
 		suffix += suffix[0] + 1;
-	}
-	return put(d, node, T_NSEC3) && nsec3_put(d, longer(name, suffix));
+	return suffix;
+}
+
+/* Closest encloser proof (RFC 5155 7.2.1) of a name below suffix; encloser is the one proven. */
+static bool
+nsec3_encloser(struct denial *d, const uint8_t *name, const uint8_t *suffix,
+    const uint8_t **encloser)
+{
+	const struct node *node;
+
+	*encloser = provable(d, name, suffix, &node);
+	return put(d, node, T_NSEC3) && nsec3_put(d, longer(name, *encloser));
 }
 
 /* --- proofs --- */
@@ -125,17 +134,19 @@ deny_name(struct denial *d, const uint8_t *name, const struct node *encloser)
 {
 	uint8_t buf[DNAME_MAX + 2];
 	const uint8_t *suffix = suffix_at(d, name, encloser);
-	const uint8_t *wildcard = wildcard_of(buf, suffix);
 
+	/* A validator looks for the wildcard where the proof puts it. */
 	if (d->nsec3 != NULL)
-		return nsec3_encloser(d, name, suffix) && nsec3_put(d, wildcard);
-	return nsec_at(d, name) && nsec_at(d, wildcard);
+		return nsec3_encloser(d, name, suffix, &suffix) &&
+		    nsec3_put(d, wildcard_of(buf, suffix));
+	return nsec_at(d, name) && nsec_at(d, wildcard_of(buf, suffix));
 }
 
 bool
 deny_type(struct denial *d, const uint8_t *name, const struct node *node)
 {
 	const struct node *match;
+	const uint8_t *encloser;
 	bool exact;
 
 	if (d->nsec3 == NULL)
@@ -143,7 +154,7 @@ deny_type(struct denial *d, const uint8_t *name, const struct node *node)
 	match = nsec3_at(d, name, &exact);
 	if (match == NULL || exact || node->name_len == 0)
 		return put(d, match, T_NSEC3);
-	return nsec3_encloser(d, name, name + name[0] + 1);
+	return nsec3_encloser(d, name, name + name[0] + 1, &encloser);
 }
 
 bool
@@ -162,7 +173,7 @@ deny_wildcard_type(struct denial *d, const uint8_t *name,
 	const uint8_t *suffix = suffix_at(d, name, encloser);
 
 	if (d->nsec3 != NULL)
-		return nsec3_encloser(d, name, suffix) &&
+		return nsec3_encloser(d, name, suffix, &suffix) &&
 		    nsec3_put(d, wildcard_of(buf, suffix));
 	return nsec_at(d, name) && nsec_of(d, wildcard_of(buf, suffix), wildcard);
 }
