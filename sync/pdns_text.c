@@ -1,6 +1,7 @@
 #include "sync/pdns_text.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -254,6 +255,9 @@ static char *
 put_ipv6(char *out, const uint8_t *a)
 {
 	inet_ntop(AF_INET6, a, out, INET6_ADDRSTRLEN);
+	/* pdnsutil check-zone does not take the form with an IPv4 address at the end. */
+	if (strchr(out, '.') != NULL)
+		sprintf(strrchr(out, ':'), ":%x:%x", u16(a + 12), u16(a + 14));
 	return out + strlen(out);
 }
 

@@ -20,6 +20,8 @@ static const struct {
 } texts[] = {
 	{ "A 192.0.2.7", 407, "A|192.0.2.7|300|0" },
 	{ "AAAA 2001:DB8:0:0:1::1", 407, "AAAA|2001:db8::1:0:0:1|300|0" },
+	{ "AAAA ::ffff:192.0.2.1", 407, "AAAA|::ffff:c000:201|300|0" },
+	{ "AAAA ::", 407, "AAAA|::|300|0" },
 	{ "NS Sub.X", 407, "NS|Sub.X.example.test|300|0" },
 	{ "CNAME .", 407, "CNAME|.|300|0" },
 	{ "PTR we\\;ird\\.dot\\\\back\\000\\032\\200.", 407,
@@ -360,6 +362,37 @@ signatures_without_a_chain_are_left_out(void **state)
 }
 
 static void
+chains_that_powerdns_cannot_follow_are_refused(void **state)
+{
+	static const struct { const char *text, *why; } rows[] = {
+		{ "@ NSEC a\\.b SOA NS\na\\.b NSEC @ A\n", "a\\.b.example.test NSEC cannot be mirrored: "
+		    "PowerDNS sorts names with escaped octets by the escapes" },
+		{ "00000000000000000000000000000000 NSEC3 1 0 1 ab 00000000000000000000000000000000 A\n",
+		    "example.test cannot be mirrored: it is signed, but its apex has neither NSEC nor NSEC3PARAM" },
+		{ "@ NSEC3PARAM 1 0 1 ab\n"
+		    "00000000000000000000000000000000 NSEC3 1 0 1 ab 10000000000000000000000000000000 A\n"
+		    "10000000000000000000000000000000 NSEC3 1 1 1 ab 00000000000000000000000000000000 A\n",
+		    "00000000000000000000000000000000.example.test NSEC3 cannot be mirrored: "
+		    "PowerDNS knows no chain that is opt-out in parts" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *text = xasprintf(APEX "%s", rows[i].text), why[512] = "";
+		struct sink sink = { .fn = last_report, .ctx = why };
+		struct zone *zone = zone_from("example.test", text);
+		struct lines l = { 0 };
+
+		assert_non_null(zone);
+		assert_int_equal(rows_each(zone, &strict, &sink, lines_add, &l), -ENOTSUP);
+		assert_string_equal(why, rows[i].why);
+		lines_free(&l);
+		zone_unref(zone);
+		free(text);
+	}
+}
+
+static void
 too_long_is_refused(void **state)
 {
 	char *text = xmalloc(400000), why[512] = "";
@@ -578,6 +611,7 @@ main(void)
 		cmocka_unit_test(nsec_names_stand_reversed),
 		cmocka_unit_test(nsec3_names_are_hashed_where_the_chain_has_them),
 		cmocka_unit_test(signatures_without_a_chain_are_left_out),
+		cmocka_unit_test(chains_that_powerdns_cannot_follow_are_refused),
 		cmocka_unit_test(too_long_is_refused),
 		cmocka_unit_test(a_difference_makes_the_new_rows_of_the_old),
 	};

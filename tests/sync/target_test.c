@@ -515,6 +515,128 @@ any_way_of_edits_ends_in_the_same_rows(void **state)
 	zone_unref(old);
 }
 
+/* Calls of the database that end the connection at the n-th, before it is made or before its answer comes. */
+static const struct target_ops *real;
+static struct target_ops cut;
+static int calls_left;
+static bool answer_lost;
+
+static bool
+cut_now(struct target *t)
+{
+	if (--calls_left != 0)
+		return false;
+	target_fail(t, TARGET_LOST, "cut");
+	return true;
+}
+
+#define CUT(call) do { \
+	enum target_result result_; \
+	if (cut_now(t) && !answer_lost) \
+		return TARGET_LOST; \
+	result_ = call; \
+	return calls_left == 0 ? TARGET_LOST : result_; \
+} while (0)
+
+static enum target_result
+cut_begin(struct target *t)
+{
+	CUT(real->begin(t));
+}
+
+static enum target_result
+cut_commit(struct target *t)
+{
+	CUT(real->commit(t));
+}
+
+static enum target_result
+cut_query(struct target *t, const struct text *text, sql_row_fn *fn, void *ctx)
+{
+	CUT(real->query(t, text, fn, ctx));
+}
+
+static enum target_result
+cut_post(struct target *t, const struct text *text, int64_t expected)
+{
+	CUT(real->post(t, text, expected));
+}
+
+static enum target_result
+cut_insert(struct target *t, int64_t domain, const struct row *row)
+{
+	CUT(real->insert(t, domain, row));
+}
+
+static enum target_result
+cut_flush(struct target *t)
+{
+	CUT(real->flush(t));
+}
+
+/* Mirrors as one who remembers nothing: asks where the zone is, and goes on from there. */
+static void
+bring(struct target *t, struct zone *from, struct zone *to, bool by_delta)
+{
+	struct delta *delta = delta_between(from, to);
+
+	for (int tries = 0; tries < 5; tries++) {
+		struct target_state state;
+		bool known;
+
+		if (target_connect(t) != TARGET_OK)
+			fail_msg("%s", target_why(t));
+		if (target_state(t, origin, &state, &known) != TARGET_OK)
+			continue;
+		if (known && zone_digest_equal(state.digest, zone_digest(to)))
+			break;
+		if (target_begin(t) == TARGET_OK && (known && by_delta ?
+		    target_update(t, from, to, delta, NULL) : target_compare(t, to, false, NULL)) == TARGET_OK)
+			target_commit(t);
+	}
+	delta_free(delta);
+}
+
+static void
+a_cut_at_any_call_is_made_good(void **state)
+{
+	struct target *t = *state;
+	struct zone *from = zone_from("example.test", VERSION1);
+	struct zone *to = zone_from("example.test", HEAD(2) "ns A 192.0.2.1\nx A 192.0.2.9\nq.r MX 1 x\n"
+	    "@ NSEC ns SOA NS\n");
+	int cuts = 0;
+
+	real = t->ops;
+	cut = *real;
+	cut.begin = cut_begin;
+	cut.commit = cut_commit;
+	cut.query = cut_query;
+	cut.post = cut_post;
+	cut.insert = cut_insert;
+	cut.flush = cut_flush;
+	for (int way = 0; way < 4; way++) {
+		for (int at = 1; ; at++) {
+			t->ops = real;
+			assert_int_equal(compare(t, from, false), TARGET_OK);
+			t->ops = &cut;
+			calls_left = at;
+			answer_lost = way & 1;
+			bring(t, from, to, way & 2);
+			t->ops = real;
+			assert_rows(t, to);
+			assert_state(t, to);
+			assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domains"), "1");
+			assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domainmetadata"), "1");
+			if (calls_left > 0)
+				break;
+			cuts++;
+		}
+	}
+	assert_true(cuts > 40);
+	zone_unref(from);
+	zone_unref(to);
+}
+
 static void
 a_database_without_tables_is_named(void **state)
 {
@@ -619,6 +741,7 @@ main(void)
 		EACH(a_master_has_its_serial_notified),
 		EACH(many_zones_share_a_transaction),
 		EACH(any_way_of_edits_ends_in_the_same_rows),
+		EACH(a_cut_at_any_call_is_made_good),
 		/* The last ones are not for SQLite, which has no connections and makes its tables. */
 #define MYSQL_ONLY 4
 		EACH(a_killed_connection_is_lost_and_found),
