@@ -18,15 +18,27 @@ hash_mix(uint64_t a, uint64_t b)
 }
 
 static inline uint64_t
-hash_load(const uint8_t *p, size_t len)	/* up to 8 octets, little-endian */
+hash_load4(const uint8_t *p)
 {
-	uint64_t v = 0;
+	uint32_t v;
 
-	memcpy(&v, p, len);
+	memcpy(&v, p, sizeof(v));
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	v = __builtin_bswap64(v);
+	v = __builtin_bswap32(v);
 #endif
 	return v;
+}
+
+/* Up to 8 octets, little-endian.  Labels are short: loads that overlap cost less than a memcpy() of len. */
+static inline uint64_t
+hash_load(const uint8_t *p, size_t len)
+{
+	if (len >= 4)
+		return hash_load4(p) | hash_load4(p + len - 4) << 8 * (len - 4);
+	if (len == 0)
+		return 0;
+	return p[0] | (uint64_t)p[len / 2] << 8 * (len / 2) |
+	    (uint64_t)p[len - 1] << 8 * (len - 1);
 }
 
 /* Not for secrets.  The digest of a zone in journals and databases is made of

@@ -74,21 +74,24 @@ label_offsets(struct rel name, uint8_t offset[DNAME_LABELS])
 	return count;
 }
 
+static uint64_t
+hash_lower(struct rel lower)
+{
+	uint8_t offset[DNAME_LABELS];
+	uint64_t hash = index_hash_root();
+
+	for (unsigned n = label_offsets(lower, offset); n-- > 0;)
+		hash = index_hash_label(hash, lower.label + offset[n]);
+	return hash;
+}
+
 uint32_t
 index_hash(struct rel name)
 {
-	uint8_t offset[DNAME_LABELS], lower[DLABEL_MAX + 1];
-	uint64_t hash = index_hash_root();
+	uint8_t lower[DNAME_MAX];
 
-	for (unsigned n = label_offsets(name, offset); n-- > 0;) {
-		const uint8_t *label = name.label + offset[n];
-
-		lower[0] = label[0];
-		for (unsigned i = 1; i <= label[0]; i++)
-			lower[i] = name_tolower[label[i]];
-		hash = index_hash_label(hash, lower);
-	}
-	return (uint32_t)(hash >> 32);
+	name_lower_octets(lower, name.label, name.len);
+	return (uint32_t)(hash_lower((struct rel){ lower, name.len }) >> 32);
 }
 
 static int
@@ -212,12 +215,13 @@ index_find(const struct index *index, uint64_t hash64, struct rel name)
 const struct node *
 index_get(const struct index *index, struct rel name)
 {
-	uint8_t lower[DNAME_MAX];
+	uint8_t buf[DNAME_MAX];
+	struct rel lower = { buf, name.len };
 
-	for (unsigned i = 0; i < name.len; i++)
-		lower[i] = name_tolower[name.label[i]];
-	return index_find(index, (uint64_t)index_hash(name) << 32,
-	    (struct rel){ lower, name.len });
+	if (index->count == 0)
+		return NULL;
+	name_lower_octets(buf, name.label, name.len);
+	return index_find(index, hash_lower(lower), lower);
 }
 
 /* --- hash pages --- */

@@ -38,17 +38,6 @@ load16(const uint8_t *p)
 
 #define EACH(octet) ((octet) * UINT64_C(0x0101010101010101))
 
-/* Eight octets in lower case: each sum's high bit says whether the octet is above a bound. */
-static inline uint64_t
-lower64(uint64_t v)
-{
-	uint64_t seven = v & EACH(0x7f);
-	uint64_t from_a = seven + EACH(0x80 - 'A');
-	uint64_t above_z = seven + EACH(0x7f - 'Z');
-
-	return v | ((from_a & ~above_z & ~v & EACH(0x80)) >> 2);
-}
-
 /* memcpy() for short lengths, without a call: the ends overlap in the middle. */
 static inline void
 copy(uint8_t *to, const uint8_t *from, size_t n)
@@ -92,7 +81,7 @@ reader_question(struct reader *r, struct question *q)
 	q->wire = name;
 	q->name_len = (uint8_t)len;
 	for (i = 0; i + 8 <= left && i < len; i += 8) {
-		uint64_t v = lower64(load64(name + i));
+		uint64_t v = name_lower_word(load64(name + i));
 
 		memcpy(q->name + i, &v, 8);
 	}

@@ -265,13 +265,33 @@ name_print_plain(char out[DNAME_TEXT_MAX], const uint8_t *name)
 	return len;
 }
 
+void
+name_lower_octets(uint8_t *out, const uint8_t *in, size_t len)
+{
+	uint64_t v;
+	size_t i;
+
+	if (len < 8) {
+		for (i = 0; i < len; i++)
+			out[i] = name_tolower[in[i]];
+		return;
+	}
+	/* The last word overlaps the one before; lower case stays as it is. */
+	for (i = 0;; i = i + 16 <= len ? i + 8 : len - 8) {
+		memcpy(&v, in + i, 8);
+		v = name_lower_word(v);
+		memcpy(out + i, &v, 8);
+		if (i + 8 == len)
+			return;
+	}
+}
+
 size_t
 name_lower(uint8_t out[DNAME_MAX], const uint8_t *name)
 {
 	size_t len = name_len(name);
 
-	for (size_t i = 0; i < len; i++)
-		out[i] = name_tolower[name[i]];
+	name_lower_octets(out, name, len);
 	return len;
 }
 

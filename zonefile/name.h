@@ -46,6 +46,18 @@ size_t name_print_plain(char out[DNAME_TEXT_MAX], const uint8_t *);
 
 /* Lower case ASCII (RFC 4343); out may be the name itself.  Returns its length. */
 size_t name_lower(uint8_t out[DNAME_MAX], const uint8_t *);
+void name_lower_octets(uint8_t *out, const uint8_t *, size_t len);
+/* Eight octets at once: each sum's high bit says whether the octet is above a bound. */
+static inline uint64_t
+name_lower_word(uint64_t v)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	uint64_t seven = v & 0x7f * each;
+	uint64_t from_a = seven + (0x80 - 'A') * each;
+	uint64_t above_z = seven + (0x7f - 'Z') * each;
+
+	return v | ((from_a & ~above_z & ~v & 0x80 * each) >> 2);
+}
 extern const uint8_t name_tolower[256];
 
 int name_cmp(const uint8_t *, const uint8_t *);	/* canonical order, RFC 4034 6.1 */
