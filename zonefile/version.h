@@ -28,6 +28,7 @@ struct zone {
 	size_t records;
 	struct zone_digest digest;
 	size_t nsec, nsec3, opt_out;	/* sets of NSEC, of NSEC3, of these with opt-out */
+	bool is_signed;
 	bool has_params;
 	struct nsec3_params params;
 	uint8_t origin_len;

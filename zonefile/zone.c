@@ -119,11 +119,21 @@ take_params(struct zone *zone)
 	zone->params.flags = zone->opt_out > 0;
 }
 
+static bool
+covered(const struct node *node, uint16_t type)
+{
+	for (unsigned i = 0; i < node->count; i++)
+		if (node->set[i]->type == T_RRSIG && node->set[i]->covers == type)
+			return true;
+	return false;
+}
+
 void
 zone_finish(struct zone *zone)
 {
 	zone->apex = index_at(zone->names, (struct index_pos){ 0, 0 });
 	zone->soa = node_set(zone->apex, T_SOA);
+	zone->is_signed = (zone->nsec > 0 || zone->nsec3 > 0) && covered(zone->apex, T_SOA);
 	take_params(zone);
 	zone->store->total = arena_size(zone->store->arena) +
 	    (zone->store->base != NULL ? zone->store->base->total : 0);
@@ -345,7 +355,7 @@ zone_memory(const struct zone *zone)
 bool
 zone_signed(const struct zone *zone)
 {
-	return zone->nsec > 0 || zone->nsec3 > 0;
+	return zone->is_signed;
 }
 
 struct zone_digest

@@ -111,7 +111,7 @@ const struct rrset *zone_soa(const struct zone *);
 size_t zone_records(const struct zone *);
 size_t zone_names(const struct zone *);		/* nodes, ENTs and NSEC3 owners too */
 size_t zone_memory(const struct zone *);	/* octets, shared ones too */
-bool zone_signed(const struct zone *);		/* has NSEC or NSEC3: presigned */
+bool zone_signed(const struct zone *);		/* presigned: has NSEC or NSEC3, and a signed SOA */
 
 /* A sum over all RRsets (owner in lower case, type, TTL, RDATA): equal zones have
  * equal digests, on any machine, and a delta changes it without a look at the rest. */

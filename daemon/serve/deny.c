@@ -29,12 +29,12 @@ put(struct denial *d, const struct node *node, uint16_t type)
 	if (d->count < DENY_SEEN)
 		d->seen[d->count++] = node;
 	pair = node_pair(node, type);
-	if (pair.set == NULL)
+	/* Unsigned it proves nothing. */
+	if (pair.set == NULL || pair.sigs == NULL)
 		return true;
 	zone_owner(d->zone, node, name);
 	return message_rrset(d->message, &owner, pair.set, pair.set->ttl) &&
-	    (pair.sigs == NULL ||
-	    message_rrset(d->message, &owner, pair.sigs, pair.sigs->ttl));
+	    message_rrset(d->message, &owner, pair.sigs, pair.sigs->ttl);
 }
 
 /* --- names --- */

@@ -317,7 +317,8 @@ nsec3_names_are_hashed_where_the_chain_has_them(void **state)
 		{ "sub.b.a|NS|ns.example.test|300|0|0", true, 0 },
 		{ "sub.c|NS|ns.example.test|300|0|0", false, 0 },
 	};
-	size_t len = (size_t)sprintf(text, APEX "@ NSEC3PARAM 1 0 1 ab\nsub.b.a NS ns\nsub.c NS ns\n");
+	size_t len = (size_t)sprintf(text, APEX SIGS("@", "SOA")
+	    "@ NSEC3PARAM 1 0 1 ab\nsub.b.a NS ns\nsub.c NS ns\n");
 
 	(void)state;
 	len += nsec3_line(text + len, "@", 1);
@@ -362,6 +363,15 @@ signatures_without_a_chain_are_left_out(void **state)
 }
 
 static void
+a_chain_without_signatures_is_left_out(void **state)
+{
+	static const char *const rows[] = { "x.example.test|A|192.0.2.2|300|0|0|-|1" };
+
+	(void)state;
+	check(APEX "@ NSEC x SOA NS\nx A 192.0.2.2\nx NSEC @ A\n", &strict, rows, COUNT(rows));
+}
+
+static void
 chains_that_powerdns_cannot_follow_are_refused(void **state)
 {
 	static const struct { const char *text, *why; } rows[] = {
@@ -378,7 +388,7 @@ chains_that_powerdns_cannot_follow_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		char *text = xasprintf(APEX "%s", rows[i].text), why[512] = "";
+		char *text = xasprintf(APEX SIGS("@", "SOA") "%s", rows[i].text), why[512] = "";
 		struct sink sink = { .fn = last_report, .ctx = why };
 		struct zone *zone = zone_from("example.test", text);
 		struct lines l = { 0 };
@@ -611,6 +621,7 @@ main(void)
 		cmocka_unit_test(nsec_names_stand_reversed),
 		cmocka_unit_test(nsec3_names_are_hashed_where_the_chain_has_them),
 		cmocka_unit_test(signatures_without_a_chain_are_left_out),
+		cmocka_unit_test(a_chain_without_signatures_is_left_out),
 		cmocka_unit_test(chains_that_powerdns_cannot_follow_are_refused),
 		cmocka_unit_test(too_long_is_refused),
 		cmocka_unit_test(a_difference_makes_the_new_rows_of_the_old),
