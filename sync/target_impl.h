@@ -49,6 +49,18 @@ struct target {
 enum target_result target_fail(struct target *, enum target_result, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A statement in t->sql: %s text, %q quoted text or NULL, %n int64_t. */
+struct text *target_sql(struct target *, const char *fmt, ...);
+
+/* The rows of a domain in target_rows.c: all of a zone into an empty one, those that differ, those that differ from
+ * what is there. */
+enum target_result target_rows_new(struct target *, int64_t domain,
+    const struct zone *, struct sink *);
+enum target_result target_rows_diff(struct target *, int64_t domain, const struct zone *from,
+    const struct zone *to, const struct delta *, struct sink *);
+enum target_result target_rows_compare(struct target *, int64_t domain,
+    const struct zone *, struct sink *);
+
 struct target *target_sqlite_open(void);
 struct target *target_mysql_open(void);
 #endif
