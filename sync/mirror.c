@@ -56,8 +56,7 @@ struct tracked {
 	bool asked;			/* for the three above, of this connection */
 	bool met;			/* of any */
 	bool disabled;			/* in the target */
-	bool unsure;			/* whether PowerDNS was told of what is there */
-	bool creating;			/* and maybe does not know the zone yet */
+	bool unsure;			/* whether PowerDNS was told of what is there, and that it is */
 	struct zone *last;		/* what the target has, shares memory with what comes; or NULL */
 	struct zone_digest held;	/* the version that is held back, told once */
 };
@@ -324,12 +323,13 @@ take_state(struct mirror *m, struct tracked *z, const struct target_state *state
 {
 	pthread_mutex_lock(&m->lock);
 	z->known = state != NULL;
+	z->disabled = false;
 	if (state != NULL) {
 		z->serial = state->serial;
 		z->digest = state->digest;
 		z->disabled = state->disabled;
 		if (!z->met && time(NULL) - state->changed_at < FRESH)
-			z->unsure = z->creating = true;
+			z->unsure = true;
 	}
 	z->met = true;
 	pthread_mutex_unlock(&m->lock);
@@ -345,22 +345,29 @@ on_state(void *ctx, const struct target_state *state)
 	z = find_name(m, (char *)state->name);
 	pthread_mutex_unlock(&m->lock);
 	/* Only this thread untracks. */
-	if (z != NULL && !z->asked)
+	if (z != NULL && !z->asked) {
 		take_state(m, z, state);
+		z->asked = true;
+	}
 }
 
-/* Where are all those that were not asked for yet? */
+/* Where are all those that were not asked for yet?  Those that come meanwhile are asked for with the next batch. */
 static enum target_result
 ask_all(struct mirror *m)
 {
-	enum target_result result = target_states(m->target, on_state, m);
+	struct tracked *newest, *z;
+	enum target_result result;
 
-	if (result != TARGET_OK)
-		return result;
 	pthread_mutex_lock(&m->lock);
-	for (struct tracked *z = m->all; z != NULL; z = z->next)
-		z->asked = true;
+	newest = m->all;
 	pthread_mutex_unlock(&m->lock);
+	if ((result = target_states(m->target, on_state, m)) != TARGET_OK)
+		return result;
+	for (z = newest; z != NULL; z = z->next) {
+		if (!z->asked)
+			take_state(m, z, NULL);
+		z->asked = true;
+	}
 	return TARGET_OK;
 }
 
@@ -388,7 +395,7 @@ connected(struct mirror *m)
 		return true;
 	pthread_mutex_lock(&m->lock);
 	for (struct tracked *z = m->all; z != NULL; z = z->next)
-		z->asked = z->known = z->disabled = false;
+		z->asked = false;
 	pthread_mutex_unlock(&m->lock);
 	result = target_connect(m->target);
 	if (result == TARGET_OK)
@@ -441,7 +448,15 @@ find_delta(struct mirror *m, struct item *item)
 	delta_free(back);
 }
 
-/* Nothing to write.  PowerDNS may still have to be told of what was written before. */
+/* PowerDNS may still have to be told of what was written before. */
+static void
+tell_powerdns(struct mirror *m, struct tracked *z, bool changed, bool created)
+{
+	if (changed || z->unsure)
+		purger_add(m->purger, z->name, created || z->unsure);
+	z->unsure = false;
+}
+
 static void
 in_step(struct mirror *m, struct item *item)
 {
@@ -449,9 +464,6 @@ in_step(struct mirror *m, struct item *item)
 
 	zone_unref(z->last);
 	z->last = zone_ref(item->now);
-	if (z->unsure)
-		purger_add(m->purger, z->name, z->creating);
-	z->unsure = z->creating = false;
 	pthread_mutex_lock(&m->lock);
 	z->state = z->queued ? MIRROR_BEHIND : MIRROR_IN_STEP;
 	free(z->why);
@@ -474,7 +486,10 @@ plan(struct mirror *m, struct tracked *z, struct item *item)
 	if (slot == NULL) {
 		item->action = REMOVE;
 		item->rows = GROUP_ROWS;
-		return z->known && !z->disabled && m->on_remove != MIRROR_KEEP;
+		if (z->known && !z->disabled && m->on_remove != MIRROR_KEEP)
+			return true;
+		tell_powerdns(m, z, false, false);
+		return false;
 	}
 	item->now = slot_zone_ref(slot);
 	slot_unref(slot);
@@ -482,6 +497,7 @@ plan(struct mirror *m, struct tracked *z, struct item *item)
 		return false;
 	if (z->known && !z->disabled && !item->resync) {
 		if (zone_digest_equal(z->digest, zone_digest(item->now))) {
+			tell_powerdns(m, z, false, false);
 			in_step(m, item);
 			return false;
 		}
@@ -545,11 +561,9 @@ remember_item(struct mirror *m, struct item *item)
 {
 	struct tracked *z = item->tracked;
 
-	if (item->changed || z->unsure)
-		purger_add(m->purger, z->name, item->created || z->creating);
-	z->unsure = z->creating = false;
+	tell_powerdns(m, z, item->changed, item->created);
 	if (item->action == REMOVE) {
-		z->known = false;
+		take_state(m, z, NULL);
 		forget_last(z);
 		return;
 	}
@@ -619,8 +633,7 @@ put_back(struct mirror *m, struct item *item, size_t count, bool unsure)
 	for (size_t i = 0; i < count; i++) {
 		struct tracked *z = item[i].tracked;
 
-		if (unsure)
-			z->unsure = z->creating = true;
+		z->unsure |= unsure;
 		pthread_mutex_lock(&m->lock);
 		z->resync |= item[i].resync;
 		queue(m, z);

@@ -37,7 +37,7 @@ struct mirror_conf {
 struct mirror;
 struct mirror *mirror_start(const struct mirror_conf *, const char *journal_path,
     report_fn *, void *ctx);
-void mirror_stop(struct mirror *);	/* lets a transaction under way end, then waits for the thread */
+void mirror_stop(struct mirror *);	/* lets a transaction under way end, but waits for 10 seconds at most */
 
 /* Any thread; none of these waits for the database. */
 void mirror_wake(struct mirror *, struct slot *);	/* the slot has a new version; takes a reference of its own */
