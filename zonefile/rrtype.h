@@ -38,6 +38,9 @@ enum field {
 	F_SALT,		/* length octet, hex, "-" when empty (NSEC3) */
 	F_HASH,		/* length octet, base32hex (NSEC3 next) */
 	F_BITMAP,	/* type bit maps to the end (RFC 4034 4.1.2) */
+	F_SVCPARAMS,	/* to the end (RFC 9460 2.2); may be none */
+	F_GATEWAY,	/* what the octet before the last says: none, IPv4, IPv6, name (RFC 4025 2.5) */
+	F_KEY,		/* as F_BASE64; may be none */
 };
 
 #define RRTYPE_FIELDS 9

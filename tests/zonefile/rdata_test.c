@@ -80,16 +80,34 @@ static const struct { const char *type, *in, *out, *hex; } good[] = {
 	{ "TYPE65280", "\\# 3 01 0203", "\\# 3 010203", "010203" },
 	{ "A", "\\# 4 C0000201", "192.0.2.1", "C0000201" },
 	{ "MX", "\\# 4 000a 0000", NULL, NULL },	/* made invalid below */
+	{ "IPSECKEY", "10 0 2 . AQID", NULL, "0A0002010203" },
+	{ "IPSECKEY", "10 1 2 192.0.2.38 AQID", NULL, "0A0102C0000226010203" },
+	{ "IPSECKEY", "10 2 2 2001:db8::1 AQID", NULL, "0A020220010DB8000000000000000000000001010203" },
+	{ "IPSECKEY", "10 3 2 gw AQID", "10 3 2 gw.example.org. AQID", NULL },
+	{ "IPSECKEY", "10 3 0 gw.", NULL, "0A030002677700" },
+	/* RFC 9460 D */
+	{ "HTTPS", "0 foo.example.com.", NULL, "000003666F6F076578616D706C6503636F6D00" },
+	{ "SVCB", "1 .", NULL, "000100" },
+	{ "SVCB", "16 foo. port=53", NULL, "001003666F6F00" "000300020035" },
+	{ "SVCB", "1 f. key667=hello", "1 f. key667=\"hello\"", "00010166" "00029B000568656C6C6F" },
+	{ "SVCB", "1 f. key667=\"hello\\210qoo\"", NULL, "00010166" "00029B000968656C6C6FD2716F6F" },
+	{ "SVCB", "1 f. ipv6hint=\"2001:db8::1,2001:db8::53:1\"", "1 f. ipv6hint=2001:db8::1,2001:db8::53:1",
+	    "00010166000006002020010DB8000000000000000000000001" "20010DB8000000000000000000530001" },
+	{ "SVCB", "16 foo. alpn=h2,h3-19 mandatory=ipv4hint,alpn ipv4hint=192.0.2.1",
+	    "16 foo. mandatory=alpn,ipv4hint alpn=\"h2,h3-19\" ipv4hint=192.0.2.1",
+	    "001003666F6F00" "000000040001000400010009" "026832" "0568332D3139" "00040004C0000201" },
+	{ "SVCB", "16 foo. alpn=\"f\\\\\\\\oo\\\\,bar,h2\"", NULL, "001003666F6F00" "0001000C08665C6F6F2C626172026832" },
+	{ "SVCB", "16 foo. alpn=f\\\\\\092oo\\092,bar,h2", "16 foo. alpn=\"f\\\\\\\\oo\\\\,bar,h2\"",
+	    "001003666F6F00" "0001000C08665C6F6F2C626172026832" },
+	{ "HTTPS", "1 . ech=AQID dohpath=/dns-query{?dns} ohttp no-default-alpn alpn=h3 key65534 port=\"1\"",
+	    "1 . alpn=\"h3\" no-default-alpn port=1 ech=AQID dohpath=\"/dns-query{?dns}\" ohttp key65534", NULL },
 	/* ldns */
 	{ "LOC", "52 22 23.000 N 4 53 32.000 E 0m 1.00m 10000.00m 10.00m", NULL, NULL },
 	{ "APL", "1:192.168.32.0/21 !2:ff00:0:0:0:0:0:0:0/8", NULL, NULL },
-	{ "SVCB", "16 svc alpn=\"h2,h3-19\" port=8443", NULL, NULL },
-	{ "HTTPS", "1 .", NULL, "000100" },
 	{ "CERT", "pkix 1 RSASHA256 AQID", "PKIX 1 8 AQID", "0001000108010203" },
 	{ "CERT", "65280 0 0 AQID", NULL, "FF00000000010203" },
-	{ "IPSECKEY", "10 1 2 192.0.2.38 AQNRU3mG7TVTO2BkR47usntb102uFJtugbo6BSGvgqt4AQ==", NULL, NULL },
-	{ "IPSECKEY", "10 3 2 mygateway AQID", NULL, NULL },
 	{ "HIP", "2 200100107B1A74DF365639CC39F1D578 AwEA", NULL, NULL },
+	{ "HIP", "2 20 AwEA rvs", NULL, "010200032003010003" "727673076578616D706C65036F726700" },
 	{ "EUI48", "00-00-5e-00-53-2a", NULL, "00005E00532A" },
 	{ "EUI64", "00-00-5e-ef-10-00-00-2a", NULL, "00005EEF1000002A" },
 	{ "L64", "10 2001:0DB8:1140:1000", NULL, "000A20010DB811401000" },
@@ -183,6 +201,24 @@ bad_text_is_refused_where_it_is_bad(void **state)
 		{ "TYPE65280", "\\# 2 01", "RDATA has 1 octets and not 2", 1 },
 		{ "TYPE65280", "\\#", "the length of the RDATA is missing behind \\#", 1 },
 		{ "A", "\\# 3 010203", "this is not RDATA of type A", 0 },
+		{ "IPSECKEY", "10 4 2 . AQID", "gateways are of type 0 to 3, and not 4", 3 },
+		{ "IPSECKEY", "10 1 2 gw AQID", "\"gw\" is not an IPv4 address", 3 },
+		{ "HTTPS", "1 . alpn=h2 alpn=h3", "the parameter is there twice", 3 },
+		{ "HTTPS", "1 . foo=1", "\"foo=1\" is not a service parameter", 2 },
+		{ "HTTPS", "1 . port", "\"port\" has no good value", 2 },
+		{ "HTTPS", "1 . port=65536", "\"port=65536\" has no good value", 2 },
+		{ "HTTPS", "1 . alpn=", "\"alpn=\" has no good value", 2 },
+		{ "HTTPS", "1 . alpn=\"\"", "\"alpn=\" has no good value", 2 },
+		{ "HTTPS", "1 . alpn=h2,,h3", "\"alpn=h2,,h3\" has no good value", 2 },
+		{ "HTTPS", "1 . ipv4hint=1.2.3", "\"ipv4hint=1.2.3\" has no good value", 2 },
+		{ "HTTPS", "1 . ipv4hint=1.2.3.4,", "\"ipv4hint=1.2.3.4,\" has no good value", 2 },
+		{ "HTTPS", "1 . ohttp=1", "\"ohttp=1\" has no good value", 2 },
+		{ "HTTPS", "1 . ech=A", "\"ech=A\" has no good value", 2 },
+		{ "HTTPS", "1 . key01=a", "\"key01=a\" is not a service parameter", 2 },
+		{ "HTTPS", "1 . key65535=a", "\"key65535=a\" is not a service parameter", 2 },
+		{ "HTTPS", "1 . \"alpn=h2\"", "\"alpn=h2\" is not a service parameter", 2 },
+		{ "HTTPS", "1 . mandatory=port", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn", 2 },
+		{ "HTTPS", "1 . no-default-alpn", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn", 2 },
 	};
 	struct rdata_error error;
 
@@ -219,6 +255,19 @@ random_octets(uint8_t *out, size_t min, size_t max)
 	for (size_t i = 0; i < len; i++)
 		out[i] = random();
 	return len;
+}
+
+static size_t
+random_alpn(uint8_t *out)
+{
+	size_t at = 0;
+
+	for (int n = 1 + random() % 3; n > 0; n--) {
+		out[at] = 1 + random() % 20;
+		for (unsigned left = out[at++]; left > 0; left--)
+			out[at++] = random() % 4 == 0 ? ",\\\" "[random() % 4] : random();
+	}
+	return at;
 }
 
 static size_t
@@ -273,6 +322,28 @@ random_field(enum field kind, uint8_t *out)
 			random_octets(out + at + 2, 32, 32);
 			out[at + 1 + out[at + 1]] |= 1;
 			at += 2 + out[at + 1];
+		}
+		return at;
+	case F_KEY:
+		return random_octets(out, 0, 300);
+	case F_GATEWAY:
+		out[-2] &= 3;
+		return random_field((const enum field[]){ F_END, F_IPV4, F_IPV6, F_NAME }[out[-2]], out);
+	case F_SVCPARAMS:
+		for (int key = random() % 9; key < 9 || (key > 1000 && key < 65535); key += 1 + random() % 5) {
+			out[at] = key >> 8;
+			out[at + 1] = key;
+			out[at + 2] = 0;
+			/* mandatory and no-default-alpn depend on others. */
+			out[at + 3] = key == 0 || key == 2 ? 0 : key == 1 ? (long)random_alpn(out + at + 4) : key == 3 ? 2 :
+			    key == 4 ? 12 : key == 6 ? 32 : key == 8 ? 0 : 1 + random() % 60;
+			if (key == 0 || key == 2)
+				continue;
+			if (key != 1)
+				random_octets(out + at + 4, 60, 60);
+			at += 4 + out[at + 3];
+			if (key > 6 && key < 65000 && random() % 2)
+				key = 65000;
 		}
 		return at;
 	case F_END:
