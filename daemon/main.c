@@ -197,6 +197,9 @@ serve(struct conf *conf, const struct options *o)
 	snprintf(threads, sizeof(threads), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
 	setenv("UV_THREADPOOL_SIZE", threads, 0);	/* zone files are parsed there */
 	loop = uv_default_loop();
+	/* Before anybody can know that it runs, since HUP ends a process that does not expect it. */
+	command_on_stop(stop);
+	signals_start(loop, stop);
 	conf_resolve(path, conf, conf->control_socket);
 	if ((err = control_start(loop, path)) < 0) {
 		log_error("%s: %s", path, err == UV_EADDRINUSE ? "another tandemd answers there" : uv_strerror(err));
@@ -206,8 +209,6 @@ serve(struct conf *conf, const struct options *o)
 		control_stop();
 		return 1;
 	}
-	command_on_stop(stop);
-	signals_start(loop, stop);
 	setup_load(&first);
 	uv_run(loop, UV_RUN_DEFAULT);
 	control_stop();
