@@ -32,6 +32,7 @@ sub records {
 		my ($owner, $ttl, $class, $type, $rdata) = split ' ', $_, 5;
 		$rdata //= '';
 		$rdata =~ s/\s+$//;
+		$rdata =~ s/alpn="([^"]*)"/alpn=$1/;
 		$owner =~ s/\\([@\$])/$1/g;
 		if ($type =~ /^(TXT|CAA|URI|HINFO|NAPTR)$/) {
 			$rdata =~ s/\\09[Tt]|\t/\\009/g;
@@ -71,15 +72,15 @@ sub bind_reads {
 		chdir $pwd; $text;
 	};
 	# The rare types have more than one good form: they are compared by what we read from BIND's.
-	my $rare = qr/ IN\s+(?:APL|CERT|HTTPS|SVCB|L64|LOC|NID)\s/;
+	my $rare = qr/ IN\s+(?:APL|CERT|L64|LOC|NID)\s/;
 	same('its records are those that BIND reads', map { join "\n", grep { !/$rare/ } split /\n/ } $out, $theirs);
 	my ($read, $ours) = checkzone('-D', 'example.org', "$dir/bind");
-	is($ours, $out, "and BIND's text is the same zone to us");
+	same("and BIND's text is the same zone to us", $ours, $out);
 	# ldns does not read $INCLUDE.
 	my $flat = write_file("$dir/flat", $out);
 	same('ldns reads our text and prints the same', $out, scalar `ldns-read-zone $flat`);
 	my ($again, $text) = checkzone('-D', 'example.org', $flat);
-	is($text, $out, 'and our text is what we print of it');
+	ok($text eq $out, 'and our text is what we print of it');
 	my @owners = map { (split)[0] } split /\n/, $out;
 	is($owners[0], 'example.org.', 'the SOA is first');
 	is(scalar(grep { (split)[2] ne 'IN' || /  |\t/ } split /\n/, $out), 0, 'one space between fields');
