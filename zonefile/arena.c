@@ -98,6 +98,22 @@ arena_free(struct arena *arena)
 	free(arena);
 }
 
+void
+arena_reset(struct arena *arena)
+{
+	struct chunk *keep = arena->chunks;
+
+	if (keep == NULL)
+		return;
+	for (struct chunk *c = keep->next, *next; c != NULL; c = next) {
+		next = c->next;
+		arena->total -= c->size;
+		chunk_free(c);
+	}
+	keep->next = NULL;
+	arena->at = (uint8_t *)(keep + 1);
+}
+
 static struct chunk *
 chunk_new(size_t size)
 {

@@ -18,6 +18,7 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), mallo
 struct arena;
 struct arena *arena_new(size_t first);
 void arena_free(struct arena *);		/* NULL is fine */
+void arena_reset(struct arena *);		/* all that was given out is gone, the newest chunk stays for reuse */
 
 void *arena_alloc(struct arena *, size_t size);	/* aligned to 8, not cleared */
 void *arena_copy(struct arena *, const void *, size_t size);	/* aligned to 1 */

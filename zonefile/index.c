@@ -21,7 +21,6 @@
 
 struct page {
 	_Atomic uint32_t refs;
-	uint32_t used;
 	uint64_t slot[];
 };
 
@@ -39,6 +38,7 @@ struct index {
 	struct page **page;
 	struct block **block;
 	uint32_t blocks, room;
+	uint32_t next_room;		/* of the first block */
 };
 
 /* A zone's author must not be able to choose names that collide. */
@@ -123,6 +123,18 @@ rel_cmp(struct rel a, struct rel b)
 	return (int)m - (int)n;
 }
 
+bool
+rel_below(struct rel name, struct rel above)
+{
+	unsigned i = 0;
+
+	if (name.len <= above.len)
+		return false;
+	while (i < name.len - above.len)
+		i += name.label[i] + 1u;
+	return i == name.len - above.len && rel_cmp((struct rel){ name.label + i, above.len }, above) == 0;
+}
+
 /* Eight octets of a key that orders as the names do: labels from the apex down in lower case, each ended by
  * 0, octets 0 and 1 told apart from that end by a 1 before them. */
 uint64_t
@@ -205,10 +217,13 @@ index_find(const struct index *index, uint64_t hash64, struct rel name)
 	uint32_t mask = (1u << index->page_bits) - 1;
 	uint64_t tag = tag_of(hash);
 
-	for (uint32_t i = hash & mask; page->slot[i] != 0; i = (i + 1) & mask)
+	for (uint32_t i = hash & mask, left = mask; page->slot[i] != 0; i = (i + 1) & mask, left--) {
 		if ((page->slot[i] ^ tag) >> SLOT_BITS == 0 &&
 		    owns(node_of(page->slot[i]), name))
 			return node_of(page->slot[i]);
+		if (left == 0)
+			break;
+	}
 	return NULL;
 }
 
@@ -242,22 +257,17 @@ page_unref(struct page *page)
 		free(page);
 }
 
-static void
+/* false when the page is full. */
+static bool
 page_add(struct page *page, unsigned bits, const struct node *node)
 {
-	uint32_t mask = (1u << bits) - 1, i = node->hash & mask;
+	uint32_t mask = (1u << bits) - 1, steps = mask, i = node->hash & mask;
 
-	while (page->slot[i] != 0)
-		i = (i + 1) & mask;
+	for (; page->slot[i] != 0; i = (i + 1) & mask)
+		if (steps-- == 0)
+			return false;
 	page->slot[i] = slot_of(node);
-	page->used++;
-}
-
-/* Linear probing needs a free slot to end at, and stays short below 15/16. */
-static bool
-page_full(const struct page *page, unsigned bits)
-{
-	return page->used >= (1u << bits) - (1u << bits) / 16 - 1;
+	return true;
 }
 
 /* Enter the nodes that stand in the blocks, in more pages when one gets too full. */
@@ -275,11 +285,9 @@ pages_fill(struct index *index)
 			const struct block *block = index->block[b];
 
 			for (uint32_t i = 0; i < block->count && !full; i++) {
-				struct page *page = page_of(index, block->node[i]->hash);
+				const struct node *node = block->node[i];
 
-				full = page_full(page, index->page_bits);
-				if (!full)
-					page_add(page, index->page_bits, block->node[i]);
+				full = !page_add(page_of(index, node->hash), index->page_bits, node);
 			}
 		}
 		if (full) {
@@ -327,7 +335,6 @@ page_writable(struct index *index, uint32_t hash)
 		return place;
 	copy = xmalloc(size);
 	atomic_init(&copy->refs, 1);
-	copy->used = (*place)->used;
 	memcpy(copy->slot, (*place)->slot, (size_t)8 << index->page_bits);
 	page_unref(*place);
 	*place = copy;
@@ -350,16 +357,16 @@ page_remove(struct page *page, unsigned bits, const struct node *node)
 {
 	uint32_t mask = (1u << bits) - 1, gap = page_slot(page, mask, node);
 
+	page->slot[gap] = 0;
 	for (uint32_t i = (gap + 1) & mask; page->slot[i] != 0; i = (i + 1) & mask) {
 		uint32_t home = node_of(page->slot[i])->hash & mask;
 
 		if (((i - home) & mask) >= ((i - gap) & mask)) {
 			page->slot[gap] = page->slot[i];
+			page->slot[i] = 0;
 			gap = i;
 		}
 	}
-	page->slot[gap] = 0;
-	page->used--;
 }
 
 /* --- blocks in order --- */
@@ -482,6 +489,15 @@ index_next(const struct index *index, struct index_pos pos)
 	return pos;
 }
 
+void
+index_fetch(const struct index *index, struct index_pos pos)
+{
+	const struct block *block = index->block[pos.block];
+
+	if (pos.at + 8 < block->count)
+		__builtin_prefetch(block->node[pos.at + 8]);
+}
+
 bool
 index_prev(const struct index *index, struct index_pos *pos)
 {
@@ -504,28 +520,53 @@ index_last(const struct index *index)
 
 /* --- whole indexes --- */
 
+/* In more pages when there is no room in its page; the blocks hold the node already. */
+static void
+hash_insert(struct index *index, struct page *page, const struct node *node)
+{
+	if (page_add(page, index->page_bits, node))
+		return;
+	pages_free(index);
+	pages_size(index, index->count * 2);
+	pages_fill(index);
+}
+
 struct index *
-index_new(const struct node *const *nodes, size_t count)
+index_new(size_t expected)
 {
 	struct index *index = xcalloc(1, sizeof(*index));
 
-	index->count = count;
-	index->blocks = index->room = (uint32_t)((count + BLOCK_NODES - 1) / BLOCK_NODES);
-	index->block = xmalloc(index->blocks * sizeof(index->block[0]));
-	for (uint32_t b = 0; b < index->blocks; b++) {
-		size_t start = (size_t)b * BLOCK_NODES;
-		uint32_t n = count - start < BLOCK_NODES ? (uint32_t)(count - start) : BLOCK_NODES;
-		struct block *block = index->block[b] = block_new(n);
-
-		for (uint32_t i = 0; i < n; i++) {
-			block->node[i] = nodes[start + i];
-			block->prefix[i] = (uint32_t)(rel_prefix(rel_of(nodes[start + i])) >> 32);
-		}
-		block->count = n;
-	}
-	pages_size(index, count);
+	index->room = (uint32_t)(expected / BLOCK_NODES + 1);
+	index->block = xmalloc(index->room * sizeof(index->block[0]));
+	index->next_room = expected < BLOCK_NODES ? (uint32_t)expected + 1 : BLOCK_NODES;
+	pages_size(index, expected);
 	pages_fill(index);
 	return index;
+}
+
+void
+index_append(struct index *index, const struct node *node, uint64_t prefix)
+{
+	struct block *block = index->blocks > 0 ? index->block[index->blocks - 1] : NULL;
+
+	if (block == NULL || block->count == BLOCK_NODES) {
+		dir_insert(index, index->blocks, block = block_new(index->next_room));
+		index->next_room = BLOCK_NODES;
+	} else if (block->count == block->room) {
+		block = block_writable(index, index->blocks - 1);
+	}
+	block->node[block->count] = node;
+	block->prefix[block->count++] = (uint32_t)(prefix >> 32);
+	index->count++;
+	hash_insert(index, page_of(index, node->hash), node);	/* nobody else has it yet */
+}
+
+void
+index_prefetch(const struct index *index, const struct node *node)
+{
+	const struct page *page = page_of(index, node->hash);
+
+	__builtin_prefetch(&page->slot[node->hash & ((1u << index->page_bits) - 1)], 1);
 }
 
 void
@@ -576,20 +617,6 @@ index_edit(const struct index *from)
 	return index;
 }
 
-static void
-hash_insert(struct index *index, const struct node *node)
-{
-	struct page *page = *page_writable(index, node->hash);
-
-	if (!page_full(page, index->page_bits)) {
-		page_add(page, index->page_bits, node);
-		return;
-	}
-	pages_free(index);
-	pages_size(index, index->count * 2);
-	pages_fill(index);	/* from the blocks, where node already is */
-}
-
 /* Put node before pos, splitting a full block. */
 static void
 order_insert(struct index *index, struct index_pos pos, const struct node *node)
@@ -627,7 +654,7 @@ index_put(struct index *index, const struct node *node)
 	if (old == NULL || rel_cmp(rel_of(old), rel_of(node)) != 0) {
 		index->count++;
 		order_insert(index, pos, node);
-		hash_insert(index, node);
+		hash_insert(index, *page_writable(index, node->hash), node);
 		return;
 	}
 	if (old != node) {

@@ -32,10 +32,15 @@ uint64_t index_hash_label(uint64_t above, const uint8_t *label_lower);
 uint32_t index_hash(struct rel);		/* of a whole name, any case */
 
 int rel_cmp(struct rel, struct rel);		/* canonical order, RFC 4034 6.1 */
+bool rel_below(struct rel, struct rel above);	/* strictly */
 uint64_t rel_prefix(struct rel);		/* compares as the names do, unless equal */
 
-/* Takes nodes in canonical order, each name once. */
-struct index *index_new(const struct node *const *nodes, size_t count);
+/* Empty, with room for about so many; filled in canonical order, each name once.  prefix is
+ * that of rel_prefix(). */
+struct index *index_new(size_t expected);
+void index_append(struct index *, const struct node *, uint64_t prefix);
+/* Fetch where a node will stand, before it is appended. */
+void index_prefetch(const struct index *, const struct node *);
 void index_free(struct index *);
 size_t index_count(const struct index *);
 size_t index_memory(const struct index *);
@@ -52,6 +57,8 @@ struct index_pos index_seek(const struct index *, struct rel);
 const struct node *index_at(const struct index *, struct index_pos);
 struct index_pos index_next(const struct index *, struct index_pos);
 struct index_pos index_last(const struct index *);	/* of one that is not empty */
+/* Who walks needs the nodes behind this one soon: they lie anywhere. */
+void index_fetch(const struct index *, struct index_pos);
 /* Returns false at the first. */
 bool index_prev(const struct index *, struct index_pos *);
 

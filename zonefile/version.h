@@ -35,6 +35,9 @@ struct zone {
 	uint8_t origin[];
 };
 
+/* Of a node: it owns NSEC3 and nothing else, so it is no name of the zone (RFC 5155 7.2.8). */
+#define NODE_HASHED 0x80
+
 struct store *store_new(struct store *base);	/* takes a reference to base, or NULL */
 struct zone *zone_new(const uint8_t *origin);
 /* Take facts from the apex once the index stands. */

@@ -119,21 +119,12 @@ take_params(struct zone *zone)
 	zone->params.flags = zone->opt_out > 0;
 }
 
-static bool
-covered(const struct node *node, uint16_t type)
-{
-	for (unsigned i = 0; i < node->count; i++)
-		if (node->set[i]->type == T_RRSIG && node->set[i]->covers == type)
-			return true;
-	return false;
-}
-
 void
 zone_finish(struct zone *zone)
 {
 	zone->apex = index_at(zone->names, (struct index_pos){ 0, 0 });
 	zone->soa = node_set(zone->apex, T_SOA);
-	zone->is_signed = (zone->nsec > 0 || zone->nsec3 > 0) && covered(zone->apex, T_SOA);
+	zone->is_signed = (zone->nsec > 0 || zone->nsec3 > 0) && node_sigs(zone->apex, T_SOA) != NULL;
 	take_params(zone);
 	zone->store->total = arena_size(zone->store->arena) +
 	    (zone->store->base != NULL ? zone->store->base->total : 0);
@@ -463,6 +454,7 @@ zone_next(struct zone_walk *w)
 
 	if (node == NULL || (w->stop[0] > 0 && !within(w, node)))
 		return NULL;
+	index_fetch(index[i], at(w, i));
 	set_at(w, i, index_next(index[i], at(w, i)));
 	return node;
 }

@@ -1,0 +1,73 @@
+/* sets.h - the records of one owner become RRsets, and RRsets a node. */
+#ifndef ZONEFILE_SETS_H
+#define ZONEFILE_SETS_H
+
+#include "zonefile/report.h"
+#include "zonefile/sort.h"
+#include "zonefile/version.h"
+
+/* A record as it was noted. */
+struct rec {
+	uint32_t ttl;
+	uint32_t order;			/* of coming; 0: from a set that was there before */
+	uint32_t line;			/* of its place */
+	uint16_t column, file;		/* file: sets_file(), 0: none */
+	uint16_t type, len;
+	bool removal;
+	uint8_t rdata[];
+};
+
+/* One owner's, reused for the next; made for one zone, which it gives memory to. */
+struct sets {
+	struct sink *sink;
+	unsigned errors;
+	struct zone *zone;
+	const char **file;		/* of places */
+	unsigned files;
+	struct key *rec;		/* struct rec, by set_order() */
+	size_t recs, rec_room;
+	const struct rrset **set;
+	size_t count, set_room;
+	struct rrset *scratch;		/* the set being made */
+	size_t scratch_room;
+	struct known {			/* sets made lately, by content */
+		uint64_t digest;	/* other sets cost no look at this one */
+		const struct rrset *set;
+	} *known;
+	size_t known_mask, made;
+};
+
+void sets_init(struct sets *, struct zone *, struct sink *);
+void sets_free(struct sets *);		/* what it holds */
+uint16_t sets_file(struct sets *, const char *file);
+
+/* A sentence that begins with an owner's name, at a place (of a record or a key) when it has a file. */
+void sets_say(struct sets *, enum severity, uint32_t line, uint16_t column, uint16_t file,
+    struct rel owner, const char *fmt, ...) __attribute__((format(printf, 7, 8)));
+
+/* Types in order, RRSIG right behind the type that it covers. */
+static inline uint32_t
+set_order(uint16_t type, uint16_t covers)
+{
+	return type == T_RRSIG ? (uint32_t)covers << 1 | 1 : (uint32_t)type << 1;
+}
+uint32_t rec_set(const struct rec *);	/* the set_order() of the set that it belongs to */
+
+/* Start with neither records nor sets. */
+void sets_clear(struct sets *);
+void sets_add_record(struct sets *, struct rec *);	/* it stays where it is */
+void sets_add(struct sets *, const struct rrset *);	/* as it is */
+/* Take a set out of the zone's sums, and its records, copied to notes, among those to be made into sets; place
+ * and order (struct rec) are theirs then. */
+void sets_add_apart(struct sets *, struct rel owner, const struct rrset *, const struct key *place,
+    uint32_t order, struct arena *notes);
+/* The records to sets, these and those added as they are in order. */
+void sets_make(struct sets *, struct rel owner);
+
+/* What one owner may not have; line and so on where no record says a better place. */
+void sets_check(struct sets *, struct rel owner, const struct key *place);
+uint8_t sets_flags(const struct sets *, struct rel owner);	/* NODE_CUT, NODE_DNAME, NODE_HASHED */
+struct node *sets_node(struct sets *, struct rel owner, uint32_t hash, uint8_t flags);
+/* The same content in this zone's memory. */
+const struct rrset *sets_keep(struct sets *, const struct rrset *, struct zone_digest);
+#endif
