@@ -508,6 +508,9 @@ random_zone(char *text, unsigned chain, uint8_t *has, bool fresh)
 	size_t len = (size_t)sprintf(text, "$TTL 300\n@ SOA ns hostmaster %u 3600 600 86400 60\n@ NS ns\n"
 	    "ns A 192.0.2.1\n", dice(1000000));
 
+	/* Now and then the zone is not signed, whatever else it has. */
+	if (chain > 0 && dice(8) > 0)
+		len += (size_t)sprintf(text + len, SIGS("@", "SOA"));
 	if (chain == 1)
 		len += (size_t)sprintf(text + len, "@ NSEC a SOA NS\n");
 	if (chain > 1) {

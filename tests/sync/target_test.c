@@ -408,7 +408,8 @@ a_removed_zone_is_disabled_or_deleted(void **state)
 	zone_unref(zone);
 }
 
-#define SIGNED "@ NSEC ns SOA NS\n@ RRSIG NSEC 13 2 300 20300101000000 20200101000000 1 example.test. AAAA\n"
+#define SIGNED "@ NSEC ns SOA NS\n@ RRSIG SOA 13 2 300 20300101000000 20200101000000 1 example.test. AAAA\n" \
+	"@ RRSIG NSEC 13 2 300 20300101000000 20200101000000 1 example.test. AAAA\n"
 
 static void
 metadata_follows_the_signatures(void **state)
@@ -602,8 +603,7 @@ a_cut_at_any_call_is_made_good(void **state)
 {
 	struct target *t = *state;
 	struct zone *from = zone_from("example.test", VERSION1);
-	struct zone *to = zone_from("example.test", HEAD(2) "ns A 192.0.2.1\nx A 192.0.2.9\nq.r MX 1 x\n"
-	    "@ NSEC ns SOA NS\n");
+	struct zone *to = zone_from("example.test", HEAD(2) "ns A 192.0.2.1\nx A 192.0.2.9\nq.r MX 1 x\n" SIGNED);
 	int cuts = 0;
 
 	real = t->ops;
