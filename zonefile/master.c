@@ -15,6 +15,7 @@
 
 #define TTL_MAX 2147483647	/* RFC 2181 8 */
 #define DEPTH_MAX 20		/* files within files */
+#define FILES_MAX 10000		/* a few that include each other twice would be millions */
 
 /* One file being read; up is the one that includes it. */
 struct frame {
@@ -460,6 +461,8 @@ read_file(struct reader *r, struct frame *up, const struct word *word, const cha
 
 	if (f.depth > DEPTH_MAX)
 		return refuse_at(r, up, word, 0, "files include each other more than %d deep", DEPTH_MAX);
+	if (r->files->count == FILES_MAX)
+		return refuse_at(r, up, word, 0, "more than %d files are included", FILES_MAX);
 	if ((err = scan_open(&f.scan, path)) < 0) {
 		path = remember(r->files, path, stat(path, &st) < 0 ? NULL : &st);
 		refuse_file(r, up, word, path, open_error(err));

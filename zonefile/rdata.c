@@ -21,6 +21,14 @@ const struct mnemonic rdata_algorithms[] = {
 	{ NULL, 0 },
 };
 
+/* Of WKS, which has been of no use since RFC 1123 2.2. */
+const struct mnemonic rdata_protocols[] = { { "TCP", 6 }, { "UDP", 17 }, { NULL, 0 } };
+const struct mnemonic rdata_services[] = {
+	{ "FTP-DATA", 20 }, { "FTP", 21 }, { "SSH", 22 }, { "TELNET", 23 }, { "SMTP", 25 }, { "TIME", 37 },
+	{ "WHOIS", 43 }, { "DOMAIN", 53 }, { "TFTP", 69 }, { "GOPHER", 70 }, { "FINGER", 79 }, { "HTTP", 80 },
+	{ "POP3", 110 }, { "NNTP", 119 }, { "NTP", 123 }, { "IMAP", 143 }, { "SNMP", 161 }, { NULL, 0 },
+};
+
 static bool
 bitmap_valid(const uint8_t *at, size_t len)
 {
@@ -98,6 +106,7 @@ rdata_field_len(enum field kind, const uint8_t *at, size_t len)
 	case F_KEY:
 	case F_BITMAP:
 	case F_SVCPARAMS:
+	case F_PORTS:
 	case F_END:
 		break;
 	}
@@ -144,6 +153,10 @@ rdata_valid(uint16_t type, const uint8_t *rdata, size_t len)
 			break;
 		case F_BITMAP:
 			if (!bitmap_valid(at, n))
+				return false;
+			break;
+		case F_PORTS:
+			if (n < 1 || n > 1 + 65536 / 8)
 				return false;
 			break;
 		case F_SVCPARAMS:

@@ -14,5 +14,5 @@ struct mnemonic {
 	const char *name;
 	uint16_t number;
 };
-extern const struct mnemonic rdata_certificates[], rdata_algorithms[];	/* to the one without a name */
+extern const struct mnemonic rdata_certificates[], rdata_algorithms[], rdata_protocols[], rdata_services[];	/* to the one without a name */
 #endif

@@ -28,6 +28,7 @@ static const char *const kind_text[] = {
 	[F_SVCPARAMS] = "a service parameter",
 	[F_GATEWAY] = "a gateway: . or IPv4 or IPv6 address or name, as the second number says",
 	[F_KEY] = "base64 data",
+	[F_PORTS] = "a protocol: TCP, UDP or a number",
 };
 
 struct parser {
@@ -443,6 +444,28 @@ parse_bitmap(struct parser *p)
 }
 
 static bool
+parse_ports(struct parser *p)
+{
+	uint8_t *map = p->at + 1;
+	unsigned octets = 0;
+	uint64_t v;
+
+	if (!parse_mnemonic(p->word, rdata_protocols, UINT8_MAX, &v))
+		return refuse_kind(p, F_PORTS);
+	*p->at = v;
+	memset(map, 0, 65536 / 8);
+	for (p->word++; p->word < p->end; p->word++) {
+		if (!parse_mnemonic(p->word, rdata_services, UINT16_MAX, &v))
+			return refuse(p, 0, "this is not the number of a port, or the name of a well-known one");
+		map[v / 8] |= 0x80 >> v % 8;
+		if (v / 8 >= octets)
+			octets = v / 8 + 1;
+	}
+	p->at = map + octets;
+	return true;
+}
+
+static bool
 parse_params(struct parser *p)
 {
 	const struct word *bad;
@@ -584,6 +607,8 @@ parse_field(struct parser *p, enum field kind)
 		return parse_bitmap(p);
 	case F_SVCPARAMS:
 		return parse_params(p);
+	case F_PORTS:
+		return parse_ports(p);
 	case F_GATEWAY:
 		if (!parse_gateway(p))
 			return false;

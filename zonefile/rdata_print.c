@@ -301,6 +301,14 @@ add_field(struct text *t, enum field kind, const uint8_t *at, size_t len)
 	case F_BITMAP:
 		add_bitmap(t, at, at + len);
 		break;
+	case F_PORTS:
+		add_number(t, *at, 1);
+		for (size_t bit = 0; bit < 8 * (len - 1); bit++)
+			if (at[1 + bit / 8] & 0x80 >> bit % 8) {
+				add_char(t, ' ');
+				add_number(t, bit, 1);
+			}
+		break;
 	case F_SVCPARAMS:
 		add_params(t, at, len);
 		break;
@@ -339,6 +347,9 @@ print_rare(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t l
 	return n;
 }
 
+/* A list of ports cannot tell how many octets of zero follow the last one. */
+#define T_WKS 11
+
 size_t
 rdata_print(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t len)
 {
@@ -349,7 +360,7 @@ rdata_print(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t 
 
 	if (row != NULL && row->layout[0] == F_END && (n = print_rare(out, size, type, rdata, len)) > 0)
 		return n;
-	if (row == NULL || row->layout[0] == F_END) {
+	if (row == NULL || row->layout[0] == F_END || (type == T_WKS && len > 5 && end[-1] == 0)) {
 		add(&t, "\\# ", 3);
 		add_number(&t, len, 1);
 		if (len > 0)

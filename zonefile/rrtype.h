@@ -41,6 +41,7 @@ enum field {
 	F_SVCPARAMS,	/* to the end (RFC 9460 2.2); may be none */
 	F_GATEWAY,	/* what the octet before the last says: none, IPv4, IPv6, name (RFC 4025 2.5) */
 	F_KEY,		/* as F_BASE64; may be none */
+	F_PORTS,	/* protocol, and a bit for each port, to the end (WKS, RFC 1035 3.4.2) */
 };
 
 #define RRTYPE_FIELDS 9

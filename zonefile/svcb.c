@@ -304,7 +304,8 @@ svcb_parse(uint8_t *out, size_t size, const struct word *word, size_t count,
 	}
 	if (good && !svcb_valid(out, at - out)) {
 		*bad = word;
-		good = refuse(&p, "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn");
+		good = refuse(&p, "mandatory names itself, a parameter twice, or one that is not there; "
+		    "or no-default-alpn stands without alpn");
 	}
 	free(p.param);
 	free(p.heap);

@@ -85,6 +85,8 @@ static const struct { const char *type, *in, *out, *hex; } good[] = {
 	{ "IPSECKEY", "10 2 2 2001:db8::1 AQID", NULL, "0A020220010DB8000000000000000000000001010203" },
 	{ "IPSECKEY", "10 3 2 gw AQID", "10 3 2 gw.example.org. AQID", NULL },
 	{ "IPSECKEY", "10 3 0 gw.", NULL, "0A030002677700" },
+	{ "WKS", "192.0.2.1 tcp smtp 80 0", "192.0.2.1 6 0 25 80", "C000020106" "8000004000000000000080" },
+	{ "WKS", "192.0.2.1 255", NULL, "C0000201FF" },
 	/* RFC 9460 D */
 	{ "HTTPS", "0 foo.example.com.", NULL, "000003666F6F076578616D706C6503636F6D00" },
 	{ "SVCB", "1 .", NULL, "000100" },
@@ -326,6 +328,11 @@ random_field(enum field kind, uint8_t *out)
 		return at;
 	case F_KEY:
 		return random_octets(out, 0, 300);
+	case F_PORTS:
+		at = random_octets(out, 1, 40);
+		if (random() % 2)
+			out[at++] = 0;
+		return at;
 	case F_GATEWAY:
 		out[-2] &= 3;
 		return random_field((const enum field[]){ F_END, F_IPV4, F_IPV6, F_NAME }[out[-2]], out);
