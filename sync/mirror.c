@@ -25,7 +25,7 @@
 #define AGAIN_MIN 20			/* after a deadlock; doubles */
 #define AGAIN_TRIES 9			/* some 10 seconds in all */
 #define HELD_RETRY 60000
-#define STOP_WAIT 10			/* seconds */
+#define STOP_WAIT 10000
 
 /* From so many zones on, one query for the states of all is cheaper than one each. */
 #define ASK_EACH_MAX 50
@@ -78,7 +78,7 @@ struct mirror {
 	void *tree;			/* of tracked, by name */
 	struct tracked *all;
 	struct tracked *first, **last;	/* queue */
-	bool stopping;
+	bool stopping, ended;
 	struct mirror_status status;	/* without the counts of zones */
 
 	/* the mirror's thread */
@@ -827,6 +827,10 @@ mirror_thread(void *arg)
 	target_close(m->target);
 	journal_close(m->journal);
 	slot_thread_end();
+	pthread_mutex_lock(&m->lock);
+	m->ended = true;
+	pthread_cond_broadcast(&m->wake);
+	pthread_mutex_unlock(&m->lock);
 	return NULL;
 }
 
@@ -910,21 +914,24 @@ mirror_start(const struct mirror_conf *conf, const char *journal_path,
 void
 mirror_stop(struct mirror *m)
 {
-	struct timespec deadline;
+	int64_t deadline = now_ms() + STOP_WAIT;
+	bool ended;
 
 	pthread_mutex_lock(&m->lock);
 	m->stopping = true;
-	pthread_cond_signal(&m->wake);
+	pthread_cond_broadcast(&m->wake);
+	while (!m->ended && now_ms() < deadline)
+		wait_until(m, deadline);
+	ended = m->ended;
 	pthread_mutex_unlock(&m->lock);
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_sec += STOP_WAIT;
-	if (pthread_timedjoin_np(m->thread, NULL, &deadline) != 0) {
+	if (!ended) {
 		/* It ends by itself when the database answers; until then it needs what m has. */
 		tell(m, WARNING, NULL, "the database does not answer, the transaction under"
 		    " way is left to it");
 		pthread_detach(m->thread);
 		return;
 	}
+	pthread_join(m->thread, NULL);
 	purger_stop(m->purger);
 	while (m->all != NULL)
 		untrack(m, m->all);
