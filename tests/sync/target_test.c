@@ -433,6 +433,91 @@ metadata_follows_the_signatures(void **state)
 }
 
 static void
+metadata_that_is_right_stays(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = zone_from("example.test", HEAD(1) REST
+	    "@ RRSIG SOA 13 2 300 20300101000000 20200101000000 1 example.test. AAAA\n@ NSEC3PARAM 1 0 5 -\n"
+	    "00000000000000000000000000000000 NSEC3 1 1 5 - 00000000000000000000000000000000 A\n");
+	char id[256];
+
+	assert_int_equal(compare(t, zone, false), TARGET_OK);
+	assert_string_equal(value_of(t, "SELECT content FROM domainmetadata WHERE kind = 'NSEC3PARAM'"), "1 1 5 -");
+	strcpy(id, value_of(t, "SELECT SUM(id) FROM domainmetadata"));
+	run(t, "INSERT INTO domainmetadata (domain_id, kind, content) SELECT id, 'X-OTHER', 'x' FROM domains");
+	run(t, "INSERT INTO domainmetadata (domain_id, kind, content) SELECT id, 'PRESIGNED', '1' FROM domains");
+	assert_int_equal(compare(t, zone, false), TARGET_OK);
+	assert_string_equal(value_of(t, "SELECT SUM(id) FROM domainmetadata WHERE kind <> 'X-OTHER'"), id);
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domainmetadata"), "3");
+	zone_unref(zone);
+}
+
+static void
+thousands_of_rows_come_and_go(void **state)
+{
+	struct target *t = *state;
+	struct zone *small = first(t), *large, *other;
+	char *text = xmalloc(1000000);
+	size_t len = (size_t)sprintf(text, HEAD(2) "ns A 192.0.2.1\n");
+
+	for (int i = 0; i < 5000; i++)
+		len += (size_t)sprintf(text + len, "h%d TXT \"a text of some length, so that batches fill: %d\"\n", i, i);
+	large = zone_from("example.test", text);
+	len = (size_t)sprintf(text, HEAD(3) "ns A 192.0.2.1\n");
+	for (int i = 0; i < 5000; i++)
+		len += (size_t)sprintf(text + len, "h%d 60 TXT \"another text: %d\"\n", i, i);
+	other = zone_from("example.test", text);
+	assert_int_equal(update(t, small, large), TARGET_OK);
+	assert_rows(t, large);
+	assert_int_equal(update(t, large, other), TARGET_OK);
+	assert_counts(t, 0, 0, 5001);
+	assert_rows(t, other);
+	assert_int_equal(compare(t, large, false), TARGET_OK);
+	assert_counts(t, 0, 0, 5001);
+	assert_rows(t, large);
+	assert_int_equal(compare(t, small, false), TARGET_OK);
+	assert_counts(t, 5000, 10, 1);
+	assert_rows(t, small);
+	free(text);
+	zone_unref(small);
+	zone_unref(large);
+	zone_unref(other);
+}
+
+static void
+what_another_tandem_writes_is_left_alone(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = first(t), *next = zone_from("example.test", HEAD(2) REST);
+
+	run(t, "UPDATE domains SET account = ''");
+	run(t, "UPDATE tandem_state SET owner = 'tandem@other'");
+	assert_int_equal(update(t, zone, next), TARGET_DRIFTED);
+	assert_int_equal(compare(t, next, true), TARGET_HELD);
+	assert_non_null(strstr(target_why(t), "is written by \"tandem@other\""));
+	assert_rows(t, zone);
+	zone_unref(zone);
+	zone_unref(next);
+}
+
+static void
+an_owner_must_have_a_name(void **state)
+{
+	static const char *const owners[] = { NULL, "", "12345678901234567890123456789012345678901" };
+	struct target_conf nobody = conf;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(owners); i++) {
+		struct target *t;
+
+		nobody.owner = owners[i];
+		t = target_open(&nobody);
+		assert_int_equal(target_connect(t), TARGET_BROKEN);
+		target_close(t);
+	}
+}
+
+static void
 a_master_has_its_serial_notified(void **state)
 {
 	struct target_conf master = conf;
@@ -667,6 +752,31 @@ a_table_without_transactions_is_refused(void **state)
 }
 
 static void
+a_record_above_the_packet_size_holds_its_zone(void **state)
+{
+	struct zone *zone, *small = first(*state);
+	char *text = xmalloc(40000), size[256];
+	size_t len = (size_t)sprintf(text, HEAD(2) "ns A 192.0.2.1\nx TXT");
+	struct target *t;
+
+	for (int i = 0; i < 100; i++)
+		len += (size_t)sprintf(text + len, " \"%200d\"", i);
+	sprintf(text + len, "\n");
+	zone = zone_from("example.test", text);
+	sprintf(size, "SET GLOBAL max_allowed_packet = %.100s", value_of(*state, "SELECT @@global.max_allowed_packet"));
+	run(*state, "SET GLOBAL max_allowed_packet = 16384");
+	t = opened(&conf);
+	assert_int_equal(compare(t, zone, false), TARGET_HELD);
+	assert_non_null(strstr(target_why(t), "its max_allowed_packet is 16384"));
+	assert_rows(t, small);
+	target_close(t);
+	run(*state, size);
+	zone_unref(zone);
+	zone_unref(small);
+	free(text);
+}
+
+static void
 hosts_are_tried_in_turn(void **state)
 {
 	struct target_conf net = conf;
@@ -721,16 +831,62 @@ a_killed_connection_is_lost_and_found(void **state)
 	zone_unref(to);
 }
 
+static void
+a_file_that_was_replaced_is_opened_again(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = first(t);
+	char *old = xasprintf("%s.old", file);
+
+	assert_int_equal(rename(file, old), 0);
+	assert_int_equal(target_begin(t), TARGET_LOST);
+	assert_int_equal(target_connect(t), TARGET_OK);
+	assert_int_equal(compare(t, zone, false), TARGET_OK);
+	assert_counts(t, 0, 13, 0);
+	assert_rows(t, zone);
+	unlink(old);
+	free(old);
+	zone_unref(zone);
+}
+
+static void
+a_file_in_no_directory_is_named(void **state)
+{
+	struct target_conf nowhere = conf;
+	struct target *t;
+
+	(void)state;
+	nowhere.file = "/nowhere/at/all";
+	t = target_open(&nowhere);
+	assert_int_equal(target_connect(t), TARGET_BROKEN);
+	assert_string_equal(target_why(t), "/nowhere/at/all: unable to open database file");
+	target_close(t);
+}
+
+static void
+unlink_files(void)
+{
+	char *wal = xasprintf("%s-wal", file), *shm = xasprintf("%s-shm", file);
+
+	unlink(file);
+	unlink(wal);
+	unlink(shm);
+	free(wal);
+	free(shm);
+}
+
 int
 main(void)
 {
 #define EACH(f) cmocka_unit_test_setup_teardown(f, begin_empty, end)
-	static const struct CMUnitTest tests[] = {
+	static const struct CMUnitTest both[] = {
 		EACH(a_first_mirror_writes_all_rows),
 		EACH(a_delta_touches_only_what_differs),
 		EACH(drift_is_seen_and_repaired_row_by_row),
 		EACH(a_lost_state_row_is_written_again),
 		EACH(anothers_domain_is_left_alone),
+		EACH(what_another_tandem_writes_is_left_alone),
+		EACH(an_owner_must_have_a_name),
 		EACH(an_adopted_domain_keeps_its_rows),
 		EACH(a_domain_that_powerdns_signs_is_not_adopted),
 		EACH(what_cannot_be_mirrored_holds_the_zone),
@@ -738,40 +894,46 @@ main(void)
 		EACH(a_rollback_leaves_nothing),
 		EACH(a_removed_zone_is_disabled_or_deleted),
 		EACH(metadata_follows_the_signatures),
+		EACH(metadata_that_is_right_stays),
 		EACH(a_master_has_its_serial_notified),
 		EACH(many_zones_share_a_transaction),
+		EACH(thousands_of_rows_come_and_go),
 		EACH(any_way_of_edits_ends_in_the_same_rows),
 		EACH(a_cut_at_any_call_is_made_good),
-		/* The last ones are not for SQLite, which has no connections and makes its tables. */
-#define MYSQL_ONLY 4
+	};
+	static const struct CMUnitTest mysql[] = {
 		EACH(a_killed_connection_is_lost_and_found),
 		EACH(a_database_without_tables_is_named),
 		EACH(a_table_without_transactions_is_refused),
+		EACH(a_record_above_the_packet_size_holds_its_zone),
 		EACH(hosts_are_tried_in_turn),
 	};
-	const char *socket = getenv("TANDEM_MYSQL_SOCKET");
-	int failures;
+	static const struct CMUnitTest sqlite[] = {
+		EACH(a_file_that_was_replaced_is_opened_again),
+		EACH(a_file_in_no_directory_is_named),
+	};
+	struct CMUnitTest tests[COUNT(both) + COUNT(mysql)];
+	size_t count = COUNT(both);
+	int failed;
 
-	if (socket != NULL) {
+	conf.socket = getenv("TANDEM_MYSQL_SOCKET");
+	memcpy(tests, both, sizeof(both));
+	if (conf.socket != NULL) {
 		conf.type = TARGET_MYSQL;
-		conf.socket = socket;
 		conf.user = "root";
 		conf.database = "powerdns";
+		memcpy(tests + count, mysql, sizeof(mysql));
+		count += COUNT(mysql);
 	} else {
-		close(mkstemp(file));
 		conf.type = TARGET_SQLITE;
 		conf.file = file;
+		close(mkstemp(file));
+		memcpy(tests + count, sqlite, sizeof(sqlite));
+		count += COUNT(sqlite);
 	}
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	failures = _cmocka_run_group_tests("tests", tests, COUNT(tests) - (socket == NULL ? MYSQL_ONLY : 0), NULL, NULL);
-	if (socket == NULL) {
-		char *wal = xasprintf("%s-wal", file), *shm = xasprintf("%s-shm", file);
-
-		unlink(file);
-		unlink(wal);
-		unlink(shm);
-		free(wal);
-		free(shm);
-	}
-	return failures;
+	failed = _cmocka_run_group_tests("target", tests, count, NULL, NULL);
+	if (conf.socket == NULL)
+		unlink_files();
+	return failed;
 }
