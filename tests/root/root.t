@@ -27,7 +27,6 @@ $tandem->launch;
 ok($tandem->reaches('.', serial => $serials[0], within => 5), sprintf 'serves the first after %.2f s', time() - $start);
 ok($mariadb->reaches('.', serial => $serials[0], within => 20), sprintf 'mirrored after %.2f s', time() - $start)
     or diag($tandem->log);
-like($tandem->log, qr/root:\d+:\d+: warning: .*SOA/, 'the SOA that is there twice is warned of');
 my $bind = Bind->start('.' => $tandem->path('root'));
 my $pdns = PowerDNS->start(mysql => $mariadb, cache => 0);
 my @rows = $mariadb->rows('.');
@@ -46,6 +45,9 @@ for my $i (0 .. $#files) {
 	like(run('ldns-verify-zone', '-t', substr($serials[$i], 0, 8) . '120000', $printed), qr/Zone is verified and complete/,
 	    "$serials[$i]: what was read verifies");
 }
+
+like($tandem->log, qr/root:\d+:\d+: warning: .*SOA/, 'the SOA that most of them repeat at their end is warned of');
+my $last = rows_digest(@rows);
 
 # Signed by keys of the test, the newest version twice: a resolver believes what is there and what is not.
 $tandem->write('unsigned', join "\n", grep({ !/\tIN\t(NSEC|RRSIG|DNSKEY)\t/ } split /\n/, slurp($files[-1])), '');
@@ -87,7 +89,7 @@ for my $i (1 .. $#files) {
 	ok($tandem->reaches('.', serial => $serials[$i], within => 5), "$serials[$i] is served after kill -9");
 }
 ok($mariadb->reaches('.', serial => $serials[-1], within => 20, database => 'again'), 'the mirror catches up');
-is(rows_digest($mariadb->rows('.', database => 'again')), rows_digest($mariadb->rows('.')), 'with nothing doubled and nothing lost');
+is(rows_digest($mariadb->rows('.', database => 'again')), $last, 'with nothing doubled and nothing lost');
 done_testing;
 
 sub rows_digest { require Digest::SHA; return @_ . ' rows ' . Digest::SHA::sha1_hex(join "\n", @_) }
@@ -124,7 +126,7 @@ sub sample {
 		$owner{lc $owner} = 1;
 	}
 	my @owner = sort keys %owner;
-	my @name = ('.', map { my $name = $owner[rand @owner]; ($name, "www.$name", 'x' . $name, $name =~ s/^./-/r, $name =~ s/(?=\.)/0/r) } 1 .. 40);
+	my @name = ('.', map { my $name = $owner[rand @owner]; ($name, "www.$name", 'x' . $name, $name =~ s/^./-/r, $name =~ s/(?=\.)/0/r) } 1 .. 12);
 	return [map { my $name = $_; map { my $type = $_; map { { name => $name, type => typebyname($type), do => $_ } } 0, 1 }
 	    sort keys %type } grep { /^[^.]|^\.$/ } @name];
 }
