@@ -117,24 +117,13 @@ refuse_end(struct reader *r, const struct frame *f, const char *text)
 static int __attribute__((noinline, cold))
 refuse_name(struct reader *r, const struct frame *f, const struct word *word, int error)
 {
-	const char *label = word->text, *end = word->text + word->len;
-	const char *p = label;
-	size_t n = 0;
+	size_t at, octets;
 
-	if (error == NAME_LONG)
-		return refuse_at(r, f, word, 0, "name of more than 255 octets");
-	if (error != NAME_LABEL_LONG)
-		return refuse_at(r, f, word, 0, "%s", name_error_text(error));
-	for (; p < end && (*p != '.' || n <= DLABEL_MAX); n++) {
-		if (*p == '.') {
-			label = ++p;
-			n = -1;
-		} else if (*p != '\\')
-			p++;
-		else
-			p += p + 1 < end && p[1] >= '0' && p[1] <= '9' ? 4 : 2;
+	if (error == NAME_LABEL_LONG) {
+		at = name_long_label(word->text, word->len, &octets);
+		return refuse_at(r, f, word, at, "label of %zu octets, at most %d are allowed", octets, DLABEL_MAX);
 	}
-	return refuse_at(r, f, word, label - word->text, "label of %zu octets, at most 63 are allowed", n);
+	return refuse_at(r, f, word, 0, "%s", name_error_text(error));
 }
 
 /* A word where a type, a class or a TTL should be. */

@@ -52,13 +52,29 @@ name_error_text(int error)
 	case NAME_LABEL_LONG:
 		return "label above 63 octets";
 	case NAME_LONG:
-		return "name above 255 octets";
+		return "name of more than 255 octets";
 	case NAME_ESCAPE:
 		return "\\ is not followed by a character or three digits up to 255";
 	case NAME_RELATIVE:
 		return "name does not end with a dot";
 	}
 	return "good";
+}
+
+size_t
+name_long_label(const char *text, size_t len, size_t *octets)
+{
+	size_t label = 0, n = 0;
+
+	for (size_t i = 0; i < len && (text[i] != '.' || n <= DLABEL_MAX); i++, n++) {
+		if (text[i] == '.') {
+			label = i + 1;
+			n = -1;
+		} else if (text[i] == '\\')
+			i += i + 1 < len && text[i + 1] >= '0' && text[i + 1] <= '9' ? 3 : 1;
+	}
+	*octets = n;
+	return label;
 }
 
 /* The octet that an escape stands for, *p at what follows the backslash and then behind it; or -1. */

@@ -26,6 +26,8 @@ enum name_error {
 	NAME_RELATIVE = -5,	/* relative, and origin is NULL */
 };
 const char *name_error_text(int);
+/* Of NAME_LABEL_LONG: where that label begins, and its octets. */
+size_t name_long_label(const char *text, size_t len, size_t *octets);
 
 /* Master file text (RFC 1035 5.1) of len octets to wire form; a name without a final dot
  * is completed by origin; "@" is the origin.  Returns its length, or an enum name_error. */

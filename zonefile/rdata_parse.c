@@ -99,24 +99,11 @@ number(const struct word *word, uint64_t max, uint64_t *v)
 static bool __attribute__((noinline, cold))
 refuse_name(struct parser *p, int error)
 {
-	const struct word *w = p->word;
-	size_t label = 0;
+	size_t at, octets;
 
-	if (error != NAME_LABEL_LONG)
-		return refuse(p, 0, error == NAME_LONG ? "name of more than 255 octets" : "%s",
-		    name_error_text(error));
-	/* The label that is too long, and how long it is. */
-	for (size_t i = 0, n = 0; i <= w->len; i++) {
-		if (i == w->len || w->text[i] == '.') {
-			if (n > DLABEL_MAX)
-				return refuse(p, label, "label of %zu octets, at most 63 are allowed", n);
-			n = 0;
-			label = i + 1;
-			continue;
-		}
-		if (w->text[i] == '\\')
-			i += i + 1 < w->len && w->text[i + 1] >= '0' && w->text[i + 1] <= '9' ? 3 : 1;
-		n++;
+	if (error == NAME_LABEL_LONG) {
+		at = name_long_label(p->word->text, p->word->len, &octets);
+		return refuse(p, at, "label of %zu octets, at most %d are allowed", octets, DLABEL_MAX);
 	}
 	return refuse(p, 0, "%s", name_error_text(error));
 }
