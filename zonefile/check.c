@@ -56,6 +56,20 @@ check_target(const struct zone *zone, const struct node *owner, const uint8_t *t
 	return node_set(found.node, T_CNAME) != NULL ? TARGET_CNAME : TARGET_NO_ADDRESS;
 }
 
+/* Most targets of a registry's zone are elsewhere: their last octets tell, before labels are counted. */
+static bool
+in_zone(const uint8_t *name, size_t len, const uint8_t *origin, size_t origin_len)
+{
+	const uint8_t *a = name + len, *b = origin + origin_len;
+
+	if (len < origin_len)
+		return false;
+	while (b > origin)
+		if (name_tolower[*--a] != *--b)
+			return false;
+	return name_under(name, origin);
+}
+
 static int
 report(const struct zone *zone, struct sink *sink, const struct node *node, uint16_t type,
     const uint8_t *target, enum check check)
@@ -76,14 +90,16 @@ static int
 check_set(const struct zone *zone, struct sink *sink, const struct node *node, const struct rrset *set)
 {
 	size_t skip = set->type == T_NS ? 0 : set->type == T_MX ? 2 : 6;
-	const uint8_t *at = set->rdata;
+	const uint8_t *at = set->rdata, *origin = zone_origin(zone);
+	size_t origin_len = name_len(origin), len;
 	int check, err = 0;
 
-	for (unsigned i = 0; i < set->count; i++, at += 2 + (at[0] << 8 | at[1])) {
+	for (unsigned i = 0; i < set->count; i++, at += 2 + len) {
 		const uint8_t *target = at + 2 + skip;
 
+		len = at[0] << 8 | at[1];
 		/* The root as a target means: none (RFC 7505, RFC 2782). */
-		if (*target == 0 || !name_under(target, zone_origin(zone)))
+		if (*target == 0 || !in_zone(target, len - skip, origin, origin_len))
 			continue;
 		if ((check = check_target(zone, node, target)) >= 0 &&
 		    report(zone, sink, node, set->type, target, check) < 0)
