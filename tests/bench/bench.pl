@@ -47,6 +47,7 @@ server:
 	xfrdfile: ""
 	pidfile: ""
 	minimal-responses: yes
+	rrl-ratelimit: 0
 remote-control:
 	control-enable: no
 zone:
@@ -116,7 +117,7 @@ sub answers {
 		("www.$absent.$tld. 1\n", "$tld. 43\n", "$absent. 28\n");
 	} 1 .. 5000);
 	my $flood = 'tests/bench/flood';
-	printf "%-10s %12s %10s %10s %8s\n", 'signed root, DO', 'us/answer', 'answers/s', 'of them 3', 'lost';
+	printf "%-10s %12s %10s %10s %8s\n", 'signed root, DO', 'us/answer', 'answers/s', 'NXDOMAIN/s', 'lost';
 	for my $round (1 .. 3) {
 		for (['tandemd', \&tandemd], ['NSD', \&nsd], ['Knot', \&knot]) {
 			my ($name, $start) = @$_;
@@ -127,7 +128,7 @@ sub answers {
 			my $said = run('taskset', '-c', 1, $flood, $server->port, scratch() . '/questions', 3);
 			my %n = $said =~ /(\w+) (\d+)/g;
 			printf "%-15s %12.2f %10d %10d %8d\n", $name, ($server->cpu - $cpu) / $n{answered} * 1e6,
-			    $n{answered} / 3, $n{rcode3}, $n{lost};
+			    $n{answered} / 3, $n{rcode3} / 3, $n{lost};
 			warn "$name: $said" if $n{other};
 			$server->stop;
 		}
@@ -165,7 +166,6 @@ sub mirrored_zone {
 	my $served = time;
 	$mariadb->reaches('example.com', serial => 1, within => 60) or die $tandem->log;
 	printf "first mirror of 100,005 records: %.2f s from start to served, %.2f s more to mirrored\n", $served - $start, time() - $served;
-	print $tandem->log;
 }
 
 sub mirror { mirrored_zone() }

@@ -19,7 +19,7 @@ for my $n (1 .. $names) {
 	my $hex = sprintf '%x:%x', $n >> 16, $n & 65535;
 	if ($kind eq 'host') {
 		print "$label A 10.$low\n\tAAAA 2001:db8::$hex\n";
-		print "\tMX 10 mail$n\n\tTXT \"v=spf1 ip4:10.$low -all\"\n" if $n % 4 == 0;
+		print "\tMX 10 $label\n\tTXT \"v=spf1 ip4:10.$low -all\"\n" if $n % 4 == 0;
 	} elsif ($n % 10 == 0) {
 		print "$label NS ns1.$label\n\tNS ns2.$label\nns1.$label A 10.$low\nns2.$label AAAA 2001:db8::$hex\n";
 	} else {
