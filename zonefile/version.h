@@ -20,6 +20,7 @@ struct store {
 
 struct zone {
 	_Atomic unsigned refs;
+	uint64_t id;
 	struct store *store;
 	struct index *names;
 	struct index *hashed;		/* owners of NSEC3 and of nothing else */

@@ -67,10 +67,12 @@ store_unref(struct store *store)
 struct zone *
 zone_new(const uint8_t *origin)
 {
+	static _Atomic uint64_t last_id;
 	size_t len = name_len(origin);
 	struct zone *zone = xcalloc(1, sizeof(*zone) + len);
 
 	atomic_init(&zone->refs, 1);
+	zone->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
 	zone->origin_len = (uint8_t)len;
 	name_lower(zone->origin, origin);
 	return zone;
@@ -218,6 +220,19 @@ zone_node(const struct zone *zone, const uint8_t *name)
 	return node != NULL ? node : index_get(zone->hashed, rel);
 }
 
+/* The highest cut or DNAME above an occluded node. */
+static const struct node *
+occluder(const struct zone *zone, struct rel rel)
+{
+	struct zone_found found;
+	uint8_t name[DNAME_MAX];
+
+	name_lower_octets(name, rel.label, rel.len);
+	memcpy(name + rel.len, zone->origin, zone->origin_len);
+	zone_find(zone, name, &found);
+	return found.node;
+}
+
 const struct node *
 zone_nsec_at(const struct zone *zone, const uint8_t *name)
 {
@@ -233,6 +248,9 @@ zone_nsec_at(const struct zone *zone, const uint8_t *name)
 		return node;
 	while (index_prev(zone->names, &pos)) {
 		node = index_at(zone->names, pos);
+		/* Glue stands in the way, whose number only its delegation knows. */
+		if (node->flags & NODE_OCCLUDED)
+			node = occluder(zone, rel_of(node));
 		if (node_set(node, T_NSEC) != NULL)
 			return node;
 	}
@@ -341,6 +359,12 @@ zone_memory(const struct zone *zone)
 {
 	return sizeof(*zone) + zone->store->total + index_memory(zone->names) +
 	    index_memory(zone->hashed);
+}
+
+uint64_t
+zone_id(const struct zone *zone)
+{
+	return zone->id;
 }
 
 bool

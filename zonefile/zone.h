@@ -111,6 +111,8 @@ const struct rrset *zone_soa(const struct zone *);
 size_t zone_records(const struct zone *);
 size_t zone_names(const struct zone *);		/* nodes, ENTs and NSEC3 owners too */
 size_t zone_memory(const struct zone *);	/* octets, shared ones too */
+/* No other zone of this process has it or had it; never 0. */
+uint64_t zone_id(const struct zone *);
 bool zone_signed(const struct zone *);		/* presigned: has NSEC or NSEC3, and a signed SOA */
 
 /* A sum over all RRsets (owner in lower case, type, TTL, RDATA): equal zones have

@@ -34,6 +34,7 @@ struct asking {
 	struct used used[ANSWER_CHAIN + 1];
 
 	const struct rrset *set;	/* the answer; its targets get their addresses added */
+	bool left_out;			/* glue that is not required */
 	unsigned seen_count;
 	const struct node *seen[SEEN];
 };
@@ -176,15 +177,17 @@ put_glue(struct asking *a, const struct rrset *ns, const uint8_t *cut)
 			if (below(p + 2, cut, cut_len) != required)
 				continue;
 			node = zone_node(a->zone, p + 2);
-			if (node != NULL && !put_addresses(a, p + 2, node))
+			if (node != NULL && !put_addresses(a, p + 2, node)) {
+				a->left_out = true;
 				return !required;
+			}
 		}
 	}
 	return true;
 }
 
 static enum answer_outcome
-refer(struct asking *a, const struct node *cut)
+make_referral(struct asking *a, const struct node *cut)
 {
 	uint8_t buf[DNAME_MAX];
 	struct owner owner = owner_of(a, cut, true, buf);
@@ -207,7 +210,7 @@ refer(struct asking *a, const struct node *cut)
 			uint8_t lower[DNAME_MAX];
 
 			name_lower(lower, buf);
-			deny_begin(&d, a->zone, m);
+			deny_begin(&d, a->zone, m, &a->scratch->denied);
 			if (!deny_type(&d, lower, cut))
 				return ANSWER_CUT_SHORT;
 		}
@@ -216,11 +219,33 @@ refer(struct asking *a, const struct node *cut)
 	return put_glue(a, ns.set, buf) ? ANSWER_REFERRAL : ANSWER_CUT_SHORT;
 }
 
+static enum answer_outcome
+refer(struct asking *a, const struct node *cut)
+{
+	struct recent *recent = &a->scratch->recent;
+	struct recent_key key = { zone_id(a->zone), cut,
+	    a->style.dnssec ? RECENT_SIGNED_REFERRAL : RECENT_REFERRAL };
+	size_t cut_len = cut->name_len + a->origin_len;
+	enum answer_outcome outcome;
+	bool keep;
+
+	if (a->aliases > 0)
+		return make_referral(a, cut);
+	if (recent_copy(recent, key, cut_len, a->message, &keep)) {
+		a->message->section = SECTION_ADDITIONAL;
+		return ANSWER_REFERRAL;
+	}
+	outcome = make_referral(a, cut);
+	if (keep && outcome == ANSWER_REFERRAL && !a->left_out)
+		recent_keep(recent, key, cut_len, a->message);
+	return outcome;
+}
+
 /* --- authority section of the rest --- */
 
 /* SOA with the TTL of negative answers (RFC 2308 3, 5). */
 static bool
-put_soa(struct asking *a)
+make_soa(struct asking *a)
 {
 	uint8_t buf[DNAME_MAX];
 	const struct node *apex = zone_apex(a->zone);
@@ -232,6 +257,25 @@ put_soa(struct asking *a)
 	return message_rrset(a->message, &owner, soa.set, ttl) &&
 	    (!a->style.dnssec || soa.sigs == NULL ||
 	    message_rrset(a->message, &owner, soa.sigs, ttl));
+}
+
+static bool
+put_soa(struct asking *a)
+{
+	struct recent *recent = &a->scratch->recent;
+	struct recent_key key = { zone_id(a->zone), zone_apex(a->zone),
+	    a->style.dnssec ? RECENT_SIGNED_SOA : RECENT_SOA };
+	bool keep;
+
+	if (a->aliases > 0)
+		return make_soa(a);
+	if (recent_copy(recent, key, a->origin_len, a->message, &keep))
+		return true;
+	if (!make_soa(a))
+		return false;
+	if (keep)
+		recent_keep(recent, key, a->origin_len, a->message);
+	return true;
 }
 
 /* The zone's own NS, which nobody needs. */
@@ -285,7 +329,7 @@ finish(struct asking *a, enum answer_outcome outcome)
 	m->section = SECTION_AUTHORITY;
 	if (a->style.dnssec && (a->wildcards > 0 || outcome == ANSWER_NODATA ||
 	    outcome == ANSWER_NXDOMAIN))
-		deny_begin(&d, a->zone, m);
+		deny_begin(&d, a->zone, m, &a->scratch->denied);
 	switch (outcome) {
 	case ANSWER_NXDOMAIN:
 		m->rcode = RCODE_NXDOMAIN;
@@ -487,6 +531,7 @@ answer(struct answer_scratch *scratch, const struct zone *zone,
 	    question->name_len > 1 ? MESSAGE_HEADER : 0 };
 	a.aliases = a.wildcards = a.seen_count = 0;
 	a.set = NULL;
+	a.left_out = false;
 	m->flags |= MESSAGE_AA;
 	m->section = SECTION_ANSWER;
 	do

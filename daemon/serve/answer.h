@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/serve/deny.h"
+#include "daemon/serve/recent.h"
 #include "zonefile/message.h"
 #include "zonefile/zone.h"
 
@@ -26,12 +28,15 @@ enum answer_outcome {
 	ANSWER_CUT_SHORT,	/* the message was full: TC */
 };
 
-/* Names on the way along aliases; one a thread, not initialized. */
+/* One a thread, zeroed at first. */
 struct answer_scratch {
+	/* Names on the way along aliases. */
 	struct answer_alias {
 		uint8_t wire[DNAME_MAX + 1];	/* made from a DNAME */
 		uint8_t name[DNAME_MAX + 1];	/* in lower case */
 	} alias[ANSWER_CHAIN];
+	struct deny_memo denied;
+	struct recent recent;
 };
 
 /* Fills the sections, AA, TC and the rcode.  The question's name is at or below the zone's origin. */

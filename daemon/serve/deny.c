@@ -5,8 +5,10 @@
 #include "zonefile/nsec3hash.h"
 
 void
-deny_begin(struct denial *d, const struct zone *zone, struct message *message)
+deny_begin(struct denial *d, const struct zone *zone, struct message *message,
+    struct deny_memo *memo)
 {
+	d->memo = memo;
 	d->zone = zone;
 	d->message = message;
 	d->nsec3 = zone_nsec3(zone);
@@ -70,6 +72,20 @@ static bool
 nsec_at(struct denial *d, const uint8_t *name)
 {
 	return put(d, zone_nsec_at(d->zone, name), T_NSEC);
+}
+
+/* Of the name "*" below an encloser that has none. */
+static bool
+nsec_of_no_wildcard(struct denial *d, const uint8_t *suffix,
+    const struct node *encloser)
+{
+	struct deny_wildcard *w = &d->memo->wildcard[encloser->hash % DENY_MEMO];
+	uint8_t buf[DNAME_MAX + 2];
+
+	if (w->encloser != encloser || w->zone != zone_id(d->zone))
+		*w = (struct deny_wildcard){ zone_id(d->zone), encloser,
+		    zone_nsec_at(d->zone, wildcard_of(buf, suffix)) };
+	return put(d, w->nsec, T_NSEC);
 }
 
 /* Of a name that exists; an empty non-terminal has no record of its own, what is before it tells. */
@@ -139,7 +155,7 @@ deny_name(struct denial *d, const uint8_t *name, const struct node *encloser)
 	if (d->nsec3 != NULL)
 		return nsec3_encloser(d, name, suffix, &suffix) &&
 		    nsec3_put(d, wildcard_of(buf, suffix));
-	return nsec_at(d, name) && nsec_at(d, wildcard_of(buf, suffix));
+	return nsec_at(d, name) && nsec_of_no_wildcard(d, suffix, encloser);
 }
 
 bool

@@ -31,16 +31,28 @@ node_pair(const struct node *node, uint16_t type)
 	return pair;
 }
 
+/* The NSEC that denied the wildcard below an encloser: for the absent names of a zone with few levels it is nearly always
+ * the same.  One a thread; zeroed is empty. */
+#define DENY_MEMO 64
+struct deny_memo {
+	struct deny_wildcard {
+		uint64_t zone;		/* its id */
+		const struct node *encloser, *nsec;
+	} wildcard[DENY_MEMO];
+};
+
 /* The proofs of one message, each record of them once.  Of a zone without NSEC and NSEC3 they are empty. */
 #define DENY_SEEN 24
 struct denial {
 	const struct zone *zone;
+	struct deny_memo *memo;
 	struct message *message;	/* at its authority section */
 	const struct nsec3_params *nsec3;
 	unsigned count;
 	const struct node *seen[DENY_SEEN];
 };
-void deny_begin(struct denial *, const struct zone *, struct message *);
+void deny_begin(struct denial *, const struct zone *, struct message *,
+    struct deny_memo *);
 
 /* Names in lower case, with the closest encloser that zone_find() gave.  All return false when the
  * message is full. */
