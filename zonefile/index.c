@@ -494,8 +494,15 @@ index_fetch(const struct index *index, struct index_pos pos)
 {
 	const struct block *block = index->block[pos.block];
 
-	if (pos.at + 8 < block->count)
-		__builtin_prefetch(block->node[pos.at + 8]);
+	/* A node, and when that has come, its sets. */
+	if (pos.at + 12 < block->count)
+		__builtin_prefetch(block->node[pos.at + 12]);
+	if (pos.at + 6 < block->count) {
+		const struct node *node = block->node[pos.at + 6];
+
+		for (unsigned i = 0; i < node->count && i < 2; i++)
+			__builtin_prefetch(node->set[i]);
+	}
 }
 
 bool
