@@ -1,0 +1,397 @@
+/* mirror_write.c - what a mirror writes: the versions that its target lacks, in transactions. */
+#include "sync/mirror_impl.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "zonefile/arena.h"
+#include "zonefile/delta.h"
+
+#define AGAIN_MIN 20			/* milliseconds after a deadlock; doubles */
+#define AGAIN_TRIES 9			/* some 10 seconds in all */
+
+/* A zone on its way into a transaction. */
+struct item {
+	struct tracked *tracked;
+	enum { UPDATE, COMPARE, REMOVE } action;
+	struct zone *now, *from;	/* from with delta: UPDATE */
+	struct delta *delta;
+	size_t rows;			/* about so many */
+	bool resync, changed, created;
+};
+
+struct telling {
+	enum severity severity;
+	char *zone, *text;
+};
+
+/* --- telling ----------------------------------------------------------- */
+
+/* A sink: what is said of a transaction that is then done again would be said twice. */
+static void
+keep_report(void *ctx, const struct report *report)
+{
+	struct mirror *m = ctx;
+
+	if (m->tellings == m->telling_room) {
+		m->telling_room = m->telling_room * 2 + 8;
+		m->telling = xrealloc(m->telling, m->telling_room * sizeof(*m->telling));
+	}
+	m->telling[m->tellings++] = (struct telling){ report->severity,
+	    report->zone != NULL ? xstrdup(report->zone) : NULL, xstrdup(report->text) };
+}
+
+static void
+end_tellings(struct mirror *m, bool say)
+{
+	for (size_t i = 0; i < m->tellings; i++) {
+		struct telling *t = &m->telling[i];
+
+		if (say)
+			mirror_tell(m, t->severity, t->zone, "%s", t->text);
+		free(t->zone);
+		free(t->text);
+	}
+	m->tellings = 0;
+}
+
+/* --- what to do -------------------------------------------------------- */
+
+static bool
+any_held(struct mirror *m)
+{
+	const struct tracked *z;
+
+	pthread_mutex_lock(&m->lock);
+	for (z = m->zones.all; z != NULL && z->state != MIRROR_HELD; z = z->next)
+		;
+	pthread_mutex_unlock(&m->lock);
+	return z != NULL;
+}
+
+static void
+forget_last(struct tracked *z)
+{
+	zone_unref(z->last);
+	z->last = NULL;
+}
+
+static void
+free_item(struct item *item)
+{
+	zone_unref(item->now);
+	zone_unref(item->from);
+	delta_free(item->delta);
+}
+
+/* The way from the version that the target has to this one: from the journal, or from both in
+ * memory.  The old one shares memory with the new one when it is made here. */
+static void
+find_delta(struct mirror *m, struct item *item)
+{
+	struct tracked *z = item->tracked;
+	struct sink quiet = { 0 };
+	struct delta *back;
+
+	if (z->last != NULL && !zone_digest_equal(zone_digest(z->last), z->digest))
+		forget_last(z);
+	item->delta = journal_chain(m->journal, z->origin, z->digest, zone_digest(item->now));
+	if (item->delta == NULL && z->last != NULL)
+		item->delta = delta_between(z->last, item->now);
+	if (item->delta == NULL)
+		return;
+	if (z->last != NULL) {
+		item->from = zone_ref(z->last);
+		return;
+	}
+	back = delta_reverse(item->delta);
+	item->from = delta_apply(item->now, back, &quiet);
+	delta_free(back);
+}
+
+/* PowerDNS may still have to be told of what was written before. */
+static void
+tell_powerdns(struct mirror *m, struct tracked *z, bool changed, bool created)
+{
+	if (changed || z->unsure)
+		purger_add(m->purger, z->name, created || z->unsure);
+	z->unsure = false;
+}
+
+static void
+in_step(struct mirror *m, struct item *item)
+{
+	struct tracked *z = item->tracked;
+
+	zone_unref(z->last);
+	z->last = zone_ref(item->now);
+	pthread_mutex_lock(&m->lock);
+	z->state = z->queued ? MIRROR_BEHIND : MIRROR_IN_STEP;
+	free(z->why);
+	z->why = NULL;
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* Fills the item; false when there is nothing to write. */
+static bool
+plan(struct mirror *m, struct tracked *z, struct item *item)
+{
+	struct slot *slot;
+
+	*item = (struct item){ .tracked = z };
+	pthread_mutex_lock(&m->lock);
+	slot = z->slot != NULL ? slot_ref(z->slot) : NULL;
+	item->resync = z->resync;
+	z->resync = false;
+	pthread_mutex_unlock(&m->lock);
+	if (slot == NULL) {
+		item->action = REMOVE;
+		item->rows = GROUP_ROWS;
+		if (z->known && !z->disabled && m->on_remove != MIRROR_KEEP)
+			return true;
+		tell_powerdns(m, z, false, false);
+		return false;
+	}
+	item->now = slot_zone_ref(slot);
+	slot_unref(slot);
+	if (item->now == NULL)
+		return false;
+	if (z->known && !z->disabled && !item->resync) {
+		if (zone_digest_equal(z->digest, zone_digest(item->now))) {
+			tell_powerdns(m, z, false, false);
+			in_step(m, item);
+			return false;
+		}
+		find_delta(m, item);
+	}
+	if (item->from != NULL) {
+		item->action = UPDATE;
+		item->rows = delta_removed(item->delta) + delta_added(item->delta);
+	} else {
+		item->action = COMPARE;
+		item->rows = zone_records(item->now);
+	}
+	return true;
+}
+
+/* --- transactions ------------------------------------------------------ */
+
+static enum target_result
+write_item(struct mirror *m, struct item *item, struct sink *sink)
+{
+	struct tracked *z = item->tracked;
+
+	switch (item->action) {
+	case UPDATE:
+		return target_update(m->target, item->from, item->now, item->delta, sink);
+	case COMPARE:
+		return target_compare(m->target, item->now, false, sink);
+	case REMOVE:
+		break;
+	}
+	return m->on_remove == MIRROR_DELETE ? target_delete(m->target, z->origin) :
+	    target_disable(m->target, z->origin);
+}
+
+static uint64_t
+changes(const struct target_counts *c)
+{
+	return c->deleted + c->inserted + c->updated + c->domains_created + c->domains_deleted;
+}
+
+static enum target_result
+write_group(struct mirror *m, struct item *item, size_t count)
+{
+	enum target_result result = target_begin(m->target);
+
+	for (size_t i = 0; i < count && result == TARGET_OK; i++) {
+		struct target_counts before = *target_counts(m->target);
+		const struct target_counts *after = target_counts(m->target);
+		struct sink sink = { .fn = keep_report, .ctx = m };
+
+		result = write_item(m, &item[i], &sink);
+		item[i].changed = changes(after) != changes(&before);
+		item[i].created = after->domains_created != before.domains_created ||
+		    after->domains_deleted != before.domains_deleted;
+	}
+	return result == TARGET_OK ? target_commit(m->target) : result;
+}
+
+static void
+remember_item(struct mirror *m, struct item *item)
+{
+	struct tracked *z = item->tracked;
+
+	tell_powerdns(m, z, item->changed, item->created);
+	if (item->action == REMOVE) {
+		mirror_take_state(m, z, NULL);
+		forget_last(z);
+		return;
+	}
+	pthread_mutex_lock(&m->lock);
+	z->known = true;
+	z->serial = zone_serial(item->now);
+	z->digest = zone_digest(item->now);
+	pthread_mutex_unlock(&m->lock);
+	z->disabled = false;
+	in_step(m, item);
+}
+
+static void
+committed(struct mirror *m, struct item *item, size_t count)
+{
+	const struct target_counts *c = target_counts(m->target);
+
+	m->losses = 0;
+	end_tellings(m, true);
+	pthread_mutex_lock(&m->lock);
+	m->status.rows_deleted += c->deleted;
+	m->status.rows_inserted += c->inserted;
+	m->status.rows_updated += c->updated;
+	m->status.transactions++;
+	pthread_mutex_unlock(&m->lock);
+	for (size_t i = 0; i < count; i++)
+		remember_item(m, &item[i]);
+	if (m->status.error[0] != '\0' && !any_held(m))
+		mirror_keep_error(m, "");
+}
+
+/* This zone waits for another version, for mirror_resync() or for HELD_RETRY; the others go on. */
+static void
+hold(struct mirror *m, struct item *item)
+{
+	struct tracked *z = item->tracked;
+	const char *why = target_why(m->target);
+	struct zone_digest now = { { 0, 0 } };
+	bool again;
+
+	if (item->now != NULL)
+		now = zone_digest(item->now);
+	again = z->why != NULL && strcmp(z->why, why) == 0 && zone_digest_equal(z->held, now);
+	end_tellings(m, !again);
+	if (!again && z->known)
+		mirror_tell(m, ERROR, z->name, "held back: %s; PowerDNS goes on with serial %" PRIu32,
+		    why, z->serial);
+	else if (!again)
+		mirror_tell(m, ERROR, z->name, "held back: %s", why);
+	z->held = now;
+	if (m->held_at == INT64_MAX)
+		m->held_at = mirror_now() + HELD_RETRY;
+	pthread_mutex_lock(&m->lock);
+	z->state = MIRROR_HELD;
+	z->resync |= item->resync;
+	free(z->why);
+	z->why = xstrdup(why);
+	pthread_mutex_unlock(&m->lock);
+	mirror_keep_error(m, why);
+}
+
+/* Whether they were committed is asked when there is a connection again. */
+static void
+put_back(struct mirror *m, struct item *item, size_t count, bool unsure)
+{
+	end_tellings(m, false);
+	for (size_t i = 0; i < count; i++) {
+		struct tracked *z = item[i].tracked;
+
+		z->unsure |= unsure;
+		pthread_mutex_lock(&m->lock);
+		z->resync |= item[i].resync;
+		tracked_queue(&m->zones, z);
+		pthread_mutex_unlock(&m->lock);
+	}
+}
+
+/* false: it is time to stop. */
+static bool
+pause_before_again(struct mirror *m, unsigned tries)
+{
+	int64_t until = mirror_now() + (AGAIN_MIN << tries);
+	bool stopping;
+
+	pthread_mutex_lock(&m->lock);
+	while (!m->stopping && mirror_now() < until)
+		mirror_wait(m, until);
+	stopping = m->stopping;
+	pthread_mutex_unlock(&m->lock);
+	return !stopping;
+}
+
+/* Write the items in one transaction, and when that does not work for a reason of one of them, each in
+ * its own.  false: no more now, those not written are queued. */
+static bool
+run_group(struct mirror *m, struct item *item, size_t count)
+{
+	enum target_result result;
+	unsigned tries = 0;
+
+	while ((result = write_group(m, item, count)) == TARGET_AGAIN && tries < AGAIN_TRIES) {
+		end_tellings(m, false);
+		if (!pause_before_again(m, tries++)) {
+			put_back(m, item, count, false);
+			return false;
+		}
+	}
+	if (result == TARGET_OK) {
+		committed(m, item, count);
+	} else if (result == TARGET_LOST || result == TARGET_BROKEN) {
+		put_back(m, item, count, true);
+		mirror_lost(m);
+		return false;
+	} else if (count > 1) {
+		end_tellings(m, false);
+		for (size_t i = 0; i < count; i++)
+			if (!run_group(m, &item[i], 1)) {
+				put_back(m, item + i + 1, count - i - 1, false);
+				return false;
+			}
+	} else if (result == TARGET_DRIFTED && item->action == UPDATE) {
+		/* The rows or their state are not ours alone any more. */
+		end_tellings(m, false);
+		item->action = COMPARE;
+		return run_group(m, item, 1);
+	} else {
+		hold(m, item);
+	}
+	return true;
+}
+
+/* How many fit into a transaction. */
+static size_t
+group_size(const struct item *item, size_t count)
+{
+	size_t rows = item[0].rows, n = 1;
+
+	while (n < count && (rows += item[n].rows) <= GROUP_ROWS)
+		n++;
+	return n;
+}
+
+static void
+write_items(struct mirror *m, struct item *item, size_t count)
+{
+	for (size_t at = 0, n; at < count; at += n) {
+		n = group_size(item + at, count - at);
+		if (!run_group(m, item + at, n)) {
+			put_back(m, item + at + n, count - at - n, false);
+			return;
+		}
+	}
+}
+
+void
+mirror_write(struct mirror *m, struct tracked **zone, size_t count)
+{
+	struct item item[GROUP_ZONES];
+	size_t items = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (plan(m, zone[i], &item[items]))
+			items++;
+		else
+			free_item(&item[items]);
+	write_items(m, item, items);
+	for (size_t i = 0; i < items; i++)
+		free_item(&item[i]);
+}
