@@ -126,15 +126,14 @@ put_octet_escaped(char *out, uint8_t c)
 	return put_padded(out, c, 3);
 }
 
-/* The inside of double quotes. */
 static char *
-put_quoted(char *out, const uint8_t *octets, size_t len)
+put_quoted_but(char *out, const uint8_t *octets, size_t len, const char *but)
 {
 	*out++ = '"';
 	for (size_t i = 0; i < len; i++) {
 		uint8_t c = octets[i];
 
-		if (c < 32 || c > 126) {
+		if (c < 32 || c > 126 || strchr(but, c) != NULL) {
 			out = put_octet_escaped(out, c);
 			continue;
 		}
@@ -144,6 +143,19 @@ put_quoted(char *out, const uint8_t *octets, size_t len)
 	}
 	*out++ = '"';
 	return out;
+}
+
+static char *
+put_quoted(char *out, const uint8_t *octets, size_t len)
+{
+	return put_quoted_but(out, octets, len, "");
+}
+
+/* The value of a SvcParam: PowerDNS finds comments and parentheses even between quotes. */
+static char *
+put_quoted_value(char *out, const uint8_t *octets, size_t len)
+{
+	return put_quoted_but(out, octets, len, "();");
 }
 
 static char *
@@ -474,8 +486,8 @@ put_ipseckey(char *out, const uint8_t *rd, size_t len, unsigned version, const c
 	if (size > (size_t)(end - at))
 		return malformed(why);
 	at += size;
-	if (rd[2] == 0 && at < end) {
-		*why = "PowerDNS knows IPSECKEY of algorithm 0 without a key only";
+	if ((rd[2] == 0) != (at == end)) {
+		*why = "PowerDNS knows IPSECKEY with a key exactly when the algorithm is not 0";
 		return NULL;
 	}
 	if (at < end) {
@@ -545,7 +557,7 @@ put_svc_value(char *out, unsigned key, const uint8_t *v, size_t len, unsigned ve
 		return NULL;
 	if (key == 5 || key == 7) {
 		if (key == 7)
-			return put_quoted(out, v, len);
+			return put_quoted_value(out, v, len);
 		*out++ = '"';
 		out = put_base64(out, v, len);
 		*out++ = '"';
@@ -614,7 +626,7 @@ put_svcb(char *out, const uint8_t *rd, size_t len, unsigned version, const char 
 		} else {
 			/* PowerDNS wants the value of a key without a name even when it is empty. */
 			*out++ = '=';
-			out = put_quoted(out, rd, size);
+			out = put_quoted_value(out, rd, size);
 		}
 		rd += size;
 	}

@@ -56,6 +56,7 @@ static const struct {
 	{ "HTTPS 0 svc", 407, "HTTPS|0 svc.example.test|300|0" },
 	{ "SVCB 1 foo key7=\"/q{?dns}\"", 407, "SVCB|1 foo.example.test key7=\"/q{?dns}\"|300|0" },
 	{ "SVCB 1 foo key7=\"/q{?dns}\"", 501, "SVCB|1 foo.example.test dohpath=\"/q{?dns}\"|300|0" },
+	{ "SVCB 1 foo key9=\"a(b;)\"", 407, "SVCB|1 foo.example.test key9=\"a\\040b\\059\\041\"|300|0" },
 	{ "SVCB 1 foo key8", 407, "SVCB|1 foo.example.test key8=\"\"|300|0" },
 	{ "SVCB 1 foo key8", 501, "SVCB|1 foo.example.test ohttp|300|0" },
 	{ "APL 1:192.168.32.0/21 !2:2001:db8::/32", 407, "APL|1:192.168.32.0/21 !2:2001:db8::/32|300|0" },
