@@ -58,7 +58,7 @@ extern const struct conf_mirror conf_mirror_defaults;
 /* A zone while its block is read. */
 struct zone_draft {
 	struct conf_zone zone;		/* first: the rows' fields are in it */
-	const char *skipped;		/* its type, when it is not for us */
+	bool skipped;			/* its type is not for us */
 	struct vec mirrors;		/* const char * */
 };
 

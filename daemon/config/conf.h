@@ -52,8 +52,6 @@ struct conf_mirror {
 	enum { CONF_KEEP, CONF_DISABLE, CONF_DELETE } on_remove;
 	unsigned target_version;	/* 407 */
 	bool skip_unmirrorable;
-	uint32_t verify_interval;
-	bool drift_repair;
 	const char *const *pdns_control; size_t pdns_control_count;
 	const char *const *pdns_api; size_t pdns_api_count;
 	const char *key_file;

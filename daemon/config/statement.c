@@ -200,7 +200,7 @@ take_zone_name(struct parser *p, struct conf_zone *zone)
 int
 parse_zone(struct parser *p, const struct clause *c, void *field)
 {
-	struct zone_draft draft = { .skipped = NULL };
+	struct zone_draft draft = { .skipped = false };
 	struct spot spot = p->token->spot;
 	struct block block;
 	unsigned errors = p->sink->errors;
@@ -214,7 +214,7 @@ parse_zone(struct parser *p, const struct clause *c, void *field)
 		return refuse(p, "zones of class '%.60s' are not supported: only IN", p->token->text);
 	draft.zone.place_file = spot.file->path;
 	draft.zone.place_line = spot.line;
-	if ((err = parse_block(p, &block, IN_ZONE, &draft)) == 0 && draft.skipped == NULL) {
+	if ((err = parse_block(p, &block, IN_ZONE, &draft)) == 0 && !draft.skipped) {
 		if (p->sink->errors == errors && block_given(&block, "type") == NULL)
 			refuse_at(p, &spot, "zone \"%s\" needs a type", draft.zone.name);
 		if (p->sink->errors == errors && draft.zone.file == NULL)

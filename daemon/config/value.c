@@ -451,31 +451,23 @@ parse_secret(struct parser *p, const struct clause *c, void *field)
 int
 parse_zone_type(struct parser *p, const struct clause *c, void *field)
 {
-	static const char *const skipped[] = { "hint", "forward", "stub", "static-stub", "redirect", "delegation-only" };
+	static const char *const resolvers[] = { "hint", "forward", "stub", "static-stub", "redirect", "delegation-only" };
 	struct zone_draft *draft = (struct zone_draft *)((char *)field - c->field);
-	int err;
 
+	for (size_t i = 0; i < sizeof(resolvers) / sizeof(resolvers[0]); i++)
+		if (at_word(p, resolvers[i])) {
+			draft->skipped = true;
+			warn_at(p, &p->token->spot, "zone \"%s\" of type '%s' is skipped: Tandem does not resolve",
+			    draft->zone.name, resolvers[i]);
+		}
 	if (at_word(p, "slave") || at_word(p, "secondary"))
-		err = refuse(p, "'%s' zones are not supported by this version: remove the zone, or keep it on the "
+		refuse(p, "'%s' zones are not supported by this version: remove the zone, or keep it on the "
 		    "server that it is on", p->token->text);
 	else if (at_word(p, "mirror"))
-		err = refuse(p, "'mirror' zones are not supported: they are for resolvers");
-	else if (at_word(p, "master") || at_word(p, "primary"))
-		err = 0;
-	else {
-		for (size_t i = 0; i < sizeof(skipped) / sizeof(skipped[0]); i++)
-			if (at_word(p, skipped[i])) {
-				draft->skipped = skipped[i];
-				warn_at(p, &p->token->spot, "zone \"%s\" of type '%s' is skipped: "
-				    "Tandem does not resolve", draft->zone.name, skipped[i]);
-				advance(p);
-				return 0;
-			}
+		refuse(p, "'mirror' zones are not supported: they are for resolvers");
+	else if (!draft->skipped && !at_word(p, "master") && !at_word(p, "primary"))
 		return refuse(p, "%s '%.*s' is not known; it is one of: master, primary", c->name,
 		    SHOWN, p->token->text);
-	}
-	/* Reported; the ';' is where it belongs. */
-	(void)err;
 	advance(p);
 	return 0;
 }
@@ -565,8 +557,6 @@ parse_foreign(struct parser *p, const struct clause *c, void *field)
 	}
 	if (listed(c->silent, text))
 		return 0;
-	if (c->secret)
-		text[len = 0] = '\0';
 	if (c->severity == WARNING)
 		warn_at(p, &p->clause, "'%s' has no effect: %s", c->name, c->why);
 	else
