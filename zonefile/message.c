@@ -218,10 +218,9 @@ names_find(const struct message *m, unsigned above, const uint8_t *label,
 		unsigned e = names->slot[i];
 		const struct message_suffix *s = &names->name[e];
 
-		if (e >= names->count || s->slot != i) {
-			*slot = i;
+		*slot = i;
+		if (e >= names->count || s->slot != i)
 			return MESSAGE_NAMES;
-		}
 		if (s->hash == *hash && s->above == above &&
 		    label_equal(m->base + s->at, label))
 			return e;
