@@ -144,7 +144,7 @@ struct snapshot_reader {
 	uint8_t owner[DNAME_MAX];
 	const uint8_t *origin;
 	size_t origin_len;
-	bool named, ended;
+	bool named, ended, damaged;
 	uint8_t buf[2 * RECORD_MAX];	/* what is decompressed and not yet read */
 	size_t len;
 };
@@ -195,28 +195,34 @@ read_records(struct snapshot_reader *r)
 	return size;
 }
 
-int
-snapshot_read(struct snapshot_reader *r, const uint8_t *part, size_t size)
+static bool
+read_part(struct snapshot_reader *r, const uint8_t *part, size_t size)
 {
 	ZSTD_inBuffer in = { part, size, 0 };
 
-	if (r->ended)
-		return -EUCLEAN;
-	do {
+	while (!r->ended) {
 		ZSTD_outBuffer out = { r->buf, sizeof(r->buf), r->len };
 		size_t left = ZSTD_decompressStream(r->zstd, &out, &in);
 
 		if (ZSTD_isError(left))
-			return -EUCLEAN;
+			return false;
 		r->ended = left == 0;
 		r->len = out.pos;
 		if (read_records(r) < 0)
-			return -EUCLEAN;
+			return false;
 		/* A full buffer may hide more that waits inside of zstd. */
 		if (out.pos < out.size && in.pos == in.size)
-			return 0;
-	} while (!r->ended);
-	return in.pos == in.size ? 0 : -EUCLEAN;
+			return true;
+	}
+	return in.pos == in.size;
+}
+
+int
+snapshot_read(struct snapshot_reader *r, const uint8_t *part, size_t size)
+{
+	if (!r->damaged && (r->ended || !read_part(r, part, size)))
+		r->damaged = true;
+	return r->damaged ? -EUCLEAN : 0;
 }
 
 struct snapshot_reader *
@@ -229,7 +235,7 @@ snapshot_reader_new(const uint8_t *origin)
 	r->zstd = ZSTD_createDCtx();
 	r->origin = origin;
 	r->origin_len = name_len(origin);
-	r->named = r->ended = false;
+	r->named = r->ended = r->damaged = false;
 	r->len = 0;
 	return r;
 }
@@ -239,7 +245,7 @@ snapshot_finish(struct snapshot_reader *r)
 {
 	struct zone *zone = NULL;
 
-	if (r->ended && r->len == 0)
+	if (r->ended && !r->damaged && r->len == 0)
 		zone = builder_finish(r->builder);
 	else
 		builder_free(r->builder);
