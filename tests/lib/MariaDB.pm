@@ -47,7 +47,7 @@ sub launch {
 	$self->spawn('mariadbd', '--no-defaults', '--user=root', "--datadir=$self->{dir}/data",
 	    "--socket=" . $self->socket, "--pid-file=$self->{dir}/pid", '--bind-address=127.0.0.1',
 	    "--port=$self->{port}", map { '--' . tr/_/-/r . (defined $option{$_} ? "=$option{$_}" : '') } sort keys %option);
-	return $self->up(60, sub { $self->run_client('SELECT 1'); $? == 0 });
+	return $self->up(60, sub { eval { $self->sql('SELECT 1') } });
 }
 
 # The path stays below the 107 octets of a socket's address.
@@ -55,16 +55,12 @@ sub socket { "$_[0]{dir}/sock" }
 sub password { $_[0]{password} }
 sub password_file { $_[0]->path('password') }
 
-sub run_client {
-	my ($self, $sql, @more) = @_;
-	return run('mariadb', '--no-defaults', '-uroot', '--socket=' . $self->socket, '-BNr', @more, '-e', $sql);
-}
-
 # Runs statements as the administrator: a row of tab-separated columns each, or the only value.
 sub sql {
 	my ($self, $sql) = @_;
-	spew($self->path('statement'), $sql);
-	my $text = $self->run_client('source ' . $self->path('statement'), 'mysql');
+	spew($self->path('statements'), $sql);
+	my $text = run('sh', '-c', 'exec "$@" <"$0"', $self->path('statements'), 'mariadb', '--no-defaults', '-uroot',
+	    '--socket=' . $self->socket, '-BNr');
 	die "mariadb: $text" if $?;
 	my @rows = split /\n/, $text;
 	return wantarray ? @rows : $rows[0];
