@@ -24,13 +24,17 @@ struct acl_table {
 #define MAPPED_FIRST ((address)0xffff00000000)
 #define MAPPED_LAST ((address)0xffffffffffff)
 
-/* A growing heap of ranges, from which a set is made. */
+/* What the elements of a list match. */
 struct range {
 	address first, last;
+	size_t element;			/* its place in the list: the lowest decides */
+	bool allow;
 };
 struct ranges {
 	struct range *range;
 	size_t count, room;
+	size_t element;			/* the one at hand, and whether it allows */
+	bool allow;
 };
 
 static address
@@ -50,7 +54,7 @@ add_range(struct ranges *ranges, address first, address last)
 		ranges->room = ranges->room * 2 + 8;
 		ranges->range = xrealloc(ranges->range, ranges->room * sizeof(*ranges->range));
 	}
-	ranges->range[ranges->count++] = (struct range){ first, last };
+	ranges->range[ranges->count++] = (struct range){ first, last, ranges->element, ranges->allow };
 }
 
 static void
@@ -86,46 +90,75 @@ by_first(const void *a, const void *b)
 	return (x->first > y->first) - (x->first < y->first);
 }
 
-static struct set
-set_of(struct ranges *ranges)
+/* A heap of ranges, that of the lowest element on top. */
+static void
+sift_down(struct range *heap, size_t count, size_t at)
 {
-	struct set set = { xmalloc((2 * ranges->count + 1) * sizeof(address)), 0 };
+	for (;;) {
+		size_t least = at, child = 2 * at + 1;
+		struct range moved;
 
-	if (ranges->count > 0)
-		qsort(ranges->range, ranges->count, sizeof(*ranges->range), by_first);
-	for (size_t i = 0; i < ranges->count;) {
-		address last = ranges->range[i].last;
-
-		set.at[set.count++] = ranges->range[i].first;
-		for (i++; i < ranges->count && (last == ~(address)0 || ranges->range[i].first <= last + 1); i++)
-			if (ranges->range[i].last > last)
-				last = ranges->range[i].last;
-		if (last != ~(address)0)
-			set.at[set.count++] = last + 1;
+		for (size_t i = child; i < child + 2 && i < count; i++)
+			if (heap[i].element < heap[least].element)
+				least = i;
+		if (least == at)
+			return;
+		moved = heap[at];
+		heap[at] = heap[least];
+		heap[least] = moved;
+		at = least;
 	}
-	return set;
 }
 
-/* Bit 2 * (in a) + (in b) of the operation says whether the result has it. */
-enum operation { UNION = 0xe, LESS = 0x4 };
-
-static struct set
-combine(struct set a, struct set b, enum operation operation)
+static void
+push(struct range *heap, size_t count, struct range range)
 {
-	struct set out = { xmalloc((a.count + b.count + 1) * sizeof(address)), 0 };
-	size_t i = 0, j = 0;
+	size_t at = count;
 
-	while (i < a.count || j < b.count) {
-		address at = j == b.count || (i < a.count && a.at[i] < b.at[j]) ? a.at[i] : b.at[j];
-		bool in;
+	for (; at > 0 && heap[(at - 1) / 2].element > range.element; at = (at - 1) / 2)
+		heap[at] = heap[(at - 1) / 2];
+	heap[at] = range;
+}
 
-		i += i < a.count && a.at[i] == at;
-		j += j < b.count && b.at[j] == at;
-		in = operation >> (2 * (i & 1) + (j & 1)) & 1;
-		if (in != (out.count & 1))
-			out.at[out.count++] = at;
+static int
+by_address(const void *a, const void *b)
+{
+	const address *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* From border to border: of the ranges that hold there, the one whose element comes first in the list decides. */
+static struct set
+sweep(struct ranges *ranges)
+{
+	struct set set = { xmalloc((2 * ranges->count + 1) * sizeof(address)), 0 };
+	address *border = xmalloc((2 * ranges->count + 1) * sizeof(*border));
+	struct range *heap = xmalloc((ranges->count + 1) * sizeof(*heap));
+	size_t borders = 0, holding = 0, next = 0;
+
+	for (size_t i = 0; i < ranges->count; i++) {
+		border[borders++] = ranges->range[i].first;
+		if (ranges->range[i].last != ~(address)0)
+			border[borders++] = ranges->range[i].last + 1;
 	}
-	return out;
+	if (ranges->count > 0) {
+		qsort(border, borders, sizeof(*border), by_address);
+		qsort(ranges->range, ranges->count, sizeof(*ranges->range), by_first);
+	}
+	for (size_t i = 0; i < borders; i++) {
+		for (; next < ranges->count && ranges->range[next].first <= border[i]; next++)
+			push(heap, holding++, ranges->range[next]);
+		while (holding > 0 && heap[0].last < border[i]) {
+			heap[0] = heap[--holding];
+			sift_down(heap, holding, 0);
+		}
+		if ((holding > 0 && heap[0].allow) != (set.count & 1))
+			set.at[set.count++] = border[i];
+	}
+	free(border);
+	free(heap);
+	return set;
 }
 
 static struct set allowed(const struct conf_match_list *, const struct acl_local *);
@@ -163,34 +196,21 @@ add_match(struct ranges *ranges, const struct conf_match *match, const struct ac
 	}
 }
 
-/* The first element that matches decides.  Elements of one sign that stand together decide alike, so
- * they are one step, and a list of a hundred thousand prefixes costs a sort. */
+/* The first element that matches decides. */
 static struct set
 allowed(const struct conf_match_list *list, const struct acl_local *local)
 {
-	struct set yes = { NULL, 0 }, decided = { NULL, 0 };
+	struct ranges ranges = { NULL, 0, 0, 0, false };
+	struct set set;
 
-	for (size_t i = 0; i < list->count;) {
-		bool negate = list->match[i].negate;
-		struct ranges ranges = { NULL, 0, 0 };
-		struct set these, fresh, old_yes = yes, old_decided = decided;
-
-		for (; i < list->count && list->match[i].negate == negate; i++)
-			add_match(&ranges, &list->match[i], local);
-		these = set_of(&ranges);
-		fresh = combine(these, decided, LESS);
-		decided = combine(these, old_decided, UNION);
-		if (!negate) {
-			yes = combine(fresh, old_yes, UNION);
-			free(old_yes.at);
-		}
-		free(old_decided.at);
-		free(these.at);
-		free(fresh.at);
-		free(ranges.range);
+	for (size_t i = 0; i < list->count; i++) {
+		ranges.element = i;
+		ranges.allow = !list->match[i].negate;
+		add_match(&ranges, &list->match[i], local);
 	}
-	free(decided.at);
-	return yes;
+	set = sweep(&ranges);
+	free(ranges.range);
+	return set;
 }
 
 const struct conf_match_list *
