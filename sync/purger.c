@@ -40,7 +40,6 @@ struct purger {
 	/* lock */
 	void *tree;			/* of pending, by name */
 	struct pending *head, **tail;
-	size_t waiting;			/* of them with first */
 	uint64_t done;
 	bool stopping;
 
@@ -158,7 +157,6 @@ settle(struct purger *p, const struct call *call, uint64_t failed)
 		e->second_at = now + AGAIN_AFTER;
 		if (e->first == 0) {
 			e->created = false;
-			p->waiting--;
 			p->done++;
 		}
 	}
@@ -295,7 +293,6 @@ purger_add(struct purger *p, const char *name, bool created)
 		if (tsearch(e, &p->tree, by_name) == NULL)
 			abort();
 	}
-	p->waiting += e->first == 0;
 	e->first = p->all;
 	e->created |= created;
 	e->added++;
@@ -312,15 +309,4 @@ purger_done(struct purger *p)
 	done = p->done;
 	pthread_mutex_unlock(&p->lock);
 	return done;
-}
-
-size_t
-purger_waiting(struct purger *p)
-{
-	size_t waiting;
-
-	pthread_mutex_lock(&p->lock);
-	waiting = p->waiting;
-	pthread_mutex_unlock(&p->lock);
-	return waiting;
 }
