@@ -227,6 +227,30 @@ index_find(const struct index *index, uint64_t hash64, struct rel name)
 	return NULL;
 }
 
+void
+index_fetch_slot(const struct index *index, uint64_t hash64)
+{
+	uint32_t hash = (uint32_t)(hash64 >> 32);
+
+	__builtin_prefetch(&page_of(index, hash)->slot[hash & ((1u << index->page_bits) - 1)]);
+}
+
+const struct node *
+index_fetch_node(const struct index *index, uint64_t hash64)
+{
+	uint32_t hash = (uint32_t)(hash64 >> 32);
+	const struct page *page = page_of(index, hash);
+	uint32_t mask = (1u << index->page_bits) - 1;
+	uint64_t tag = tag_of(hash);
+
+	for (uint32_t i = hash & mask; page->slot[i] != 0; i = (i + 1) & mask)
+		if ((page->slot[i] ^ tag) >> SLOT_BITS == 0) {
+			__builtin_prefetch(node_of(page->slot[i]));
+			return node_of(page->slot[i]);
+		}
+	return NULL;
+}
+
 const struct node *
 index_get(const struct index *index, struct rel name)
 {

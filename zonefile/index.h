@@ -47,6 +47,10 @@ size_t index_memory(const struct index *);
 
 /* The name is in lower case, its hash that of index_hash_label(). */
 const struct node *index_find(const struct index *, uint64_t hash, struct rel);
+/* What index_find() will look at is fetched while the caller does something else: first the slot, then, from
+ * it, the node; NULL when none is likely to be it. */
+void index_fetch_slot(const struct index *, uint64_t hash);
+const struct node *index_fetch_node(const struct index *, uint64_t hash);
 /* Any case. */
 const struct node *index_get(const struct index *, struct rel);
 

@@ -194,6 +194,36 @@ zone_find(const struct zone *zone, const uint8_t *name, struct zone_found *found
 	return ZONE_EXACT;
 }
 
+/* Only the label below the apex: where delegations are many, it is the one. */
+void
+zone_ahead(const struct zone *zone, const uint8_t *name, struct zone_ahead *ahead,
+    unsigned step)
+{
+	unsigned len, i = 0;
+
+	switch (step) {
+	case 0:
+		len = relative(zone, name).len;
+		ahead->node = NULL;
+		ahead->hash = 0;
+		if (len == 0)
+			break;
+		while (i + name[i] + 1u < len)
+			i += name[i] + 1u;
+		ahead->hash = index_hash_label(index_hash_root(), name + i);
+		index_fetch_slot(zone->names, ahead->hash);
+		break;
+	case 1:
+		if (ahead->hash != 0)
+			ahead->node = index_fetch_node(zone->names, ahead->hash);
+		break;
+	case 2:
+		if (ahead->node != NULL && ahead->node->count > 0)
+			__builtin_prefetch(ahead->node->set[0]);
+		break;
+	}
+}
+
 /* Is the name at or below the origin, with a label boundary there? */
 static bool
 inside(const struct zone *zone, const uint8_t *name, struct rel *rel)

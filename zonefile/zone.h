@@ -80,6 +80,15 @@ struct zone_found {
 enum zone_match zone_find(const struct zone *, const uint8_t *name,
     struct zone_found *);
 
+/* In a large zone most of zone_find() is waiting for memory.  Who has several names to find takes steps 0, 1 and 2 for
+ * each of them with those of others in between, and then finds them near. */
+struct zone_ahead {
+	uint64_t hash;
+	const struct node *node;
+};
+void zone_ahead(const struct zone *, const uint8_t *name, struct zone_ahead *,
+    unsigned step);
+
 /* The node of exactly this name, occluded or not, or NULL: glue is found here.  Any
  * case; outside of the zone: NULL. */
 const struct node *zone_node(const struct zone *, const uint8_t *name);

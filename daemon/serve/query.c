@@ -12,11 +12,6 @@
 #define UDP_MIN 512		/* RFC 1035 4.2.1 */
 #define CHAOS_MAX 255		/* of a <character-string> */
 
-struct query_scratch {
-	struct message_names names;
-	struct answer_scratch answer;
-};
-
 /* One request. */
 struct query {
 	struct query_scratch *scratch;
@@ -25,11 +20,31 @@ struct query {
 	const struct sockaddr *from;
 	bool tcp;
 
+	/* What it says: an rcode when it says something wrong. */
+	unsigned flags, rcode;
+	void (*run)(struct query *);	/* by its opcode; NULL: not implemented */
 	struct reader reader;
 	uint16_t counts[4];
+	bool asks;			/* question is there */
 	struct question question;
 	struct edns edns;
+
+	/* Class IN: who answers. */
+	struct slot *slot;
+	const struct zone *zone;
+	struct zone_ahead ahead;
+
 	struct message message;
+};
+
+/* Requests under way at once, so that the memory that one waits for comes while others are read. */
+#define AHEAD 8			/* a power of two */
+#define STEP 2			/* requests between the steps of zone_ahead() */
+
+struct query_scratch {
+	struct message_names names;
+	struct answer_scratch answer;
+	struct query query[AHEAD];
 };
 
 struct query_scratch *
@@ -146,31 +161,29 @@ run_internet(struct query *q)
 {
 	struct query_stats *stats = q->stats;
 	const struct query_policy *policy;
-	const struct zone *zone;
 	unsigned rcode = meta_rcode(q->question.type);
-	struct slot *slot;
 
 	if (rcode != RCODE_NOERROR) {
 		fail(q, rcode);
 		return;
 	}
-	if ((slot = slot_for(&q->question)) == NULL) {
+	if (q->slot == NULL) {
 		fail(q, RCODE_REFUSED);
 		return;
 	}
-	policy = slot_policy(slot);
+	policy = slot_policy(q->slot);
 	if (policy != NULL && policy->allow != NULL &&
 	    !policy->allow(policy->ctx, q->from)) {
 		q->edns.error = EDE_PROHIBITED;
 		fail(q, RCODE_REFUSED);
 		return;
 	}
-	if ((zone = slot_zone(slot)) == NULL) {
+	if (q->zone == NULL) {
 		q->edns.error = EDE_NOT_READY;
 		fail(q, RCODE_SERVFAIL);
 		return;
 	}
-	switch (answer(&q->scratch->answer, zone, &q->question,
+	switch (answer(&q->scratch->answer, q->zone, &q->question,
 	    (struct answer_style){ .dnssec = q->edns.dnssec,
 	    .minimal = q->server->minimal_responses, .any_whole = q->tcp },
 	    &q->message)) {
@@ -262,55 +275,113 @@ port_of(const struct sockaddr *from)
 	return ((const struct sockaddr_in6 *)(const void *)from)->sin6_port;
 }
 
+/* Read a request and find who answers it.  Returns false when nobody does: answers are never answered, so that two
+ * servers cannot be set upon each other; nor is a port that nobody can ask from. */
+static bool
+begin(struct query *q, const uint8_t *request, size_t len)
+{
+	query_count(q->tcp ? &q->stats->tcp : &q->stats->udp);
+	if (len < MESSAGE_HEADER || (request[2] & MESSAGE_QR >> 8) != 0 ||
+	    port_of(q->from) == 0) {
+		query_count(&q->stats->dropped);
+		return false;
+	}
+	q->reader = (struct reader){ request, len, MESSAGE_HEADER };
+	for (unsigned i = 0; i < 4; i++)
+		q->counts[i] = get16(request + 4 + 2 * i);
+	q->edns = (struct edns){ .error = EDE_NONE };
+	q->flags = get16(request + 2);
+	q->run = opcodes[(q->flags & MESSAGE_OPCODE) >> 11];
+	q->rcode = RCODE_FORMERR;
+	q->slot = NULL;
+	q->zone = NULL;
+	/* One question, no more, no less (RFC 9619). */
+	q->asks = q->run != NULL && q->counts[0] == 1 &&
+	    reader_question(&q->reader, &q->question);
+	if (q->asks)
+		q->rcode = read_records(q);
+	if (q->rcode == RCODE_NOERROR && q->question.class == CLASS_IN &&
+	    (q->slot = slot_for(&q->question)) != NULL &&
+	    (q->zone = slot_zone(q->slot)) != NULL)
+		zone_ahead(q->zone, q->question.name, &q->ahead, 0);
+	return true;
+}
+
+/* Returns the length of the answer. */
+static size_t
+finish(struct query *q, uint8_t *out)
+{
+	const struct query_server *server = q->server;
+
+	message_begin(&q->message, out, q->tcp ? MESSAGE_MAX : udp_limit(q),
+	    &q->scratch->names, q->asks ? &q->question : NULL);
+	q->message.limit -= edns_room(&q->edns, server->server_id);
+	if (q->run == NULL) {
+		query_count(&q->stats->opcode_other);
+		fail(q, RCODE_NOTIMP);
+	} else if (q->rcode != RCODE_NOERROR) {
+		fail(q, q->rcode);
+	} else {
+		q->run(q);
+	}
+	edns_write(&q->edns, &q->message, server->edns_udp_size, server->server_id);
+	/* CD is for resolvers and cleared (RFC 4035 3.1.6). */
+	return message_end(&q->message, get16(q->reader.base),
+	    (uint16_t)(MESSAGE_QR | (q->flags & (MESSAGE_OPCODE | MESSAGE_RD))));
+}
+
 size_t
 query_run(struct query_scratch *scratch, const struct query_server *server,
     struct query_stats *stats, const struct sockaddr *from, bool tcp,
     const uint8_t *request, size_t len, uint8_t *out)
 {
-	struct query q;
-	unsigned flags, rcode = RCODE_FORMERR;
-	void (*run)(struct query *);
-	const struct question *question = NULL;
+	struct query *q = &scratch->query[0];
 
-	query_count(tcp ? &stats->tcp : &stats->udp);
-	/* Answers are never answered, so that two servers cannot be set upon each other; nor
-	 * is a port that nobody can ask from. */
-	if (len < MESSAGE_HEADER || (request[2] & MESSAGE_QR >> 8) != 0 ||
-	    port_of(from) == 0) {
-		query_count(&stats->dropped);
-		return 0;
-	}
-	q.scratch = scratch;
-	q.server = server;
-	q.stats = stats;
-	q.from = from;
-	q.tcp = tcp;
-	q.reader = (struct reader){ request, len, MESSAGE_HEADER };
-	for (unsigned i = 0; i < 4; i++)
-		q.counts[i] = get16(request + 4 + 2 * i);
-	q.edns = (struct edns){ .error = EDE_NONE };
-	flags = get16(request + 2);
-	run = opcodes[(flags & MESSAGE_OPCODE) >> 11];
+	q->scratch = scratch;
+	q->server = server;
+	q->stats = stats;
+	q->from = from;
+	q->tcp = tcp;
+	return begin(q, request, len) ? finish(q, out) : 0;
+}
 
-	/* One question, no more, no less (RFC 9619). */
-	if (run != NULL && q.counts[0] == 1 &&
-	    reader_question(&q.reader, &q.question)) {
-		question = &q.question;
-		rcode = read_records(&q);
+/* The request whose turn it is behind i others, and whether there is one. */
+static bool
+behind(struct query_scratch *scratch, const struct query_datagram *datagrams,
+    unsigned count, unsigned i, unsigned by, struct query **q)
+{
+	*q = &scratch->query[(i - by) % AHEAD];
+	return i >= by && i - by < count && datagrams[i - by].answer_len > 0;
+}
+
+void
+query_run_many(struct query_scratch *scratch, const struct query_server *server,
+    struct query_stats *stats, struct query_datagram *datagrams, unsigned count,
+    uint8_t *out)
+{
+	for (unsigned i = 0; i < count + 3 * STEP; i++) {
+		struct query *q = &scratch->query[i % AHEAD];
+
+		if (i < count) {
+			struct query_datagram *d = &datagrams[i];
+
+			q->scratch = scratch;
+			q->server = server;
+			q->stats = stats;
+			q->from = d->from;
+			q->tcp = false;
+			d->answer_len = begin(q, d->request, d->len);
+		}
+		if (behind(scratch, datagrams, count, i, STEP, &q) && q->zone != NULL)
+			zone_ahead(q->zone, q->question.name, &q->ahead, 1);
+		if (behind(scratch, datagrams, count, i, 2 * STEP, &q) && q->zone != NULL)
+			zone_ahead(q->zone, q->question.name, &q->ahead, 2);
+		if (behind(scratch, datagrams, count, i, 3 * STEP, &q)) {
+			struct query_datagram *d = &datagrams[i - 3 * STEP];
+
+			d->answer = out;
+			d->answer_len = finish(q, out);
+			out += (d->answer_len + QUERY_ALIGN - 1) / QUERY_ALIGN * QUERY_ALIGN;
+		}
 	}
-	message_begin(&q.message, out, tcp ? MESSAGE_MAX : udp_limit(&q),
-	    &scratch->names, question);
-	q.message.limit -= edns_room(&q.edns, server->server_id);
-	if (run == NULL) {
-		query_count(&stats->opcode_other);
-		fail(&q, RCODE_NOTIMP);
-	} else if (rcode != RCODE_NOERROR) {
-		fail(&q, rcode);
-	} else {
-		run(&q);
-	}
-	edns_write(&q.edns, &q.message, server->edns_udp_size, server->server_id);
-	/* CD is for resolvers and cleared (RFC 4035 3.1.6). */
-	return message_end(&q.message, get16(request),
-	    (uint16_t)(MESSAGE_QR | (flags & (MESSAGE_OPCODE | MESSAGE_RD))));
 }

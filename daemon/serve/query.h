@@ -53,4 +53,18 @@ struct responder {
 	((server)->edns_udp_size < 512 ? 512 + 1024u : (server)->edns_udp_size + 1024u)
 size_t query_run(struct query_scratch *, const struct query_server *, struct query_stats *,
     const struct sockaddr *from, bool tcp, const uint8_t *request, size_t len, uint8_t *out);
+
+/* The same for datagrams that arrived together: while one waits for memory others are worked on.  The answers stand
+ * one behind the other in out, each at a multiple of QUERY_ALIGN, which has room for as many of the largest and
+ * QUERY_OUT_UDP. */
+#define QUERY_ALIGN 64
+struct query_datagram {
+	const struct sockaddr *from;
+	const uint8_t *request;
+	size_t len;
+	uint8_t *answer;		/* filled in */
+	size_t answer_len;		/* 0: none */
+};
+void query_run_many(struct query_scratch *, const struct query_server *, struct query_stats *,
+    struct query_datagram *, unsigned count, uint8_t *out);
 #endif

@@ -15,7 +15,6 @@
 #define LAST_BATCHES 64		/* when stopping */
 /* 65 cache lines: requests must not all fall into the same sets of the cache. */
 #define REQUEST 4160
-#define ALIGN 64
 #define BUFFER (4 << 20)	/* of the socket, as far as the system allows */
 #define CONTROL CMSG_SPACE(sizeof(struct in6_pktinfo))
 
@@ -26,6 +25,8 @@ struct udp_batch {
 	struct mmsghdr in[BATCH], out[BATCH];
 	struct iovec in_iov[BATCH], out_iov[BATCH];
 	union worker_address from[BATCH];
+	struct query_datagram datagram[BATCH];
+	unsigned which[BATCH];		/* of in, each datagram is */
 	_Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL];
 };
 
@@ -47,7 +48,7 @@ udp_batch_new(struct responder *responder)
 	b->responder = responder;
 	b->requests = xmalloc((size_t)BATCH * REQUEST);
 	/* For the largest answers; what is not used is never touched. */
-	b->answers = xmalloc(BATCH * (65535 + ALIGN) + QUERY_OUT_TCP);
+	b->answers = xmalloc(BATCH * (65535 + QUERY_ALIGN) + QUERY_OUT_TCP);
 	for (unsigned i = 0; i < BATCH; i++) {
 		b->in_iov[i] = (struct iovec){ b->requests + (size_t)i * REQUEST, REQUEST };
 		b->in[i].msg_hdr.msg_iov = &b->in_iov[i];
@@ -167,21 +168,25 @@ answer_batch(struct udp *u, unsigned received)
 {
 	struct udp_batch *b = u->batch;
 	struct responder *r = b->responder;
-	uint8_t *at = b->answers;
-	unsigned count = 0;
+	unsigned taken = 0, count = 0;
 
-	slot_enter();
 	for (unsigned i = 0; i < received; i++) {
-		struct msghdr *in = &b->in[i].msg_hdr, *out = &b->out[count].msg_hdr;
-		size_t size;
-
-		if ((in->msg_flags & MSG_TRUNC) || from_ourselves(u, &b->from[i])) {
+		if ((b->in[i].msg_hdr.msg_flags & MSG_TRUNC) ||
+		    from_ourselves(u, &b->from[i])) {
 			query_count(&r->stats.dropped);
 			continue;
 		}
-		size = query_run(r->scratch, r->server, &r->stats, &b->from[i].any,
-		    false, b->in_iov[i].iov_base, b->in[i].msg_len, at);
-		if (size == 0)
+		b->which[taken] = i;
+		b->datagram[taken++] = (struct query_datagram){ .from = &b->from[i].any,
+		    .request = b->in_iov[i].iov_base, .len = b->in[i].msg_len };
+	}
+	slot_enter();
+	query_run_many(r->scratch, r->server, &r->stats, b->datagram, taken, b->answers);
+	slot_leave();
+	for (unsigned i = 0; i < taken; i++) {
+		struct msghdr *in = &b->in[b->which[i]].msg_hdr, *out = &b->out[count].msg_hdr;
+
+		if (b->datagram[i].answer_len == 0)
 			continue;
 		out->msg_name = in->msg_name;
 		out->msg_namelen = in->msg_namelen;
@@ -189,10 +194,9 @@ answer_batch(struct udp *u, unsigned received)
 		out->msg_controllen = in->msg_controllen;
 		if (u->wildcard)
 			turn_control(out);
-		b->out_iov[count++] = (struct iovec){ at, size };
-		at += (size + ALIGN - 1) / ALIGN * ALIGN;
+		b->out_iov[count++] = (struct iovec){ b->datagram[i].answer,
+		    b->datagram[i].answer_len };
 	}
-	slot_leave();
 	return count;
 }
 

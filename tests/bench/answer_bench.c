@@ -50,6 +50,24 @@ request_of(const char *name, const char *type, bool dnssec)
 	return r;
 }
 
+#define BATCH 64u
+
+static size_t
+run_batch(struct query_scratch *scratch, const struct query_server *server, struct query_stats *stats,
+    const struct sockaddr *from, const struct request *requests, unsigned n, uint8_t *out)
+{
+	static struct query_datagram datagrams[BATCH];
+	size_t octets = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		datagrams[i] = (struct query_datagram){ .from = from, .request = requests[i].wire,
+		    .len = requests[i].len };
+	query_run_many(scratch, server, stats, datagrams, n, out);
+	for (unsigned i = 0; i < n; i++)
+		octets += datagrams[i].answer_len;
+	return octets;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -61,8 +79,9 @@ main(int argc, char **argv)
 	double seconds = argc > 4 ? atof(argv[4]) : 2;
 	bool tcp = argc > 5 && strcmp(argv[5], "tcp") == 0;
 	bool dnssec = argc > 6 && strcmp(argv[6], "do") == 0;
-	uint8_t origin[DNAME_MAX], *out = xmalloc(QUERY_OUT_TCP);
+	uint8_t origin[DNAME_MAX], *out = xmalloc(BATCH * 65600 + QUERY_OUT_TCP);
 	struct request *requests = NULL;
+	unsigned n;
 	size_t count = 0, octets = 0, done = 0;
 	char name[1025], type[32];
 	struct slot *slot;
@@ -92,13 +111,18 @@ main(int argc, char **argv)
 	slot_publish(slot, zone);
 	start = now();
 	do {
-		for (size_t i = 0; i < count; i++) {
-			if (i % 64 == 0)
-				slot_enter();
-			octets += query_run(scratch, &server, &stats, (struct sockaddr *)&from, tcp,
-			    requests[i].wire, requests[i].len, out);
-			if (i % 64 == 63 || i + 1 == count)
-				slot_leave();
+		for (size_t i = 0; i < count; i += n) {
+			n = count - i < BATCH ? (unsigned)(count - i) : BATCH;
+			slot_enter();
+			if (tcp)
+				octets += query_run(scratch, &server, &stats, (struct sockaddr *)&from, true,
+				    requests[i].wire, requests[i].len, out);
+			else
+				octets += run_batch(scratch, &server, &stats, (struct sockaddr *)&from,
+				    requests + i, n, out);
+			if (tcp)
+				n = 1;
+			slot_leave();
 		}
 		done += count;
 		end = now();
