@@ -293,6 +293,13 @@ put_apex_ns(struct asking *a)
 	put_targets(a, buf, ns.set);
 }
 
+/* Large answers to those who have the zone's NS already. */
+static bool
+for_validators(uint16_t type)
+{
+	return type == T_DS || type == T_DNSKEY || type == T_CDS || type == T_CDNSKEY;
+}
+
 /* The proofs of the wildcards on the way; a last one without the type asked for has its own. */
 static bool
 put_wildcards(struct asking *a, struct denial *d)
@@ -346,7 +353,8 @@ finish(struct asking *a, enum answer_outcome outcome)
 	case ANSWER_CHAINED:
 		if (a->style.dnssec && a->wildcards > 0 && !put_wildcards(a, &d))
 			return ANSWER_CUT_SHORT;
-		if (!a->style.minimal && outcome == ANSWER_FOUND)
+		if (!a->style.minimal && outcome == ANSWER_FOUND &&
+		    !for_validators(a->question->type))
 			put_apex_ns(a);
 		m->section = SECTION_ADDITIONAL;
 		if (a->set != NULL && (!a->style.minimal || a->set->type == T_NS))

@@ -185,6 +185,7 @@ additional_data_comes_when_wanted(void **state)
 	(void)state;
 	asker.server.minimal_responses = false;
 	check_all(&asker, rows, COUNT(rows));
+	assert_string_equal(ask(&asker, "sub.example. DS"), "NOERROR aa | " SUB_DS " | |");
 	asker.server.minimal_responses = true;
 }
 
