@@ -37,6 +37,16 @@ sub launch {
 	return $self->up(30, sub { ask($self->{port}, 'up.test', 'A', timeout => 0.2) });
 }
 
+# A sanitizer that found something fails the test, whatever the test looks at.
+sub ended {
+	my ($self, $within) = @_;
+	my $status = $self->SUPER::ended($within);
+	if (defined $status && $self->log =~ /^.*(Sanitizer: |runtime error: ).*/m && !$self->{told}++) {
+		Test::More::fail("a sanitizer says: $&");
+	}
+	return $status;
+}
+
 # For a start that is to end by itself: what it said; its exit status in $?.
 sub refuses {
 	my ($self) = @_;
