@@ -229,7 +229,7 @@ read_file(uv_work_t *work)
 {
 	struct zone_file *file = work->data;
 	struct sink sink = { .fn = note_error, .ctx = file };
-	struct master_files files = { NULL, 0 };
+	struct master_files files = { .count = 0 };
 
 	file->zone = NULL;
 	file->errors = 0;

@@ -60,7 +60,7 @@ test_zones(struct conf *conf)
 	for (size_t i = 0; i < conf->zone_count; i++) {
 		const struct conf_zone *z = &conf->zones[i];
 		struct sink sink = { .fn = report_to_file, .ctx = stderr };
-		struct master_files files = { NULL, 0 };
+		struct master_files files = { .count = 0 };
 		char path[PATH_MAX];
 		struct zone *zone = master_load(conf_resolve(path, conf, z->file), z->origin, &sink, &files);
 

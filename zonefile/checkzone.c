@@ -5,29 +5,38 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "zonefile/bump.h"
 #include "zonefile/check.h"
+#include "zonefile/delta.h"
 #include "zonefile/dump.h"
 #include "zonefile/master.h"
 #include "zonefile/name.h"
 #include "zonefile/report.h"
+#include "zonefile/serial.h"
 #include "zonefile/zone.h"
 
 #define TTL_MAX 2147483647
 
 static const char usage_text[] =
-    "usage: tandem-checkzone [-q] [-D] [-o FILE] [-l N] ORIGIN FILE\n"
+    "usage: tandem-checkzone [-q] [-D] [-f STYLE] [-o FILE] [-l N] ORIGIN FILE\n"
+    "       tandem-checkzone [-q] [-l N] -S POLICY ORIGIN FILE\n"
+    "       tandem-checkzone [-q] [-o FILE] [-l N] -d ORIGIN OLD NEW\n"
     "\n"
-    "  ORIGIN   name of the zone\n"
-    "  FILE     its master file; - is standard input\n"
-    "  -D       print the zone in canonical form and order\n"
-    "  -o FILE  print it to FILE instead of standard output\n"
-    "  -l N     refuse TTLs above N\n"
-    "  -q       no messages, only the exit status\n"
+    "  ORIGIN     name of the zone\n"
+    "  FILE       its master file; - is standard input\n"
+    "  -D         print the zone in canonical form and order\n"
+    "  -f STYLE   print it, absolute: as -D; relative: for people, with $ORIGIN and $TTL\n"
+    "  -o FILE    print to FILE instead of standard output\n"
+    "  -S POLICY  raise the serial in the file; increment, date (YYYYMMDDnn) or unixtime\n"
+    "  -d         print what a reload of NEW after OLD would remove (-) and add (+)\n"
+    "  -l N       refuse TTLs above N\n"
+    "  -q         no messages, only the exit status\n"
     "\n"
     "Ends with 0 when the zone loads, 1 when it does not, 2 on wrong usage.\n";
 
 struct options {
-	bool quiet, dump;
+	bool quiet, dump, relative, diff, bump;
+	enum bump policy;
 	const char *output;		/* NULL: standard output */
 	uint32_t ttl_max;
 };
@@ -61,58 +70,136 @@ check_ttls(const struct zone *zone, const char *name, uint32_t max, struct sink 
 }
 
 static int
-print_zone(const struct zone *zone, const char *path, struct sink *sink)
+print_records(FILE *out, const char *sign, struct delta_walk *walk)
 {
+	struct rr rr;
+	int err = 0;
+
+	while (err == 0 && delta_next(walk, &rr))
+		err = fputs(sign, out) == EOF ? -EIO : dump_record(out, &rr);
+	return err;
+}
+
+static int
+print_delta(FILE *out, const struct zone *old, const struct zone *new)
+{
+	struct delta *delta = delta_between(old, new);
+	struct delta_walk walk;
+	int err = 0;
+
+	if (!delta_empty(delta)) {
+		delta_walk_removed(&walk, delta);
+		err = print_records(out, "-", &walk);
+		delta_walk_added(&walk, delta);
+		if (err == 0)
+			err = print_records(out, "+", &walk);
+	}
+	delta_free(delta);
+	return err;
+}
+
+/* The zone, or with -d the way from the old one to it. */
+static int
+print_zone(const struct options *options, const struct zone *old, const struct zone *zone, struct sink *sink)
+{
+	const char *path = options->output;
 	struct place place = { .file = path != NULL ? path : "standard output" };
 	FILE *out = path != NULL ? fopen(path, "w") : stdout;
 	int err = out == NULL ? -errno : 0;
 
-	if (out != NULL && (err = dump_canonical(out, zone)) == 0 && fflush(out) == EOF)
+	if (out != NULL)
+		err = options->diff ? print_delta(out, old, zone) : options->relative ? dump_relative(out, zone) :
+		    dump_canonical(out, zone);
+	if (out != NULL && err == 0 && fflush(out) == EOF)
 		err = -errno;
 	if (out != NULL && out != stdout && fclose(out) == EOF && err == 0)
 		err = -errno;
 	return err < 0 ? report_at(sink, ERROR, &place, "%s", strerror(-err)) : 0;
 }
 
+static void
+say_verdict(FILE *out, const char *name, const struct zone *zone, uint32_t serial, unsigned errors)
+{
+	if (errors > 0)
+		fprintf(out, "zone %s: not loaded, %u error%s\n", name, errors, errors == 1 ? "" : "s");
+	else
+		fprintf(out, "zone %s: serial %" PRIu32 ", %zu records: OK\n", name, serial, zone_records(zone));
+}
+
+/* As the daemon tells it when it commits the file. */
+static void
+check_serials(const struct zone *old, const struct zone *new, const char *name, struct sink *sink)
+{
+	uint32_t from = zone_serial(old), to = zone_serial(new);
+
+	if (!serial_newer(to, from) && !zone_digest_equal(zone_digest(old), zone_digest(new)))
+		report_zone(sink, WARNING, name, "serial %" PRIu32 " is not newer than %" PRIu32
+		    ": slaves will not see this change", to, from);
+}
+
 static int
-check_file(const uint8_t *origin, const char *path, const struct options *options)
+check_file(const uint8_t *origin, const char *old_path, const char *path, const struct options *options)
 {
 	struct sink sink = { .fn = options->quiet ? NULL : report_to_file, .ctx = stderr };
-	struct zone *zone = master_load(path, origin, &sink, NULL);
+	struct master_files files = { .count = 0 };
+	struct zone *old = old_path != NULL ? master_load(old_path, origin, &sink, NULL) : NULL;
+	struct zone *zone = master_load(path, origin, &sink, &files);
 	/* The verdict stays out of the zone's text. */
-	FILE *out = options->dump && options->output == NULL ? stderr : stdout;
+	bool print = options->dump || options->diff;
+	FILE *out = print && options->output == NULL ? stderr : stdout;
 	char name[DNAME_TEXT_MAX];
+	uint32_t serial = 0;
 
 	name_print_plain(name, origin);
 	if (zone != NULL) {
+		serial = zone_serial(zone);
 		check_zone(zone, &sink);
 		check_ttls(zone, name, options->ttl_max, &sink);
-		if (sink.errors == 0 && options->dump)
-			print_zone(zone, options->output, &sink);
+		if (old != NULL)
+			check_serials(old, zone, name, &sink);
+		if (sink.errors == 0 && options->bump) {
+			serial = bump_serial(serial, options->policy, time(NULL));
+			bump_write(&files, serial, &sink);
+		}
+		if (sink.errors == 0 && print)
+			print_zone(options, old, zone, &sink);
 	}
-	if (options->quiet)
-		;
-	else if (sink.errors > 0)
-		fprintf(out, "zone %s: not loaded, %u error%s\n", name, sink.errors,
-		    sink.errors == 1 ? "" : "s");
-	else
-		fprintf(out, "zone %s: serial %" PRIu32 ", %zu records: OK\n", name,
-		    zone_serial(zone), zone_records(zone));
+	if (!options->quiet)
+		say_verdict(out, name, zone, serial, sink.errors);
+	master_files_free(&files);
+	zone_unref(old);
 	zone_unref(zone);
 	return sink.errors > 0 ? 1 : 0;
+}
+
+/* The place of a word in a list that ends with NULL, or -1. */
+static int
+choose(const char *option, const char *word, const char *const *list)
+{
+	for (int i = 0; list[i] != NULL; i++)
+		if (strcmp(word, list[i]) == 0)
+			return i;
+	fprintf(stderr, "tandem-checkzone: %s %s is none of", option, word);
+	for (int i = 0; list[i] != NULL; i++)
+		fprintf(stderr, "%s %s", i > 0 ? "," : "", list[i]);
+	fputc('\n', stderr);
+	return -1;
 }
 
 int
 main(int argc, char **argv)
 {
+	static const char *const styles[] = { "absolute", "relative", NULL };
+	static const char *const policies[] = { [BUMP_INCREMENT] = "increment", [BUMP_DATE] = "date",
+	    [BUMP_UNIXTIME] = "unixtime", NULL };
 	static const uint8_t root[] = { 0 };
 	struct options options = { .ttl_max = TTL_MAX };
 	uint8_t origin[DNAME_MAX];
 	char *end;
 	unsigned long long v;
-	int c, len;
+	int c, len, choice;
 
-	while ((c = getopt(argc, argv, "qDo:l:h")) != -1)
+	while ((c = getopt(argc, argv, "qDdf:o:S:l:h")) != -1)
 		switch (c) {
 		case 'q':
 			options.quiet = true;
@@ -120,8 +207,22 @@ main(int argc, char **argv)
 		case 'D':
 			options.dump = true;
 			break;
-		case 'o':
+		case 'd':
+			options.diff = true;
+			break;
+		case 'f':
+			if ((choice = choose("-f", optarg, styles)) < 0)
+				return 2;
 			options.dump = true;
+			options.relative = choice == 1;
+			break;
+		case 'S':
+			if ((choice = choose("-S", optarg, policies)) < 0)
+				return 2;
+			options.bump = true;
+			options.policy = (enum bump)choice;
+			break;
+		case 'o':
 			options.output = strcmp(optarg, "-") == 0 ? NULL : optarg;
 			break;
 		case 'l':
@@ -137,7 +238,9 @@ main(int argc, char **argv)
 		default:
 			return usage(stderr, 2);
 		}
-	if (argc - optind != 2)
+	if (options.output != NULL && !options.diff)
+		options.dump = true;
+	if (argc - optind != (options.diff ? 3 : 2) || options.dump + options.diff + options.bump > 1)
 		return usage(stderr, 2);
 	len = name_parse(origin, argv[optind], strlen(argv[optind]), root);
 	if (len < 0 || strcmp(argv[optind], "@") == 0) {
@@ -145,5 +248,5 @@ main(int argc, char **argv)
 		    name_error_text(len));
 		return 2;
 	}
-	return check_file(origin, argv[optind + 1], &options);
+	return check_file(origin, options.diff ? argv[optind + 1] : NULL, argv[argc - 1], &options);
 }

@@ -16,12 +16,14 @@
 struct line {
 	char *text, *more;
 	size_t len, size;
+	const uint8_t *origin;		/* of names in RDATA; NULL: these in full */
 	char small[LINE_SMALL];
 };
 
 static void
-line_start(struct line *line)
+line_start(struct line *line, const uint8_t *origin)
 {
+	line->origin = origin;
 	line->text = line->small;
 	line->more = NULL;
 	line->size = sizeof(line->small);
@@ -61,7 +63,8 @@ add_type(struct line *line, uint16_t type)
 static int
 put_rdata(FILE *out, struct line *line, uint16_t type, const uint8_t *rdata, size_t len)
 {
-	size_t n = rdata_print(line->text + line->len, line->size - line->len, type, rdata, len);
+	size_t n = rdata_print_relative(line->text + line->len, line->size - line->len, type, rdata, len,
+	    line->origin);
 
 	if (n + 1 >= line->size - line->len) {
 		size_t size = line->len + n + 2;
@@ -71,7 +74,7 @@ put_rdata(FILE *out, struct line *line, uint16_t type, const uint8_t *rdata, siz
 		free(line->more);
 		line->text = line->more = more;
 		line->size = size;
-		rdata_print(line->text + line->len, size - line->len, type, rdata, len);
+		rdata_print_relative(line->text + line->len, size - line->len, type, rdata, len, line->origin);
 	}
 	line->text[line->len + n] = '\n';
 	return fwrite_unlocked(line->text, line->len + n + 1, 1, out) == 1 ? 0 : -EIO;
@@ -83,7 +86,7 @@ dump_record(FILE *out, const struct rr *rr)
 	struct line line;
 	int err;
 
-	line_start(&line);
+	line_start(&line, NULL);
 	line.len = name_print(line.text, rr->owner);
 	add(&line, " ", 1);
 	add_number(&line, rr->ttl);
@@ -142,7 +145,7 @@ dump_canonical(FILE *out, const struct zone *zone)
 	size_t owner;
 	int err;
 
-	line_start(&line);
+	line_start(&line, NULL);
 	owner = name_print(line.text, zone_origin(zone));
 	err = canonical_set(out, &line, owner, soa);
 	for (node = zone_walk(&walk, zone); node != NULL && err == 0; node = zone_next(&walk)) {
@@ -193,8 +196,8 @@ owned_set(FILE *out, struct line *line, size_t *owner, const struct rrset *set, 
 	return err;
 }
 
-static int
-put_zone(FILE *out, const struct zone *zone)
+int
+dump_relative(FILE *out, const struct zone *zone)
 {
 	uint32_t ttl = usual_ttl(zone);
 	const struct rrset *soa = zone_soa(zone);
@@ -209,7 +212,7 @@ put_zone(FILE *out, const struct zone *zone)
 	name_print(origin, zone_origin(zone));
 	if (fprintf(out, "$ORIGIN %s\n$TTL %u\n", origin, ttl) < 0)
 		return -EIO;
-	line_start(&line);
+	line_start(&line, zone_origin(zone));
 	for (node = zone_walk(&walk, zone); node != NULL && err == 0; node = zone_next(&walk)) {
 		if (node->name_len == 0) {
 			line.text[0] = '@';
@@ -245,7 +248,7 @@ dump_zone(const struct zone *zone, const char *path)
 	if (fchmod(fd, stat(path, &st) == 0 ? st.st_mode & 07777 : 0644) < 0 ||
 	    (out = fdopen(fd, "w")) == NULL)
 		err = -errno;
-	else if ((err = put_zone(out, zone)) == 0 &&
+	else if ((err = dump_relative(out, zone)) == 0 &&
 	    /* Without the fsync a crash may leave an empty file under path. */
 	    (fflush(out) == EOF || fsync(fd) < 0 || rename(tmp, path) < 0))
 		err = -errno;

@@ -12,7 +12,9 @@
 int dump_record(FILE *, const struct rr *);
 /* All of a zone so, in canonical order, the SOA first. */
 int dump_canonical(FILE *, const struct zone *);
-/* Replace the file at path by the zone's text, for people ($ORIGIN, $TTL, relative names):
+/* The same for people: $ORIGIN and $TTL, relative names, an owner only where it is another one. */
+int dump_relative(FILE *, const struct zone *);
+/* Replace the file at path by that text:
  * all of the new file or all of the old one, whatever happens meanwhile.  0 or -errno. */
 int dump_zone(const struct zone *, const char *path);
 #endif

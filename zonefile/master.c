@@ -22,6 +22,7 @@ struct frame {
 	struct frame *up;
 	struct scan scan;
 	unsigned depth;
+	size_t file;			/* its place in the list of files */
 	uint8_t origin[DNAME_MAX];
 	size_t origin_len;
 };
@@ -241,6 +242,21 @@ implied_ttl(struct reader *r, const struct frame *f, uint16_t type, int len, uin
 	return 0;
 }
 
+/* For who will edit it: word is the first behind the type, of a SOA record that was good. */
+static void
+note_serial(struct reader *r, const struct frame *f, const struct word *word, size_t count)
+{
+	const struct scan *s = &f->scan;
+	struct master_serial *serial = &r->files->serial;
+	bool digits = S_ISREG(s->st.st_mode) && count == 7;
+
+	serial->soas++;
+	serial->file = f->file;
+	serial->line = word[2].line;
+	serial->offset = s->octets - (uint64_t)(s->end - word[2].text);
+	serial->len = digits ? word[2].len : 0;
+}
+
 static int
 read_record(struct reader *r, const struct frame *f)
 {
@@ -294,6 +310,8 @@ read_record(struct reader *r, const struct frame *f)
 	len = rdata_parse(r->rdata, type, word, end - word, f->origin, &error);
 	if (len < 0)
 		return refuse_rdata(r, f, &error, word - s->word);
+	if (type == T_SOA)
+		note_serial(r, f, word, end - word);
 	if (has_ttl) {
 		r->last_ttl = ttl;
 		r->has_last = true;
@@ -457,6 +475,7 @@ read_file(struct reader *r, struct frame *up, const struct word *word, const cha
 		refuse_file(r, up, word, path, open_error(err));
 		return err;
 	}
+	f.file = r->files->count;
 	f.scan.file = strcmp(path, "-") == 0 ? "-" : remember(r->files, path, &f.scan.st);
 	if (in_itself(&f)) {
 		scan_close(&f.scan);
@@ -503,7 +522,7 @@ master_load(const char *path, const uint8_t *origin, struct sink *sink,
     struct master_files *files)
 {
 	struct builder *builder = builder_new(origin, sink);
-	struct master_files own = { NULL, 0 };
+	struct master_files own = { .count = 0 };
 	struct zone *zone = NULL;
 	int err = master_read(builder, path, origin, sink, files != NULL ? files : &own);
 

@@ -22,6 +22,13 @@ struct master_file {
 struct master_files {
 	struct master_file *file;
 	size_t count;
+	struct master_serial {		/* where the SOA's serial stands */
+		unsigned soas;		/* SOA records read */
+		size_t file;		/* of the last one: which of the above */
+		uint32_t line;
+		uint64_t offset;	/* in the file */
+		uint32_t len;		/* 0: not as digits in a file (RFC 3597 form, standard input) */
+	} serial;
 };
 void master_files_free(struct master_files *);	/* what it holds, not itself */
 bool master_files_changed(const struct master_files *);	/* any of them, by stat */

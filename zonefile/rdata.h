@@ -33,6 +33,9 @@ bool rdata_valid(uint16_t type, const uint8_t *rdata, size_t len);
  * Returns its length, which is >= size when it did not fit (nothing useful in out then). */
 size_t rdata_print(char *out, size_t size, uint16_t type,
     const uint8_t *rdata, size_t len);
+/* The same with names below origin relative to it, where rdata_parse() completes them to what they were. */
+size_t rdata_print_relative(char *out, size_t size, uint16_t type,
+    const uint8_t *rdata, size_t len, const uint8_t *origin);
 
 /* Step through RDATA field by field: kind and octets of each.  Returns false at the end.  The RDATA is valid. */
 struct rdata_walk { const uint8_t *layout, *at, *end; };

@@ -14,6 +14,8 @@
 struct text {
 	char *out;
 	size_t size, len;
+	const uint8_t *origin;		/* NULL: names in full */
+	size_t origin_len;
 };
 
 static inline void
@@ -181,11 +183,37 @@ add_type(struct text *t, uint16_t type)
 	add(t, name, strlen(name));
 }
 
+/* Octets of a name in front of the origin, -1 when that is not its end.  Who reads the text gets the origin's
+ * octets, so its case must be the same. */
+static int
+above_origin(const struct text *t, const uint8_t *name)
+{
+	size_t len = name_len(name), i = 0;
+
+	if (len < t->origin_len || memcmp(name + len - t->origin_len, t->origin, t->origin_len) != 0)
+		return -1;
+	while (i < len - t->origin_len)
+		i += name[i] + 1u;
+	return i == len - t->origin_len ? (int)i : -1;
+}
+
 static void
 add_name(struct text *t, const uint8_t *name)
 {
+	uint8_t front[DNAME_MAX];
 	char out[DNAME_TEXT_MAX];
+	int len = t->origin != NULL ? above_origin(t, name) : -1;
 
+	if (len == 0) {
+		add_char(t, '@');
+		return;
+	}
+	if (len > 0) {
+		memcpy(front, name, len);
+		front[len] = 0;
+		add(t, out, name_print(out, front) - 1);
+		return;
+	}
 	if (t->len + DNAME_TEXT_MAX <= t->size)
 		t->len += name_print(t->out + t->len, name);
 	else
@@ -353,8 +381,14 @@ print_rare(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t l
 size_t
 rdata_print(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t len)
 {
+	return rdata_print_relative(out, size, type, rdata, len, NULL);
+}
+
+size_t
+rdata_print_relative(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t len, const uint8_t *origin)
+{
 	const struct rrtype *row = rrtype_by_code(type);
-	struct text t = { out, size, 0 };
+	struct text t = { out, size, 0, origin, origin != NULL ? name_len(origin) : 0 };
 	const uint8_t *at = rdata, *end = rdata + len;
 	size_t n;
 

@@ -105,7 +105,26 @@ sub bind_reads {
 	is($out, "zone example.org: not loaded, 1 error\n", 'and how many');
 	($status) = checkzone(\$good, '-l', '90', 'example.org', '-');
 	is($status, 0, '-l takes the TTL itself');
-	for (['x'], [], ['-x', 'a', 'b'], ['a', 'b', 'c'], ['-l', 'x', 'a', 'b'], ['-l', '2147483648', 'a', 'b'], ['a..b', 'c'], ['@', 'c']) {
+	my $file = write_file("$dir/relative.zone", "; mine\n$good");
+	($status, $out, $err) = checkzone('-f', 'relative', 'example.org', $file);
+	is($out, "\$ORIGIN example.org.\n\$TTL 60\n\@\tSOA\ta b 7 2 3 4 5\n\tNS\tns.other.\nx\t90 A\t192.0.2.1\n", '-f relative is for people');
+	is((checkzone('-f', 'absolute', 'example.org', $file))[1], (checkzone('-D', 'example.org', $file))[1], '-f absolute is -D');
+	($status, $out, $err) = checkzone('-S', 'increment', 'example.org', $file);
+	is("$status $out", "0 zone example.org: serial 8, 3 records: OK\n", '-S raises the serial');
+	is(slurp($file), "; mine\n" . $good =~ s/b 7/b 8/r, 'in the file, and nothing else of it');
+	my $bad = write_file("$dir/bad.zone", $good . "q BOGUS\n");
+	is((checkzone('-S', 'increment', 'example.org', $bad))[0] . slurp($bad), "1${good}q BOGUS\n", 'but not in one that does not load');
+	write_file("$dir/older.zone", $good . "y TXT a\n");
+	($status, $out, $err) = checkzone('-d', 'example.org', "$dir/older.zone", $file);
+	is($out, "-example.org. 60 IN SOA a.example.org. b.example.org. 7 2 3 4 5\n-y.example.org. 60 IN TXT \"a\"\n"
+	    . "+example.org. 60 IN SOA a.example.org. b.example.org. 8 2 3 4 5\n", '-d prints the difference');
+	is($err, "zone example.org: serial 8, 3 records: OK\n", 'and the verdict on the new one apart');
+	($status, $out, $err) = checkzone('-d', 'example.org', $file, "$dir/older.zone");
+	is("$status $err", "0 zone example.org: serial 7 is not newer than 8: slaves will not see this change\n"
+	    . "zone example.org: serial 7, 4 records: OK\n", 'and says that the serial goes back');
+	is((checkzone('-d', 'example.org', $file, $file))[1], '', 'nothing for equal ones');
+	for (['x'], [], ['-d', 'a', 'b'], ['-D', '-d', 'a', 'b', 'c'], ['-S', 'x', 'a', 'b'], ['-f', 'x', 'a', 'b'],
+	    ['-D', '-S', 'date', 'a', 'b'], ['-x', 'a', 'b'], ['a', 'b', 'c'], ['-l', 'x', 'a', 'b'], ['-l', '2147483648', 'a', 'b'], ['a..b', 'c'], ['@', 'c']) {
 		($status, $out, $err) = checkzone(@$_);
 		is($status, 2, "wrong usage: @$_");
 	}

@@ -100,7 +100,7 @@ the_text_is_for_people(void **state)
 	in = fopen(path, "r");
 	text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
 	fclose(in);
-	assert_string_equal(text, "$ORIGIN example.\n$TTL 300\n@\tSOA\tns.example. hm.example. 1 2 3 4 5\n\tNS\tns.example.\n"
+	assert_string_equal(text, "$ORIGIN example.\n$TTL 300\n@\tSOA\tns hm 1 2 3 4 5\n\tNS\tns\n"
 	    "a.b\tA\t192.0.2.1\nns\tA\t192.0.2.1\n\tA\t192.0.2.2\n\t60 TXT\t\"a\"\n");
 	zone_unref(zone);
 }

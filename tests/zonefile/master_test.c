@@ -275,7 +275,7 @@ an_include_leaves_origin_and_owner_as_they_were(void **state)
 	static const char out[] =
 	    "a.example. 300 IN A 1.2.3.4\na.example. 300 IN TXT \"restored\"\na.example. 300 IN TXT \"inherited\"\n"
 	    "n.example. 9 IN A 1.2.3.9\nz.q.example. 9 IN A 1.2.3.5\nc.sub.example. 300 IN A 1.2.3.4\n";
-	struct master_files files = { NULL, 0 };
+	struct master_files files = { .count = 0 };
 	struct zone *zone;
 	char *text;
 
@@ -303,7 +303,7 @@ an_include_leaves_origin_and_owner_as_they_were(void **state)
 static void
 a_missing_include_is_seen_when_it_comes(void **state)
 {
-	struct master_files files = { NULL, 0 };
+	struct master_files files = { .count = 0 };
 
 	(void)state;
 	put_text("z", HEAD "$INCLUDE later\n");

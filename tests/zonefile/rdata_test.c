@@ -245,6 +245,12 @@ random_name(uint8_t *out)
 		for (unsigned n = out[at++]; n > 0; n--)
 			out[at++] = random();
 	}
+	if (random() % 2 == 0) {	/* most of the time the origin in its own case */
+		memcpy(out + at, origin, sizeof(origin) - 1);
+		if (random() % 8 == 0)
+			out[at + 1] ^= 0x20;
+		at += sizeof(origin) - 1;
+	}
 	out[at++] = 0;
 	return at;
 }
@@ -369,6 +375,10 @@ reads_back(uint16_t type, size_t len)
 	assert_int_equal(n, strlen(text));
 	if (rdata_from_text(again, type, text, n, origin, &error) != (int)len || memcmp(again, wire, len) != 0)
 		fail_msg("%u %s: %s", type, text, error.text);
+	n = rdata_print_relative(text, sizeof(text), type, wire, len, origin);
+	assert_int_equal(n, strlen(text));
+	if (rdata_from_text(again, type, text, n, origin, &error) != (int)len || memcmp(again, wire, len) != 0)
+		fail_msg("relative: %u %s: %s", type, text, error.text);
 }
 
 static void
