@@ -74,20 +74,6 @@ nsec_at(struct denial *d, const uint8_t *name)
 	return put(d, zone_nsec_at(d->zone, name), T_NSEC);
 }
 
-/* Of the name "*" below an encloser that has none. */
-static bool
-nsec_of_no_wildcard(struct denial *d, const uint8_t *suffix,
-    const struct node *encloser)
-{
-	struct deny_wildcard *w = &d->memo->wildcard[encloser->hash % DENY_MEMO];
-	uint8_t buf[DNAME_MAX + 2];
-
-	if (w->encloser != encloser || w->zone != zone_id(d->zone))
-		*w = (struct deny_wildcard){ zone_id(d->zone), encloser,
-		    zone_nsec_at(d->zone, wildcard_of(buf, suffix)) };
-	return put(d, w->nsec, T_NSEC);
-}
-
 /* Of a name that exists; an empty non-terminal has no record of its own, what is before it tells. */
 static bool
 nsec_of(struct denial *d, const uint8_t *name, const struct node *node)
@@ -145,17 +131,38 @@ nsec3_encloser(struct denial *d, const uint8_t *name, const uint8_t *suffix,
 
 /* --- proofs --- */
 
+static const struct deny_shared *
+shared(struct denial *d, const uint8_t *name, const struct node *encloser)
+{
+	struct deny_shared *s = &d->memo->shared[encloser->hash % DENY_MEMO];
+	const uint8_t *suffix = suffix_at(d, name, encloser);
+	uint8_t buf[DNAME_MAX + 2];
+	bool exact;
+
+	if (s->encloser == encloser && s->zone == zone_id(d->zone))
+		return s;
+	*s = (struct deny_shared){ .zone = zone_id(d->zone), .encloser = encloser };
+	if (d->nsec3 == NULL) {
+		s->wildcard = zone_nsec_at(d->zone, wildcard_of(buf, suffix));
+	} else {
+		/* A validator looks for the wildcard where the proof puts it. */
+		suffix = provable(d, name, suffix, &s->match);
+		s->match_len = name_len(suffix);
+		s->wildcard = nsec3_at(d, wildcard_of(buf, suffix), &exact);
+	}
+	return s;
+}
+
 bool
 deny_name(struct denial *d, const uint8_t *name, const struct node *encloser)
 {
-	uint8_t buf[DNAME_MAX + 2];
-	const uint8_t *suffix = suffix_at(d, name, encloser);
+	const struct deny_shared *s = shared(d, name, encloser);
 
-	/* A validator looks for the wildcard where the proof puts it. */
-	if (d->nsec3 != NULL)
-		return nsec3_encloser(d, name, suffix, &suffix) &&
-		    nsec3_put(d, wildcard_of(buf, suffix));
-	return nsec_at(d, name) && nsec_of_no_wildcard(d, suffix, encloser);
+	if (d->nsec3 == NULL)
+		return nsec_at(d, name) && put(d, s->wildcard, T_NSEC);
+	return put(d, s->match, T_NSEC3) &&
+	    nsec3_put(d, longer(name, name + name_len(name) - s->match_len)) &&
+	    put(d, s->wildcard, T_NSEC3);
 }
 
 bool

@@ -31,14 +31,17 @@ node_pair(const struct node *node, uint16_t type)
 	return pair;
 }
 
-/* The NSEC that denied the wildcard below an encloser: for the absent names of a zone with few levels it is nearly always
+/* What the proofs for absent names below an encloser share: for the names of a zone with few levels it is nearly always
  * the same.  One a thread; zeroed is empty. */
 #define DENY_MEMO 64
 struct deny_memo {
-	struct deny_wildcard {
+	struct deny_shared {
 		uint64_t zone;		/* its id */
-		const struct node *encloser, *nsec;
-	} wildcard[DENY_MEMO];
+		const struct node *encloser;
+		const struct node *wildcard;	/* the NSEC or NSEC3 that denies it */
+		const struct node *match;	/* NSEC3 of the closest encloser that can be proven, */
+		size_t match_len;		/* and octets of that name */
+	} shared[DENY_MEMO];
 };
 
 /* The proofs of one message, each record of them once.  Of a zone without NSEC and NSEC3 they are empty. */

@@ -15,6 +15,8 @@ static const char *const lines[] = {
 	"example. NS ns.example.",
 	"ns.example. A 192.0.2.1",
 	"www.example. A 192.0.2.2",
+	"cut.example. NS ns.cut.example.",
+	"ns.cut.example. A 192.0.2.3",
 	NULL,
 };
 static const struct query_server server = { .edns_udp_size = 1232, .minimal_responses = true };
@@ -441,6 +443,31 @@ a_new_description_is_used_at_once(void **state)
 	close(fd);
 }
 
+static void
+versions_change_under_load(void **state)
+{
+	uint8_t buf[512];
+	int fd[4];
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		fd[i] = dial(SOCK_DGRAM);
+	for (int round = 0; round < 300; round++) {
+		slot_publish(slot_exact((const uint8_t *)"\7example"), zone_of("example.", lines));
+		for (int i = 0; i < 16; i++)
+			put(fd[i % 4], buf, request_of(i % 4 ? "x.cut.example. A" : "no.example. A do", buf));
+		slot_publish(slot_exact((const uint8_t *)"\7example"), zone_of("example.", lines));
+		for (int i = 0; i < 16; i++) {
+			ssize_t n = recv(fd[i % 4], buf, sizeof(buf), 0);
+
+			assert_true(n > 0);
+			assert_int_equal(buf[3] & 15, i % 4 ? 0 : 3);
+		}
+	}
+	for (int i = 0; i < 4; i++)
+		close(fd[i]);
+}
+
 int
 main(void)
 {
@@ -460,6 +487,7 @@ main(void)
 		T(garbage_ends_a_connection),
 		T(an_address_can_be_left_and_taken_again),
 		T(a_taken_address_is_an_error),
+		T(versions_change_under_load),
 		cmocka_unit_test_setup(what_has_arrived_is_answered_before_the_end, start),
 	};
 
