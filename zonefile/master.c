@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "zonefile/arena.h"
+#include "zonefile/generate.h"
 #include "zonefile/name.h"
 #include "zonefile/nearest.h"
 #include "zonefile/rdata.h"
@@ -16,6 +18,7 @@
 #define TTL_MAX 2147483647	/* RFC 2181 8 */
 #define DEPTH_MAX 20		/* files within files */
 #define FILES_MAX 10000		/* a few that include each other twice would be millions */
+#define GENERATED_MAX 20000000	/* records by $GENERATE; a typing error must not fill the memory */
 
 /* One file being read; up is the one that includes it. */
 struct frame {
@@ -34,6 +37,7 @@ struct reader {
 	enum { OWNER_NONE, OWNER_BAD, OWNER_GOOD } owner_state;	/* BAD: what is wrong with it was told */
 	bool has_default, has_last, warned;
 	uint32_t default_ttl, last_ttl;		/* by $TTL, and of the last record that had one */
+	uint32_t generated;			/* records by $GENERATE */
 	uint8_t owner[DNAME_MAX + NAME_PAD];
 	uint8_t rdata[RDATA_ROOM];
 };
@@ -387,6 +391,153 @@ include(struct reader *r, struct frame *f)
 	return err;
 }
 
+/* What BIND writes into dumps of its cache: when they were made. */
+static int
+ignore(struct reader *r, struct frame *f)
+{
+	(void)r;
+	(void)f;
+	return 0;
+}
+
+/* A step of $GENERATE; its records are told by what they would be. */
+struct generated {
+	struct reader *r;
+	const struct frame *f;		/* that of the directive */
+	struct sink *sink;		/* for what is said of it */
+	struct generate range;
+	int32_t value;
+	char *text;
+	size_t len, room;
+};
+
+static void
+generated_report(void *ctx, const struct report *report)
+{
+	const struct generated *g = ctx;
+	struct word shown = { .text = g->text, .len = (uint32_t)g->len };
+	char record[WORD_SHOW];
+	struct place place;
+
+	scan_place(&g->f->scan, g->f->scan.word, 0, &place);
+	report_at(g->sink, report->severity, &place, "%s, in %s for %" PRId32, report->text,
+	    word_show(record, &shown), g->value);
+}
+
+static int
+add_template(struct generated *g, const struct word *word, const char *text, size_t len)
+{
+	const char *why;
+	size_t bad;
+	int n = generate_expand(g->text + g->len, g->room - g->len, text, len, g->value, &bad, &why);
+
+	if (n < 0)
+		return refuse_at(g->r, g->f, word, bad, "%s", why);
+	g->len += (size_t)n;
+	return 0;
+}
+
+/* All behind the type.  One text in quotes is what would stand without them, as BIND has it. */
+static int
+add_rdata(struct generated *g, const struct word *word, const struct word *end)
+{
+	const struct word *first = word;
+	char *plain;
+	size_t n = 0;
+	int err = 0;
+
+	g->text[g->len++] = ' ';
+	if (word + 1 == end && (word->flags & WORD_QUOTED)) {
+		plain = xmalloc(word->len + 1);
+		for (uint32_t i = 0; i < word->len; i++)
+			if (word->text[i] != '\\' || i + 1 == word->len || word->text[i + 1] != '"')
+				plain[n++] = word->text[i];
+		err = add_template(g, word, plain, n);
+		free(plain);
+		return err;
+	}
+	for (; word < end && err == 0; word++) {
+		if (word > first && (word->flags & WORD_JOINED) == 0)
+			g->text[g->len++] = ' ';
+		if (word->flags & WORD_QUOTED)
+			g->text[g->len++] = '"';
+		err = add_template(g, word, word->text, word->len);
+		if (word->flags & WORD_QUOTED)
+			g->text[g->len++] = '"';
+	}
+	return err;
+}
+
+/* The type, behind the owner, a TTL and a class. */
+static const struct word *
+generated_type(const struct scan *s)
+{
+	for (const struct word *word = s->word + 3; word < s->word + s->count; word++)
+		if ((uint8_t)(*word->text - '0') > 9 && (word->len != 2 || strncasecmp(word->text, "IN", 2) != 0))
+			return word;
+	return s->word + s->count;
+}
+
+static int
+generate_one(struct generated *g)
+{
+	const struct word *word = g->f->scan.word, *end = word + g->f->scan.count;
+	const struct word *type = generated_type(&g->f->scan);
+	struct sink sink = { .fn = generated_report, .ctx = g };
+	struct frame f = { .origin_len = g->f->origin_len };
+	int err;
+
+	g->len = 0;
+	if ((err = add_template(g, word + 2, word[2].text, word[2].len)) < 0)
+		return err;
+	for (word += 3; word <= type && word < end; word++) {
+		g->text[g->len++] = ' ';
+		memcpy(g->text + g->len, word->text, word->len);
+		g->len += word->len;
+	}
+	if ((err = add_rdata(g, word, end)) < 0)
+		return err;
+	memcpy(f.origin, g->f->origin, f.origin_len);
+	scan_text(&f.scan, g->f->scan.file, g->text, g->len);
+	f.scan.line = g->f->scan.word->line;
+	g->r->sink = &sink;
+	err = -EINVAL;
+	if (scan_next(&f.scan, &sink) == SCAN_RECORD)
+		err = read_record(g->r, &f);
+	g->r->sink = g->sink;
+	scan_close(&f.scan);
+	return err;
+}
+
+static int
+generate(struct reader *r, struct frame *f)
+{
+	struct generated g = { .r = r, .f = f, .sink = r->sink };
+	const struct word *word = f->scan.word;
+	char shown[WORD_SHOW];
+	int err = 0;
+
+	if (!generate_range(&g.range, word[1].text, word[1].len))
+		return refuse_at(r, f, &word[1], 0, "%s is no range: FIRST-LAST or FIRST-LAST/STEP, up to 2147483647",
+		    word_show(shown, &word[1]));
+	if (generated_type(&f->scan) + 1 >= word + f->scan.count)
+		return refuse_end(r, f, "$GENERATE needs a range, an owner, a type and RDATA");
+	/* A template of three octets may become a width of 127. */
+	for (size_t i = 2; i < f->scan.count; i++)
+		g.room += word[i].len * (size_t)64 + 4;
+	g.text = xmalloc(g.room);
+	for (int64_t v = g.range.first; v <= g.range.last && err == 0; v += g.range.step) {
+		if (++r->generated > GENERATED_MAX) {
+			err = refuse_at(r, f, word, 0, "more than %d records are generated", GENERATED_MAX);
+			break;
+		}
+		g.value = (int32_t)v;
+		err = generate_one(&g);
+	}
+	free(g.text);
+	return err;
+}
+
 static const struct directive {
 	const char *name;
 	unsigned min, max;		/* words after it */
@@ -396,6 +547,8 @@ static const struct directive {
 	{ "$ORIGIN", 1, 1, set_origin, "$ORIGIN NAME" },
 	{ "$TTL", 1, 1, set_ttl, "$TTL SECONDS" },
 	{ "$INCLUDE", 1, 2, include, "$INCLUDE FILE [ORIGIN]" },
+	{ "$GENERATE", 4, UINT_MAX - 1, generate, "$GENERATE FIRST-LAST[/STEP] OWNER [TTL] [CLASS] TYPE RDATA" },
+	{ "$DATE", 1, 1, ignore, "$DATE YYYYMMDDHHMMSS" },
 };
 #define DIRECTIVES (sizeof(directives) / sizeof(*directives))
 

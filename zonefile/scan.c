@@ -194,6 +194,20 @@ at_end(struct scan *s, struct sink *sink)
 	return SCAN_FAILED;
 }
 
+/* What some editors put before the first line. */
+static const char *
+byte_order_mark(const struct scan *s)
+{
+	static const struct { uint8_t len; char octets[4], *name; } marks[] = {
+		{ 3, "\xef\xbb\xbf", "UTF-8" }, { 2, "\xff\xfe", "UTF-16" }, { 2, "\xfe\xff", "UTF-16" },
+	};
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
+		if (s->end - s->at >= marks[i].len && memcmp(s->at, marks[i].octets, marks[i].len) == 0)
+			return marks[i].name;
+	return NULL;
+}
+
 static struct word *
 add_word(struct scan *s)
 {
@@ -215,6 +229,7 @@ scan_next(struct scan *s, struct sink *sink)
 	unsigned depth;
 	struct word *word;
 	struct place place;
+	bool first;
 	int err;
 
 again:
@@ -340,8 +355,15 @@ again:
 more:
 	if (end - s->record > RECORD_TEXT)
 		goto endless;
-	if ((err = fill(s)) == 0)
-		goto again;
+	first = s->octets == 0;
+	if ((err = fill(s)) == 0) {
+		if (!first || (why = byte_order_mark(s)) == NULL)
+			goto again;
+		place_of(s, s->at, 1, &place);
+		report_at(sink, ERROR, &place, "the file begins with a byte-order mark of %s; save it as plain text "
+		    "(UTF-8 without BOM)", why);
+		return SCAN_FAILED;
+	}
 	place = (struct place){ .file = s->file };
 	report_at(sink, ERROR, &place, "cannot be read: %s", strerror(-err));
 	return SCAN_FAILED;

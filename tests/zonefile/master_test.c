@@ -115,11 +115,23 @@ every_way_to_write_records_is_read(void **state)
 		{ "a TYPE65280 \\# 2 (\n ab\n cd )\n", "a.example. 300 IN TYPE65280 \\# 2 ABCD\n" },
 		{ "t TXT \\\"\n", "t.example. 300 IN TXT \"\\\"\"\n" },
 		{ "\"q\" A 1.2.3.4\n", "q.example. 300 IN A 1.2.3.4\n" },
-		{ "$INCLUDE /dev/null\n", NULL },
+		{ "$DATE 20240101000000\na A 1.2.3.4\n", "a.example. 300 IN A 1.2.3.4\n" },
+		{ "$GENERATE 1-2 a$ A 1.2.3.$\n", "a1.example. 300 IN A 1.2.3.1\na2.example. 300 IN A 1.2.3.2\n" },
+		{ "$GENERATE 0-6/3 a${1,3} 60 IN AAAA ::${0,0,d}\n", "a001.example. 60 IN AAAA ::\n"
+		    "a004.example. 60 IN AAAA ::3\na007.example. 60 IN AAAA ::6\n" },
+		{ "$generate 10-10 ${0,4,x}-${0,4,X}.${0,3,o} in 1h CNAME $$.x${-11}\n",
+		    "000a-000A.012.example. 3600 IN CNAME \\$.x-1.example.\n" },
+		{ "$GENERATE 171-171 a.${0,0,n} PTR b.${0,6,N}x\n", "a.b.a.example. 300 IN PTR b.B.A.0.x.example.\n" },
+		{ "$GENERATE 1-1 t\\$x$ MX \"1$ m$\" ; c\n", "t\\$x1.example. 300 IN MX 11 m1.example.\n" },
+		{ "$GENERATE 1-1 @ TXT \"a \\\"b $\\\"\"\n", "example. 300 IN TXT \"a\" \"b 1\"\n" },
+		{ "$GENERATE 7-7 a TXT \"x $\" y$ \"\" (\n z)\n", "a.example. 300 IN TXT \"x 7\" \"y7\" \"\" \"z\"\n" },
+		{ "$GENERATE 2147483647-2147483647/2147483647 a$ TYPE65280 \\# 1 ${-2147483392,2,X}\n",
+		    "a2147483647.example. 300 IN TYPE65280 \\# 1 FF\n" },
+		{ "$TTL 5\n$ORIGIN b\n$GENERATE 1-1 $ A 1.2.3.4\n", "1.b.example. 5 IN A 1.2.3.4\n" },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows) && rows[i].out != NULL; i++) {
+	for (size_t i = 0; i < COUNT(rows); i++) {
 		char all[1024];
 		struct zone *zone;
 		char *text;
@@ -175,7 +187,21 @@ every_error_is_told_with_its_place(void **state)
 		{ "$TTL x\n", "4:6: error: \"x\" is no TTL: a number, or numbers with the units w d h m s" },
 		{ "$TTL 2147483648\n", "4:6: error: TTL 2147483648 is above 2147483647" },
 		{ "$ORIGN x\n", "4:1: error: \"$ORIGN\" is no directive; did you mean $ORIGIN?" },
-		{ "$GENERATE 1-2 a$ A 1.2.3.4\n", "4:1: error: \"$GENERATE\" is no directive" },
+		{ "$DATE\n", "4:6: error: $DATE YYYYMMDDHHMMSS" },
+		{ "$GENERATE 1-2 a$\n", "4:17: error: $GENERATE FIRST-LAST[/STEP] OWNER [TTL] [CLASS] TYPE RDATA" },
+		{ "$GENERATE 1-2 a$ 1 IN A\n", "4:24: error: $GENERATE needs a range, an owner, a type and RDATA" },
+		{ "$GENERATE 2-1 a$ A 1.2.3.4\n", "4:11: error: \"2-1\" is no range: FIRST-LAST or FIRST-LAST/STEP, up to 2147483647" },
+		{ "$GENERATE 1-2/0 a$ A 1.2.3.4\n", "4:11: error: \"1-2/0\" is no range: FIRST-LAST or FIRST-LAST/STEP, up to 2147483647" },
+		{ "$GENERATE 1-2147483648 a$ A 1.2.3.4\n",
+		    "4:11: error: \"1-2147483648\" is no range: FIRST-LAST or FIRST-LAST/STEP, up to 2147483647" },
+		{ "$GENERATE 1-2 a${q} A 1.2.3.4\n", "4:16: error: an offset is needed behind ${, as in ${0}, ${10,3} or ${0,2,x}" },
+		{ "$GENERATE 1-2 a${0,128} A 1.2.3.4\n", "4:16: error: a width is a number up to 127" },
+		{ "$GENERATE 1-2 a A 1.2.3.${0,1,b}\n", "4:25: error: the base is one of d o x X n N" },
+		{ "$GENERATE 1-2 a${0,1,d A 1.2.3.4\n", "4:16: error: ${ needs a }, as in ${0}, ${10,3} or ${0,2,x}" },
+		{ "$GENERATE 1-2 a${2147483647} A 1.2.3.4\n", "4:16: error: the value with its offset is above 2147483647" },
+		{ "$GENERATE 255-900 a$ A 1.2.3.$\n",
+		    "4:1: error: \"1.2.3.256\" is not an IPv4 address, in \"a256 A 1.2.3.256\" for 256" },
+		{ "$GENERATE 1-2 a$ CH TXT x\n", "4:1: error: class \"CH\" is not served, only IN is, in \"a1 CH TXT x\" for 1" },
 		{ "$ORIGIN a..\n", "4:9: error: empty label" },
 		{ "$INCLUDE nothing\n", "4:10: error: nothing: No such file or directory" },
 		{ "$INCLUDE .\n", "4:10: error: .: is a directory" },
@@ -195,6 +221,18 @@ every_error_is_told_with_its_place(void **state)
 			*end = '\0';
 		if (strcmp(told, want) != 0 || (end != NULL && end[1] != '\0'))
 			fail_msg("%s told: %s\nand not: %s", rows[i].in, told, want);
+	}
+}
+
+static void
+a_byte_order_mark_is_the_one_error(void **state)
+{
+	static const char *const marks[] = { "\xef\xbb\xbf$TTL 1\n", "\xff\xfe$\1T\1", "\xfe\xff\1$\1T" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(marks); i++) {
+		assert_null(load_text(marks[i]));
+		assert_non_null(strstr(told, "z:1:1: error: the file begins with a byte-order mark of UTF-"));
 	}
 }
 
@@ -482,6 +520,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_way_to_write_records_is_read),
 		cmocka_unit_test(every_error_is_told_with_its_place),
+		cmocka_unit_test(a_byte_order_mark_is_the_one_error),
 		cmocka_unit_test(all_errors_of_a_file_are_told_in_one_pass),
 		cmocka_unit_test(a_million_errors_end_in_time),
 		cmocka_unit_test(the_ttl_comes_from_where_bind_takes_it),
