@@ -44,8 +44,8 @@ struct tsig {
 	enum tsig_result error;		/* server: to be told in the reply; client: that the peer told */
 	uint8_t name[DNAME_MAX];		/* server: as the request had it, also of a key that is not ours */
 	uint8_t algorithm[DNAME_MAX];
-	uint16_t id;			/* server: the original id of the request (5.4) */
-	uint64_t signed_at;		/* server: by the request; client: of the last reply */
+	uint64_t signed_at;		/* when the last message that came was signed */
+	uint16_t fudge;			/* and how many seconds that may be off */
 	uint8_t mac[64];			/* of the message before this, which this one is chained to */
 	uint8_t mac_len;
 	bool later;			/* the next is not the first of the replies: timers only (5.3.1) */
