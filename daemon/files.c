@@ -26,30 +26,34 @@ struct waiter {
 struct zone_file {
 	struct slot *slot;
 	char *path;
-	enum { IDLE, READING, COMMITTING } state;
+	struct reading *reading;	/* NULL: IDLE */
 	bool freed;			/* by its owner, while not IDLE */
-	bool force, force_next;
-	struct waiter *now, *next;
-	struct master_files files;	/* of the last good reading; pool thread while READING */
+	bool force_next;
+	struct waiter *next;
+	struct master_files files;	/* of the last reading; pool thread while READING */
 	bool known;			/* files is of a reading that was good */
-	uint64_t started;		/* uv_now() */
-	char trouble[512];		/* why the last reading did not serve; "" otherwise */
+	char *trouble;			/* why the last reading did not serve, or NULL */
+};
 
-	/* what the pool thread and the commit thread bring back */
+/* One reading: what the pool thread and the commit thread bring back. */
+struct reading {
+	struct zone_file *file;
+	struct waiter *waiters;
+	bool force, unchanged;
+	uint64_t started;		/* uv_now() */
 	uv_work_t work;
 	struct zone *zone;
-	bool unchanged;
 	unsigned errors;
 	char first_error[512];
-	struct zone_file *done_next;
 	struct commit_outcome outcome;
 	char why[256];
+	struct reading *next_done;
 };
 
 static uv_loop_t *loop;
 static uv_async_t wake;
 static pthread_mutex_t done_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct zone_file *done_list;	/* under done_lock: committed, to be told */
+static struct reading *done_list;	/* under done_lock: committed, to be told */
 
 static void start(struct zone_file *);
 
@@ -62,7 +66,7 @@ zone_file_path(const struct zone_file *file)
 const char *
 zone_file_trouble(const struct zone_file *file)
 {
-	return file->trouble;
+	return file->trouble != NULL ? file->trouble : "";
 }
 
 struct zone_file *
@@ -79,23 +83,25 @@ void
 zone_file_free(struct zone_file *file)
 {
 	file->freed = true;
-	if (file->state != IDLE)
+	if (file->reading != NULL)
 		return;
 	master_files_free(&file->files);
 	slot_unref(file->slot);
 	free(file->path);
+	free(file->trouble);
 	free(file);
 }
 
 /* --- the end of a reading --- */
 
 static void
-finish(struct zone_file *file, const struct load_outcome *outcome)
+finish(struct reading *r, const struct load_outcome *outcome)
 {
-	struct waiter *w = file->now;
+	struct zone_file *file = r->file;
+	struct waiter *w = r->waiters;
 
-	snprintf(file->trouble, sizeof(file->trouble), "%s", outcome->result == LOAD_FAILED ? outcome->text : "");
-	file->now = NULL;
+	free(file->trouble);
+	file->trouble = outcome->result == LOAD_FAILED ? xstrdup(outcome->text) : NULL;
 	/* Not idle yet: a waiter may ask for another reading, or free the file. */
 	while (w != NULL) {
 		struct waiter *next = w->next;
@@ -104,7 +110,8 @@ finish(struct zone_file *file, const struct load_outcome *outcome)
 		free(w);
 		w = next;
 	}
-	file->state = IDLE;
+	free(r);
+	file->reading = NULL;
 	if (file->next != NULL)
 		start(file);
 	else if (file->freed)
@@ -112,12 +119,13 @@ finish(struct zone_file *file, const struct load_outcome *outcome)
 }
 
 static struct load_outcome
-outcome_of(struct zone_file *file, enum load_result result)
+outcome_of(struct reading *r, enum load_result result)
 {
+	struct zone_file *file = r->file;
 	struct load_outcome o = { .zone = slot_name(file->slot), .result = result, .text = "" };
 	struct zone *zone;
 
-	o.ms = (unsigned)(uv_now(loop) - file->started);
+	o.ms = (unsigned)(uv_now(loop) - r->started);
 	if ((zone = slot_zone_ref(file->slot)) != NULL) {
 		o.served = true;
 		o.old_serial = o.new_serial = zone_serial(zone);
@@ -128,29 +136,30 @@ outcome_of(struct zone_file *file, enum load_result result)
 }
 
 static void
-failed(struct zone_file *file, const char *reason)
+failed(struct reading *r, const char *reason)
 {
-	struct load_outcome o = outcome_of(file, LOAD_FAILED);
+	struct load_outcome o = outcome_of(r, LOAD_FAILED);
 
 	if (o.served)
 		log_error("zone %s: %s, still serving serial %u", o.zone, reason, o.old_serial);
 	else
 		log_error("zone %s: %s, not served: queries get SERVFAIL", o.zone, reason);
-	o.text = file->first_error[0] != '\0' ? file->first_error : reason;
-	finish(file, &o);
+	o.text = r->first_error[0] != '\0' ? r->first_error : reason;
+	finish(r, &o);
 }
 
 static void
-committed(struct zone_file *file)
+committed(struct reading *r)
 {
-	const struct commit_outcome *c = &file->outcome;
-	struct load_outcome o = outcome_of(file, LOAD_DONE);
+	struct zone_file *file = r->file;
+	const struct commit_outcome *c = &r->outcome;
+	struct load_outcome o = outcome_of(r, LOAD_DONE);
 
 	o.old_serial = c->first ? 0 : c->old_serial;
 	o.new_serial = c->new_serial;
 	o.removed = c->removed;
 	o.added = c->added;
-	o.text = file->why;
+	o.text = r->why;
 	file->known = true;
 	switch (c->result) {
 	case COMMIT_DONE:
@@ -160,8 +169,8 @@ committed(struct zone_file *file)
 		else
 			log_note("zone %s: serial %u -> %u, %zu records removed, %zu added, in %u ms", o.zone,
 			    o.old_serial, o.new_serial, o.removed, o.added, o.ms);
-		if (file->why[0] != '\0')
-			log_warning("zone %s: %s", o.zone, file->why);
+		if (r->why[0] != '\0')
+			log_warning("zone %s: %s", o.zone, r->why);
 		break;
 	case COMMIT_SAME:
 	case COMMIT_GONE:
@@ -170,28 +179,28 @@ committed(struct zone_file *file)
 	case COMMIT_OLDER:
 	case COMMIT_FAILED:
 		file->known = false;	/* to be tried again though the file stays as it is */
-		file->first_error[0] = '\0';
-		failed(file, file->why);
+		r->first_error[0] = '\0';
+		failed(r, r->why);
 		return;
 	}
-	finish(file, &o);
+	finish(r, &o);
 }
 
 static void
 on_wake(uv_async_t *async)
 {
-	struct zone_file *file;
+	struct reading *r;
 
 	(void)async;
 	uv_update_time(loop);
 	for (;;) {
 		pthread_mutex_lock(&done_lock);
-		if ((file = done_list) != NULL)
-			done_list = file->done_next;
+		if ((r = done_list) != NULL)
+			done_list = r->next_done;
 		pthread_mutex_unlock(&done_lock);
-		if (file == NULL)
+		if (r == NULL)
 			return;
-		committed(file);
+		committed(r);
 	}
 }
 
@@ -199,14 +208,14 @@ on_wake(uv_async_t *async)
 static void
 on_committed(void *ctx, struct slot *slot, const struct commit_outcome *outcome)
 {
-	struct zone_file *file = ctx;
+	struct reading *r = ctx;
 
 	(void)slot;
-	file->outcome = *outcome;
-	snprintf(file->why, sizeof(file->why), "%s", outcome->why != NULL ? outcome->why : "");
+	r->outcome = *outcome;
+	snprintf(r->why, sizeof(r->why), "%s", outcome->why != NULL ? outcome->why : "");
 	pthread_mutex_lock(&done_lock);
-	file->done_next = done_list;
-	done_list = file;
+	r->next_done = done_list;
+	done_list = r;
 	pthread_mutex_unlock(&done_lock);
 	uv_async_send(&wake);
 }
@@ -216,10 +225,10 @@ on_committed(void *ctx, struct slot *slot, const struct commit_outcome *outcome)
 static void
 note_error(void *ctx, const struct report *report)
 {
-	struct zone_file *file = ctx;
+	struct reading *r = ctx;
 
-	if (report->severity == ERROR && file->first_error[0] == '\0')
-		report_format(file->first_error, sizeof(file->first_error), report);
+	if (report->severity == ERROR && r->first_error[0] == '\0')
+		report_format(r->first_error, sizeof(r->first_error), report);
 	log_report(NULL, report);
 }
 
@@ -227,20 +236,18 @@ note_error(void *ctx, const struct report *report)
 static void
 read_file(uv_work_t *work)
 {
-	struct zone_file *file = work->data;
-	struct sink sink = { .fn = note_error, .ctx = file };
+	struct reading *r = work->data;
+	struct zone_file *file = r->file;
+	struct sink sink = { .fn = note_error, .ctx = r };
 	struct master_files files = { .count = 0 };
 
-	file->zone = NULL;
-	file->errors = 0;
-	file->first_error[0] = '\0';
-	file->unchanged = !file->force && file->known && !master_files_changed(&file->files);
-	if (file->unchanged)
+	r->unchanged = !r->force && file->known && !master_files_changed(&file->files);
+	if (r->unchanged)
 		return;
-	file->zone = master_load(file->path, slot_origin(file->slot), &sink, &files);
-	if (file->zone != NULL)
-		check_zone(file->zone, &sink);
-	file->errors = sink.errors;
+	r->zone = master_load(file->path, slot_origin(file->slot), &sink, &files);
+	if (r->zone != NULL)
+		check_zone(r->zone, &sink);
+	r->errors = sink.errors;
 	if (sink.warnings > REPORT_MAX)
 		log_warning("zone %s: %u warnings in %s, %d are shown", slot_name(file->slot), sink.warnings,
 		    file->path, REPORT_MAX);
@@ -251,38 +258,40 @@ read_file(uv_work_t *work)
 static void
 on_read(uv_work_t *work, int status)
 {
-	struct zone_file *file = work->data;
+	struct reading *r = work->data;
+	struct zone_file *file = r->file;
 	struct load_outcome o;
 	char reason[512];
 
 	(void)status;
 	uv_update_time(loop);
-	if (file->unchanged) {
-		o = outcome_of(file, LOAD_UNCHANGED);
-		finish(file, &o);
-	} else if (file->zone == NULL) {
+	if (r->unchanged) {
+		o = outcome_of(r, LOAD_UNCHANGED);
+		finish(r, &o);
+	} else if (r->zone == NULL) {
 		file->known = false;
-		snprintf(reason, sizeof(reason), "%u error%s in %s", file->errors,
-		    file->errors == 1 ? "" : "s", file->path);
-		failed(file, reason);
+		snprintf(reason, sizeof(reason), "%u error%s in %s", r->errors,
+		    r->errors == 1 ? "" : "s", file->path);
+		failed(r, reason);
 	} else {
-		file->state = COMMITTING;
-		commit_submit(file->slot, file->zone, COMMIT_FROM_FILE, on_committed, file);
-		file->zone = NULL;
+		commit_submit(file->slot, r->zone, COMMIT_FROM_FILE, on_committed, r);
 	}
 }
 
 static void
 start(struct zone_file *file)
 {
-	file->state = READING;
-	file->now = file->next;
+	struct reading *r = xcalloc(1, sizeof(*r));
+
+	file->reading = r;
+	r->file = file;
+	r->waiters = file->next;
 	file->next = NULL;
-	file->force = file->force_next;
+	r->force = file->force_next;
 	file->force_next = false;
-	file->started = uv_now(loop);
-	file->work.data = file;
-	uv_queue_work(loop, &file->work, read_file, on_read);
+	r->started = uv_now(loop);
+	r->work.data = r;
+	uv_queue_work(loop, &r->work, read_file, on_read);
 }
 
 void
@@ -295,7 +304,7 @@ zone_file_load(struct zone_file *file, bool force, load_done_fn *done, void *ctx
 	w->next = file->next;
 	file->next = w;
 	file->force_next |= force;
-	if (file->state == IDLE)
+	if (file->reading == NULL)
 		start(file);
 }
 

@@ -98,27 +98,29 @@ zone_unref(struct zone *zone)
 }
 
 /* NSEC3PARAM with flags other than 0 is for signers only (RFC 5155 4.1.2). */
-static void
-take_params(struct zone *zone)
+static struct nsec3_params *
+take_params(const struct zone *zone)
 {
 	const struct rrset *set = node_set(zone->apex, T_NSEC3PARAM);
 	const uint8_t *p = set == NULL ? NULL : set->rdata;
+	struct nsec3_params *params;
 
-	zone->has_params = false;
 	for (unsigned i = 0; set != NULL && i < set->count; i++) {
 		unsigned len = (unsigned)p[0] << 8 | p[1];
 
 		p += 2;
-		if (len >= 5 && p[0] == 1 && p[1] == 0 && !zone->has_params) {
-			zone->has_params = true;
-			zone->params.algorithm = p[0];
-			zone->params.iterations = (uint16_t)(p[2] << 8 | p[3]);
-			zone->params.salt_len = p[4];
-			memcpy(zone->params.salt, p + 5, p[4]);
+		if (len >= 5 && p[0] == 1 && p[1] == 0) {
+			params = arena_alloc(zone->store->arena, sizeof(*params));
+			params->algorithm = p[0];
+			params->flags = zone->opt_out > 0;
+			params->iterations = (uint16_t)(p[2] << 8 | p[3]);
+			params->salt_len = p[4];
+			memcpy(params->salt, p + 5, p[4]);
+			return params;
 		}
 		p += len;
 	}
-	zone->params.flags = zone->opt_out > 0;
+	return NULL;
 }
 
 void
@@ -127,7 +129,7 @@ zone_finish(struct zone *zone)
 	zone->apex = index_at(zone->names, (struct index_pos){ 0, 0 });
 	zone->soa = node_set(zone->apex, T_SOA);
 	zone->is_signed = (zone->nsec > 0 || zone->nsec3 > 0) && node_sigs(zone->apex, T_SOA) != NULL;
-	take_params(zone);
+	zone->params = take_params(zone);
 	zone->store->total = arena_size(zone->store->arena) +
 	    (zone->store->base != NULL ? zone->store->base->total : 0);
 	zone->store->live = zone->store->base != NULL ? zone->store->base->live : zone->store->total;
@@ -290,7 +292,7 @@ zone_nsec_at(const struct zone *zone, const uint8_t *name)
 const struct nsec3_params *
 zone_nsec3(const struct zone *zone)
 {
-	return zone->has_params && zone->nsec3 > 0 ? &zone->params : NULL;
+	return zone->nsec3 > 0 ? zone->params : NULL;
 }
 
 /* Does one of the node's NSEC3 records belong to the chain of the parameters? */
@@ -326,7 +328,7 @@ zone_nsec3_at(const struct zone *zone, const uint8_t hash[20], bool *exact)
 	/* base32hex keeps the order of the octets */
 	base32hex_encode((char *)label + 1, hash, NSEC3_HASH);
 	node = index_get(zone->hashed, rel);
-	*exact = node != NULL && in_chain(node, &zone->params);
+	*exact = node != NULL && in_chain(node, zone->params);
 	if (*exact)
 		return node;
 	pos = index_seek(zone->hashed, rel);
@@ -335,7 +337,7 @@ zone_nsec3_at(const struct zone *zone, const uint8_t hash[20], bool *exact)
 		if (!index_prev(zone->hashed, &pos))
 			pos = index_last(zone->hashed);
 		node = index_at(zone->hashed, pos);
-		if (in_chain(node, &zone->params))
+		if (in_chain(node, zone->params))
 			return node;
 	}
 	return NULL;
