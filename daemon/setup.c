@@ -337,9 +337,10 @@ mirrored(const struct conf_zone *zone, const struct conf_mirror *mirror)
 /* --- zones --- */
 
 static bool
-may_ask(const void *ctx, const struct sockaddr *from)
+may_ask(const void *list, const struct sockaddr *from, const uint8_t *key)
 {
-	return acl_allows(ctx, from);
+	(void)key;
+	return acl_allows(list, from);
 }
 
 /* The list is the configuration's, which stays until no reader can have the policy. */
@@ -352,9 +353,8 @@ set_policy(struct slot *slot, const struct conf_match_list *allow)
 		slot_set_policy(slot, NULL, NULL);
 		return;
 	}
-	policy = xmalloc(sizeof(*policy));
-	policy->allow = may_ask;
-	policy->ctx = allow;
+	policy = xcalloc(1, sizeof(*policy));
+	policy->ask = (struct query_right){ may_ask, allow };
 	slot_set_policy(slot, policy, free);
 }
 

@@ -30,6 +30,7 @@ struct slot {
 	_Atomic(struct zone *) zone;		/* commit thread stores */
 	_Atomic(const void *) policy;		/* control loop stores */
 	void (*policy_free)(void *);		/* control loop */
+	_Atomic uint64_t expires;
 	atomic_uint refs;
 	atomic_bool removed;
 	uint32_t hash;
@@ -232,6 +233,18 @@ const void *
 slot_policy(const struct slot *slot)
 {
 	return atomic_load_explicit(&slot->policy, memory_order_acquire);
+}
+
+void
+slot_set_expires(struct slot *slot, uint64_t expires)
+{
+	atomic_store_explicit(&slot->expires, expires, memory_order_relaxed);
+}
+
+uint64_t
+slot_expires(const struct slot *slot)
+{
+	return atomic_load_explicit(&slot->expires, memory_order_relaxed);
 }
 
 bool

@@ -52,6 +52,11 @@ bool slot_removed(const struct slot *);
  * on until its readers have left. */
 void slot_publish(struct slot *, struct zone *);
 
+/* When the zone of a slave expires, in seconds since 1970, for those who ask (RFC 7314); 0, as at first: as its
+ * SOA says.  Any thread. */
+void slot_set_expires(struct slot *, uint64_t);
+uint64_t slot_expires(const struct slot *);
+
 /* Every slot, by name in canonical order; control loop only. */
 void slot_each(void (*fn)(void *ctx, struct slot *), void *ctx);
 size_t slot_count(void);

@@ -172,8 +172,8 @@ run_internet(struct query *q)
 		return;
 	}
 	policy = slot_policy(q->slot);
-	if (policy != NULL && policy->allow != NULL &&
-	    !policy->allow(policy->ctx, q->from)) {
+	if (policy != NULL && policy->ask.allow != NULL &&
+	    !policy->ask.allow(policy->ask.list, q->from, NULL)) {
 		q->edns.error = EDE_PROHIBITED;
 		fail(q, RCODE_REFUSED);
 		return;

@@ -7,18 +7,56 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct history;
+struct slot;
+struct tsig_key;
+struct tsig_keys;
+struct xfrout;
+
+/* May this client?  key is the name of the key that its message is verified to be signed with, in lower case,
+ * or NULL.  Any thread, and quickly. */
+struct query_right {
+	bool (*allow)(const void *list, const struct sockaddr *client, const uint8_t *key);
+	const void *list;
+};
+
+/* Rights of one zone, hung on its slot by the daemon (slot_policy()).  Without a policy everybody may ask, and
+ * nobody may do anything else. */
+struct query_policy {
+	struct query_right ask;		/* allow NULL: everybody */
+	struct query_right transfer;	/* AXFR and IXFR; allow NULL: nobody */
+	struct query_right notify;	/* allow NULL: nobody */
+	bool no_ixfr;			/* provide-ixfr no: whole zones only */
+	unsigned max_ixfr_ratio;	/* per cent of the zone's size above which it is sent whole; 0: none */
+};
+
+/* Limits of transfers to others. */
+struct query_transfers {
+	unsigned at_once;		/* over all workers; more are SERVFAIL.  0: no limit */
+	unsigned max_ms, idle_ms;	/* a transfer, and without an octet taken by the client.  0: no limit */
+	unsigned message_size;		/* octets at most; 0: what is best */
+};
+
 /* What is the same for all questions; immutable while in use. */
 struct query_server {
 	uint16_t edns_udp_size;		/* that we announce and never exceed over UDP */
 	const char *version, *server_id, *hostname;	/* CH TXT; server_id also NSID; NULL: refused */
 	bool minimal_responses;		/* no NS in authority, no additional data but glue */
-};
+	const struct tsig_keys *keys;	/* NULL: none */
 
-/* Rights of one zone, hung on its slot by the daemon (slot_policy()). */
-struct query_policy {
-	/* May this client ask?  NULL: everybody. */
-	bool (*allow)(const void *ctx, const struct sockaddr *);
-	const void *ctx;
+	struct query_transfers transfers;
+	struct history *history;	/* differences for IXFR; NULL: whole zones only */
+	struct query_right one_answer;	/* who wants one record a message; allow NULL: nobody */
+
+	/* A NOTIFY from one who may, and the serial in it, or NULL.  On the worker's thread, inside slot_enter() and
+	 * slot_leave(): leaves a note and returns.  NULL: all are refused. */
+	void (*notified)(void *ctx, struct slot *, const struct sockaddr *from,
+	    const struct tsig_key *, const uint32_t *serial);
+	/* The same for a name that is no slot's.  Returns false when this client is nobody's autoprimary.
+	 * NULL: all are refused. */
+	bool (*notified_unknown)(void *ctx, const uint8_t *name, const struct sockaddr *from,
+	    const struct tsig_key *);
+	void *ctx;
 };
 
 /* Counters of one worker; only it writes. */
@@ -26,6 +64,7 @@ struct query_stats {
 	uint64_t udp, tcp, tcp_connections;
 	uint64_t answers, nxdomain, nodata, referrals, refused, servfail, formerr, notimp, truncated, dropped;
 	uint64_t opcode_other;
+	uint64_t notifies, transfers;	/* taken; begun */
 };
 /* Others read the counters while their worker writes: whole words, in no order. */
 static inline void

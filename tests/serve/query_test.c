@@ -47,17 +47,18 @@ wide_zone(void)
 }
 
 static bool
-deny_everybody(const void *ctx, const struct sockaddr *from)
+deny_everybody(const void *list, const struct sockaddr *from, const uint8_t *key)
 {
-	(void)ctx;
+	(void)list;
 	(void)from;
+	(void)key;
 	return false;
 }
 
 static int
 begin(void **state)
 {
-	static const struct query_policy nobody = { deny_everybody, NULL };
+	static const struct query_policy nobody = { .ask = { deny_everybody, NULL } };
 
 	(void)state;
 	asker_init(&asker);
