@@ -339,8 +339,7 @@ mirrored(const struct conf_zone *zone, const struct conf_mirror *mirror)
 static bool
 may_ask(const void *list, const struct sockaddr *from, const uint8_t *key)
 {
-	(void)key;
-	return acl_allows(list, from);
+	return acl_allows(list, from, key);
 }
 
 /* The list is the configuration's, which stays until no reader can have the policy. */
@@ -388,7 +387,7 @@ set_zone(struct served *zone, const struct conf *conf, const struct conf_zone *w
 	}
 	if (zone->file == NULL)
 		zone->file = zone_file_new(zone->slot, path);
-	set_policy(zone->slot, want->allow_query);
+	set_policy(zone->slot, want->rules->allow_query);
 }
 
 /* Walk the old and the new zones side by side. */

@@ -1,10 +1,11 @@
 #include "daemon/config/acl.h"
 
-#include <assert.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "zonefile/name.h"
 
 /* All addresses are numbers of 128 bits, IPv4 as ::ffff:0:0/96.  A set of them is the sorted numbers
  * at which belonging to it changes; below the first one nothing belongs.  A list becomes the set of clients
@@ -16,9 +17,15 @@ struct set {
 	size_t count;
 };
 
+/* A list that names keys is one set for clients without any of these, and one for those with each. */
+struct keyed {
+	const uint8_t *key;		/* wire form, lower case; NULL: the first, of those without */
+	size_t count;
+	const address *at;
+};
 struct acl_table {
 	size_t count;
-	address at[];
+	struct keyed sets[];
 };
 
 #define MAPPED_FIRST ((address)0xffff00000000)
@@ -161,10 +168,10 @@ sweep(struct ranges *ranges)
 	return set;
 }
 
-static struct set allowed(const struct conf_match_list *, const struct acl_local *);
+static struct set allowed(const struct conf_match_list *, const struct acl_local *, const uint8_t *key);
 
 static void
-add_match(struct ranges *ranges, const struct conf_match *match, const struct acl_local *local)
+add_match(struct ranges *ranges, const struct conf_match *match, const struct acl_local *local, const uint8_t *key)
 {
 	struct set nested;
 
@@ -185,12 +192,15 @@ add_match(struct ranges *ranges, const struct conf_match *match, const struct ac
 		break;
 	case MATCH_LIST:
 		/* Whom a list within refuses it does not match: the list around goes on. */
-		nested = allowed(match->list, local);
+		nested = allowed(match->list, local, key);
 		for (size_t i = 0; i < nested.count; i += 2)
 			add_range(ranges, nested.at[i], i + 1 < nested.count ? nested.at[i + 1] - 1 : ~(address)0);
 		free(nested.at);
 		break;
 	case MATCH_KEY:
+		if (key != NULL && name_equal(match->key_wire, key))
+			add_range(ranges, 0, ~(address)0);
+		break;
 	case MATCH_NONE:
 		break;
 	}
@@ -198,7 +208,7 @@ add_match(struct ranges *ranges, const struct conf_match *match, const struct ac
 
 /* The first element that matches decides. */
 static struct set
-allowed(const struct conf_match_list *list, const struct acl_local *local)
+allowed(const struct conf_match_list *list, const struct acl_local *local, const uint8_t *key)
 {
 	struct ranges ranges = { NULL, 0, 0, 0, false };
 	struct set set;
@@ -206,50 +216,91 @@ allowed(const struct conf_match_list *list, const struct acl_local *local)
 	for (size_t i = 0; i < list->count; i++) {
 		ranges.element = i;
 		ranges.allow = !list->match[i].negate;
-		add_match(&ranges, &list->match[i], local);
+		add_match(&ranges, &list->match[i], local, key);
 	}
 	set = sweep(&ranges);
 	free(ranges.range);
 	return set;
 }
 
+/* The keys of a list and those in it, each once. */
+static void
+add_keys(const struct conf_match_list *list, const uint8_t ***keys, size_t *count)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct conf_match *match = &list->match[i];
+		size_t at = 0;
+
+		if (match->kind == MATCH_LIST)
+			add_keys(match->list, keys, count);
+		if (match->kind != MATCH_KEY)
+			continue;
+		while (at < *count && !name_equal((*keys)[at], match->key_wire))
+			at++;
+		if (at < *count)
+			continue;
+		*keys = xrealloc(*keys, (*count + 1) * sizeof(**keys));
+		(*keys)[(*count)++] = match->key_wire;
+	}
+}
+
+static struct keyed
+keep_set(const struct conf_match_list *list, const struct acl_local *local, const uint8_t *key, struct arena *arena)
+{
+	struct set yes = allowed(list, local, key);
+	uintptr_t room = (uintptr_t)arena_alloc(arena, (yes.count + 1) * sizeof(address));
+	/* The arena aligns to 8, and these numbers want 16. */
+	address *at = (address *)((room + 15) & ~(uintptr_t)15);
+
+	if (yes.count > 0)
+		memcpy(at, yes.at, yes.count * sizeof(address));
+	free(yes.at);
+	return (struct keyed){ key, yes.count, at };
+}
+
 const struct conf_match_list *
 acl_compile(const struct conf_match_list *list, const struct acl_local *local, struct arena *arena)
 {
-	struct set yes = allowed(list, local);
 	struct conf_match_list *out = arena_alloc(arena, sizeof(*out));
-	uintptr_t room = (uintptr_t)arena_alloc(arena, sizeof(struct acl_table) + (yes.count + 1) * sizeof(address));
-	/* The arena aligns to 8, and these numbers want 16. */
-	struct acl_table *table = (struct acl_table *)((room + 15) & ~(uintptr_t)15);
+	struct acl_table *table;
+	const uint8_t **keys = NULL;
+	size_t count = 0;
 
-	table->count = yes.count;
-	if (yes.count > 0)
-		memcpy(table->at, yes.at, yes.count * sizeof(address));
-	free(yes.at);
+	add_keys(list, &keys, &count);
+	table = arena_alloc(arena, sizeof(*table) + (count + 1) * sizeof(table->sets[0]));
+	table->count = count + 1;
+	table->sets[0] = keep_set(list, local, NULL, arena);
+	for (size_t i = 0; i < count; i++)
+		table->sets[i + 1] = keep_set(list, local, keys[i], arena);
+	free(keys);
 	*out = *list;
 	out->table = table;
 	return out;
 }
 
 bool
-acl_allows(const struct conf_match_list *list, const struct sockaddr *client)
+acl_allows(const struct conf_match_list *list, const struct sockaddr *client, const uint8_t *key)
 {
-	const struct acl_table *table = list->table;
+	const struct keyed *set = &list->table->sets[0];
 	size_t low = 0, high;
 	address who;
 
-	assert(table != NULL);
 	if (client->sa_family == AF_INET)
 		who = MAPPED_FIRST | ntohl(((const struct sockaddr_in *)(const void *)client)->sin_addr.s_addr);
 	else if (client->sa_family == AF_INET6)
 		who = load(((const struct sockaddr_in6 *)(const void *)client)->sin6_addr.s6_addr, 16);
 	else
 		return false;
+	for (size_t i = 1; key != NULL && i < list->table->count; i++)
+		if (name_equal(list->table->sets[i].key, key)) {
+			set = &list->table->sets[i];
+			break;
+		}
 	/* How many changes are at or below the client: odd inside, even outside. */
-	for (high = table->count; low < high;) {
+	for (high = set->count; low < high;) {
 		size_t middle = (low + high) / 2;
 
-		if (table->at[middle] <= who)
+		if (set->at[middle] <= who)
 			low = middle + 1;
 		else
 			high = middle;

@@ -23,6 +23,7 @@ const struct conf_match_list *acl_compile(const struct conf_match_list *, const 
     struct arena *);
 
 /* Any thread, without a lock.  The list was compiled; those of a struct conf are.  An IPv4-mapped
- * client counts as IPv4.  Keys never match: nobody verifies signatures yet. */
-bool acl_allows(const struct conf_match_list *, const struct sockaddr *client);
+ * client counts as IPv4.  key: the name, in wire form and lower case, of the one that the client's message was
+ * verified with, NULL when it was not signed. */
+bool acl_allows(const struct conf_match_list *, const struct sockaddr *client, const uint8_t *key);
 #endif

@@ -4,9 +4,18 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/config/key.h"
+#include "daemon/config/number.h"
+#include "daemon/config/remote.h"
 #include "daemon/config/value.h"
 
 #define AT(type, name) .field = offsetof(struct type, name), .size = sizeof(((struct type *)NULL)->name)
+#define OF_ZONE(name) .field = offsetof(struct zone_draft, zone.name), \
+	.size = sizeof(((struct zone_draft *)NULL)->zone.name)
+#define EVERYWHERE (IN_OPTIONS | IN_ZONE)
+/* Rules come first in what options and what zones are read into. */
+#define RULE(name) .field = offsetof(struct conf_rules, name), \
+	.size = sizeof(((struct conf_rules *)NULL)->name)
 #define NOWHERE .size = 0
 
 /* Lists are kept as an array and a count behind it. */
@@ -17,15 +26,39 @@ _Static_assert(offsetof(struct conf_mirror, pdns_control_count) == offsetof(stru
 _Static_assert(offsetof(struct conf_mirror, pdns_api_count) == offsetof(struct conf_mirror, pdns_api) +
     offsetof(struct strings, count), "pdns_api is a struct strings");
 
-static const struct conf_match any[] = { { .kind = MATCH_ANY } };
-static const struct conf_match_list everybody = { any, 1, NULL };
+_Static_assert(offsetof(struct conf, rules) == 0 && offsetof(struct zone_draft, rules) == 0,
+    "a row of rules fits both");
 
-/* BIND's, but for tcp-clients: its 150 are soon held by a few idle clients. */
+static const struct conf_match any[] = { { .kind = MATCH_ANY } }, none[] = { { .kind = MATCH_NONE } };
+static const struct conf_match_list everybody = { any, 1, NULL }, nobody = { none, 1, NULL };
+static const struct conf_remotes no_remotes;
+
+/* BIND's, but for tcp-clients: its 150 are soon held by a few idle clients, and ixfr-from-differences, without
+ * which slaves of an edited file take all of the zone. */
 const struct conf conf_defaults = {
+	.rules = {
+		.allow_query = &everybody,
+		.allow_transfer = &nobody,
+		.allow_notify = &nobody,
+		.also_notify = &no_remotes,
+		.notify = CONF_NOTIFY_YES,
+		.notify_delay = 5,
+		.max_refresh = 2419200, .min_refresh = 300,
+		.max_retry = 1209600, .min_retry = 500,
+		.max_time_in = 7200, .max_idle_in = 3600, .max_time_out = 7200, .max_idle_out = 3600,
+		.min_rate_in = { 10240, 300 },
+		.request_ixfr = true, .provide_ixfr = true, .request_expire = true,
+		.ixfr_from_differences = CONF_IXFR_OF_MASTERS | CONF_IXFR_OF_SLAVES,
+		.max_ixfr_ratio = 100,
+	},
+	.notify_rate = 20, .startup_notify_rate = 20, .serial_query_rate = 20,
+	.transfers_in = 10, .transfers_out = 10, .transfers_per_ns = 2,
+	.transfer_message_size = 20480,
+	.allow_new_zones = true,
+	.new_zones_directory = "var/zones",
 	.control_socket = "var/run/tandemd.sock",
 	.journal = "var/journal.sqlite3",
 	.port = 53,
-	.allow_query = &everybody,
 	.tcp_clients = 1000,
 	.tcp_idle_timeout_ms = 30000,
 	.tcp_initial_timeout_ms = 30000,
@@ -46,6 +79,19 @@ static const struct word yes_no[] = {
 static const struct word minimal[] = {
 	{ "yes", true }, { "no", false }, { "no-auth-recursive", false }, { "no-auth", true }, { NULL, 0 },
 };
+static const struct word notifies[] = {
+	{ "yes", CONF_NOTIFY_YES }, { "no", CONF_NOTIFY_NO }, { "explicit", CONF_NOTIFY_EXPLICIT },
+	{ "primary-only", CONF_NOTIFY_PRIMARY_ONLY }, { "master-only", CONF_NOTIFY_PRIMARY_ONLY }, { NULL, 0 },
+};
+static const struct word differences[] = {
+	{ "yes", CONF_IXFR_OF_MASTERS | CONF_IXFR_OF_SLAVES }, { "no", 0 },
+	{ "primary", CONF_IXFR_OF_MASTERS }, { "master", CONF_IXFR_OF_MASTERS },
+	{ "secondary", CONF_IXFR_OF_SLAVES }, { "slave", CONF_IXFR_OF_SLAVES }, { NULL, 0 },
+};
+static const struct word styles[] = { { "relative", false }, { "full", true }, { NULL, 0 } };
+static const struct word formats[] = { { "many-answers", false }, { "one-answer", true }, { NULL, 0 } };
+static const struct word maybe_formats[] = { { "many-answers", CONF_NO }, { "one-answer", CONF_YES }, { NULL, 0 } };
+static const struct word maybe[] = { { "yes", CONF_YES }, { "no", CONF_NO }, { NULL, 0 } };
 static const struct word mirror_types[] = {
 	{ "mysql", CONF_MIRROR_MYSQL }, { "sqlite", CONF_MIRROR_SQLITE }, { NULL, 0 },
 };
@@ -59,7 +105,6 @@ static const struct word fail_skip[] = { { "fail", false }, { "skip", true }, { 
 
 /* Why a clause is not acted on, one sentence for each kind. */
 #define RESOLVER "Tandem does not resolve"
-#define TRANSFERS "this version does not transfer zones"
 #define SIDE_FILE "Tandem does not write this file"
 #define LATER "this version does not have it"
 #define CHECKS "zones are checked as strictly as ever"
@@ -67,9 +112,7 @@ static const struct word fail_skip[] = { { "fail", false }, { "skip", true }, { 
 #define UPDATES "dynamic updates are not implemented; keep the zone on a server that has them"
 #define UNSIGNED "Tandem does not sign"
 #define OBSOLETE "it is obsolete"
-#define SLAVES "this version does not transfer zones; remove it"
 
-#define EVERYWHERE (IN_OPTIONS | IN_ZONE)
 #define ROW(word, blocks) word, blocks, parse_foreign, NULL, .repeats = true
 #define IGNORE(word, blocks, reason) { ROW(word, blocks), .severity = WARNING, .why = reason }
 #define IGNORE_BUT(word, blocks, values, reason) \
@@ -82,18 +125,23 @@ static const struct word fail_skip[] = { { "fail", false }, { "skip", true }, { 
 
 /* A row a clause and place.  Printing goes by this order too. */
 static const struct clause clauses[] = {
-	{ "type", IN_ZONE, parse_zone_type, print_zone_type, AT(conf_zone, type) },
-	{ "file", IN_ZONE, parse_string, print_string, AT(conf_zone, file) },
-	{ "allow-query", IN_ZONE, parse_match_list, print_match_list, AT(conf_zone, allow_query) },
-	{ "mirror", IN_ZONE, parse_zone_mirror, print_zone_mirrors, AT(conf_zone, mirrors), .repeats = true },
+	{ "type", IN_ZONE, parse_zone_type, print_zone_type, OF_ZONE(type) },
+	{ "file", IN_ZONE, parse_string, print_string, OF_ZONE(file) },
+	{ "masters", IN_ZONE, parse_remotes, print_remotes, OF_ZONE(masters) },
+	{ "primaries", IN_ZONE, parse_remotes, NULL, OF_ZONE(masters) },
+	{ "mirror", IN_ZONE, parse_zone_mirror, print_zone_mirrors, OF_ZONE(mirrors), .repeats = true },
 
 	{ "zone", IN_TOP, parse_zone, NULL, NOWHERE, .repeats = true },
-	{ "include", IN_TOP | IN_OPTIONS | IN_ZONE | IN_MIRROR | IN_KEY | IN_CONTROLS, parse_include, NULL,
+	{ "include", IN_TOP | IN_OPTIONS | IN_ZONE | IN_MIRROR | IN_KEY | IN_CONTROLS | IN_SERVER, parse_include, NULL,
 	    NOWHERE, .repeats = true },
 	{ "options", IN_TOP, parse_options, NULL, NOWHERE },
 	{ "acl", IN_TOP, parse_acl, NULL, NOWHERE, .repeats = true },
 	{ "key", IN_TOP, parse_key, NULL, NOWHERE, .repeats = true },
 	{ "controls", IN_TOP, parse_controls, NULL, NOWHERE },
+	{ "server", IN_TOP, parse_server, NULL, NOWHERE, .repeats = true },
+	{ "masters", IN_TOP, parse_named_masters, NULL, NOWHERE, .repeats = true },
+	{ "primaries", IN_TOP, parse_named_masters, NULL, NOWHERE, .repeats = true },
+	{ "remote-servers", IN_TOP, parse_named_masters, NULL, NOWHERE, .repeats = true },
 	{ "mirror", IN_TOP, parse_mirror, NULL, NOWHERE, .repeats = true },
 
 	{ "directory", IN_OPTIONS, parse_directory, print_string, AT(conf, directory) },
@@ -103,7 +151,6 @@ static const struct clause clauses[] = {
 	{ "port", IN_OPTIONS, parse_number, print_number, AT(conf, port), .min = 1, .max = 65535 },
 	{ "listen-on", IN_OPTIONS, parse_listen, print_listens, AT(conf, listens), .repeats = true },
 	{ "listen-on-v6", IN_OPTIONS, parse_listen, print_listens, AT(conf, listens), .repeats = true },
-	{ "allow-query", IN_OPTIONS, parse_match_list, print_match_list, AT(conf, allow_query) },
 	{ "tcp-clients", IN_OPTIONS, parse_number, print_number, AT(conf, tcp_clients), .min = 1, .max = 1000000 },
 	{ "tcp-idle-timeout", IN_OPTIONS, parse_number, print_number, AT(conf, tcp_idle_timeout_ms),
 	    .min = 1, .max = 1200, .scale = 100 },
@@ -115,6 +162,92 @@ static const struct clause clauses[] = {
 	{ "hostname", IN_OPTIONS, parse_string, print_string, AT(conf, hostname), .none = true },
 	{ "server-id", IN_OPTIONS, parse_hostname, print_string, AT(conf, server_id), .none = true },
 	{ "minimal-responses", IN_OPTIONS, parse_word, print_word, AT(conf, minimal_responses), .words = minimal },
+
+	{ "notify-rate", IN_OPTIONS, parse_number, print_number, AT(conf, notify_rate), .min = 1, .max = 1000000 },
+	{ "startup-notify-rate", IN_OPTIONS, parse_number, print_number, AT(conf, startup_notify_rate),
+	    .min = 1, .max = 1000000 },
+	{ "serial-query-rate", IN_OPTIONS, parse_number, print_number, AT(conf, serial_query_rate),
+	    .min = 1, .max = 1000000 },
+	{ "transfers-in", IN_OPTIONS, parse_number, print_number, AT(conf, transfers_in), .min = 1, .max = 100000 },
+	{ "transfers-out", IN_OPTIONS, parse_number, print_number, AT(conf, transfers_out), .min = 1, .max = 100000 },
+	{ "transfers-per-ns", IN_OPTIONS, parse_number, print_number, AT(conf, transfers_per_ns),
+	    .min = 1, .max = 100000 },
+	{ "transfer-format", IN_OPTIONS, parse_word, print_word, AT(conf, one_answer), .words = formats },
+	{ "transfer-message-size", IN_OPTIONS, parse_number, print_number, AT(conf, transfer_message_size),
+	    .min = 512, .max = 65535 },
+	{ "querylog", IN_OPTIONS, parse_word, print_word, AT(conf, querylog), .words = yes_no },
+	{ "allow-new-zones", IN_OPTIONS, parse_word, print_word, AT(conf, allow_new_zones), .words = yes_no },
+	{ "new-zones-directory", IN_OPTIONS, parse_string, print_string, AT(conf, new_zones_directory) },
+	{ "autosecondary", IN_OPTIONS, parse_autosecondary, print_autosecondaries, AT(conf, autosecondaries),
+	    .repeats = true },
+
+	/* Of the server and of each zone. */
+	{ "allow-query", EVERYWHERE, parse_match_list, print_match_list, RULE(allow_query) },
+	{ "allow-transfer", EVERYWHERE, parse_allow_transfer, print_match_list, RULE(allow_transfer) },
+	{ "allow-notify", EVERYWHERE, parse_match_list, print_match_list, RULE(allow_notify) },
+	{ "also-notify", EVERYWHERE, parse_remotes, print_remotes, RULE(also_notify) },
+	{ "notify", EVERYWHERE, parse_word, print_word, RULE(notify), .words = notifies },
+	{ "notify-to-soa", EVERYWHERE, parse_word, print_word, RULE(notify_to_soa), .words = yes_no },
+	{ "notify-delay", EVERYWHERE, parse_number, print_number, RULE(notify_delay), .max = 86400 },
+	{ "notify-source", EVERYWHERE, parse_source, print_source, RULE(notify_source) },
+	{ "notify-source-v6", EVERYWHERE, parse_source, print_source, RULE(notify_source_v6) },
+	{ "transfer-source", EVERYWHERE, parse_source, print_source, RULE(transfer_source) },
+	{ "transfer-source-v6", EVERYWHERE, parse_source, print_source, RULE(transfer_source_v6) },
+	{ "max-refresh-time", EVERYWHERE, parse_number, print_number, RULE(max_refresh), .min = 1, .max = 2419200 },
+	{ "min-refresh-time", EVERYWHERE, parse_number, print_number, RULE(min_refresh), .min = 1, .max = 2419200 },
+	{ "max-retry-time", EVERYWHERE, parse_number, print_number, RULE(max_retry), .min = 1, .max = 2419200 },
+	{ "min-retry-time", EVERYWHERE, parse_number, print_number, RULE(min_retry), .min = 1, .max = 2419200 },
+	{ "slave-cycle-interval", EVERYWHERE, parse_number, print_number, RULE(slave_cycle_interval),
+	    .max = 2419200 },
+	{ "max-transfer-time-in", EVERYWHERE, parse_number, print_number, RULE(max_time_in),
+	    .min = 1, .max = 40320, .scale = 60 },
+	{ "max-transfer-idle-in", EVERYWHERE, parse_number, print_number, RULE(max_idle_in),
+	    .min = 1, .max = 40320, .scale = 60 },
+	{ "max-transfer-time-out", EVERYWHERE, parse_number, print_number, RULE(max_time_out),
+	    .min = 1, .max = 40320, .scale = 60 },
+	{ "max-transfer-idle-out", EVERYWHERE, parse_number, print_number, RULE(max_idle_out),
+	    .min = 1, .max = 40320, .scale = 60 },
+	{ "min-transfer-rate-in", EVERYWHERE, parse_rate, print_rate, RULE(min_rate_in), .max = UINT32_MAX },
+	{ "max-records", EVERYWHERE, parse_number, print_number, RULE(max_records), .max = UINT32_MAX },
+	{ "max-records-per-type", EVERYWHERE, parse_number, print_number, RULE(max_records_per_type),
+	    .max = UINT32_MAX },
+	{ "max-types-per-name", EVERYWHERE, parse_number, print_number, RULE(max_types_per_name), .max = UINT32_MAX },
+	{ "request-ixfr", EVERYWHERE, parse_word, print_word, RULE(request_ixfr), .words = yes_no },
+	{ "provide-ixfr", EVERYWHERE, parse_word, print_word, RULE(provide_ixfr), .words = yes_no },
+	{ "request-expire", EVERYWHERE, parse_word, print_word, RULE(request_expire), .words = yes_no },
+	{ "request-ixfr-max-diffs", EVERYWHERE, parse_number, print_number, RULE(request_ixfr_max_diffs),
+	    .max = UINT32_MAX },
+	{ "multi-master", EVERYWHERE, parse_word, print_word, RULE(multi_master), .words = yes_no },
+	{ "ixfr-from-differences", EVERYWHERE, parse_word, print_word, RULE(ixfr_from_differences),
+	    .words = differences },
+	{ "max-journal-size", EVERYWHERE, parse_size, print_size, RULE(max_journal_size) },
+	{ "max-ixfr-ratio", EVERYWHERE, parse_percent, print_percent, RULE(max_ixfr_ratio), .min = 1, .max = 100000 },
+	{ "masterfile-style", EVERYWHERE, parse_word, print_word, RULE(full_style), .words = styles },
+
+	{ "keys", IN_SERVER, parse_server_key, print_server_key, AT(conf_server, key_name) },
+	{ "bogus", IN_SERVER, parse_word, print_maybe, AT(conf_server, bogus), .words = maybe },
+	{ "provide-ixfr", IN_SERVER, parse_word, print_maybe, AT(conf_server, provide_ixfr), .words = maybe },
+	{ "request-ixfr", IN_SERVER, parse_word, print_maybe, AT(conf_server, request_ixfr), .words = maybe },
+	{ "request-expire", IN_SERVER, parse_word, print_maybe, AT(conf_server, request_expire), .words = maybe },
+	{ "transfer-format", IN_SERVER, parse_word, print_maybe, AT(conf_server, one_answer), .words = maybe_formats },
+	{ "transfers", IN_SERVER, parse_number, print_number, AT(conf_server, transfers), .min = 1, .max = 100000 },
+	IGNORE_BUT("edns", IN_SERVER, YES, LATER),
+	IGNORE("edns-udp-size", IN_SERVER, LATER),
+	IGNORE("edns-version", IN_SERVER, LATER),
+	IGNORE("max-udp-size", IN_SERVER, LATER),
+	IGNORE("notify-source", IN_SERVER, "write it into 'options' or zones"),
+	IGNORE("notify-source-v6", IN_SERVER, "write it into 'options' or zones"),
+	IGNORE("transfer-source", IN_SERVER, "write it into 'options' or zones"),
+	IGNORE("transfer-source-v6", IN_SERVER, "write it into 'options' or zones"),
+	IGNORE("query-source", IN_SERVER, RESOLVER),
+	IGNORE("query-source-v6", IN_SERVER, RESOLVER),
+	IGNORE("padding", IN_SERVER, RESOLVER),
+	IGNORE("request-nsid", IN_SERVER, RESOLVER),
+	IGNORE("request-ixfr-max-diffs", IN_SERVER, "write it into 'options' or zones"),
+	IGNORE("require-cookie", IN_SERVER, RESOLVER),
+	IGNORE("send-cookie", IN_SERVER, RESOLVER),
+	IGNORE("tcp-keepalive", IN_SERVER, RESOLVER),
+	IGNORE("tcp-only", IN_SERVER, RESOLVER),
 
 	{ "unix", IN_CONTROLS, parse_string, print_string, AT(conf, control_socket) },
 	IGNORE("inet", IN_CONTROLS, "tandemctl speaks to a unix socket; write unix \"...\""),
@@ -226,7 +359,6 @@ static const struct clause clauses[] = {
 	IGNORE("server-addresses", IN_ZONE, RESOLVER),
 	IGNORE("server-names", IN_ZONE, RESOLVER),
 	IGNORE_BUT("zero-no-soa-ttl", EVERYWHERE, NO, LATER),
-	IGNORE("querylog", IN_OPTIONS, LATER),
 	IGNORE("dump-file", IN_OPTIONS, SIDE_FILE),
 	IGNORE("statistics-file", IN_OPTIONS, SIDE_FILE),
 	IGNORE("memstatistics-file", IN_OPTIONS, SIDE_FILE),
@@ -271,10 +403,6 @@ static const struct clause clauses[] = {
 	IGNORE("update-quota", IN_OPTIONS, LATER),
 	IGNORE("logging", IN_TOP, "messages go to standard error"),
 	IGNORE("statistics-channels", IN_TOP, LATER),
-	IGNORE("server", IN_TOP, TRANSFERS),
-	IGNORE("masters", IN_TOP, TRANSFERS),
-	IGNORE("primaries", IN_TOP, TRANSFERS),
-	IGNORE("remote-servers", IN_TOP, TRANSFERS),
 	IGNORE("parental-agents", IN_TOP, UNSIGNED),
 	IGNORE("dnssec-enable", EVERYWHERE, OBSOLETE),
 	IGNORE("dnssec-lookaside", IN_OPTIONS, OBSOLETE),
@@ -329,48 +457,12 @@ static const struct clause clauses[] = {
 	IGNORE("check-spf", EVERYWHERE, CHECKS),
 	IGNORE("check-svcb", EVERYWHERE, CHECKS),
 	IGNORE("max-zone-ttl", EVERYWHERE, CHECKS),
-	IGNORE("max-records", EVERYWHERE, LATER),
-	IGNORE("max-records-per-type", EVERYWHERE, LATER),
-	IGNORE("max-types-per-name", EVERYWHERE, LATER),
-	IGNORE("masterfile-style", EVERYWHERE, LATER),
 	IGNORE("journal", IN_ZONE, "all zones share the journal of 'options'"),
-	IGNORE("max-journal-size", EVERYWHERE, LATER),
-	IGNORE_BUT("ixfr-from-differences", EVERYWHERE, YES, TRANSFERS),
-	IGNORE("max-ixfr-ratio", EVERYWHERE, TRANSFERS),
-	IGNORE("provide-ixfr", EVERYWHERE, TRANSFERS),
-	IGNORE("request-ixfr", EVERYWHERE, TRANSFERS),
-	IGNORE("request-ixfr-max-diffs", EVERYWHERE, TRANSFERS),
-	IGNORE("request-expire", EVERYWHERE, TRANSFERS),
 	IGNORE("request-nsid", EVERYWHERE, RESOLVER),
-	IGNORE("allow-notify", EVERYWHERE, TRANSFERS),
-	IGNORE("notify-source", EVERYWHERE, TRANSFERS),
-	IGNORE("notify-source-v6", EVERYWHERE, TRANSFERS),
-	IGNORE("notify-delay", EVERYWHERE, TRANSFERS),
-	IGNORE("notify-rate", IN_OPTIONS, TRANSFERS),
-	IGNORE("notify-to-soa", EVERYWHERE, TRANSFERS),
-	IGNORE("startup-notify-rate", IN_OPTIONS, TRANSFERS),
-	IGNORE("transfer-source", EVERYWHERE, TRANSFERS),
-	IGNORE("transfer-source-v6", EVERYWHERE, TRANSFERS),
 	IGNORE("alt-transfer-source", EVERYWHERE, OBSOLETE),
 	IGNORE("alt-transfer-source-v6", EVERYWHERE, OBSOLETE),
 	IGNORE("use-alt-transfer-source", EVERYWHERE, OBSOLETE),
-	IGNORE("transfers-in", IN_OPTIONS, TRANSFERS),
-	IGNORE("transfers-out", IN_OPTIONS, TRANSFERS),
-	IGNORE("transfers-per-ns", IN_OPTIONS, TRANSFERS),
-	IGNORE("transfer-format", EVERYWHERE, TRANSFERS),
-	IGNORE("transfer-message-size", IN_OPTIONS, TRANSFERS),
-	IGNORE("serial-query-rate", IN_OPTIONS, TRANSFERS),
-	IGNORE("max-refresh-time", EVERYWHERE, TRANSFERS),
-	IGNORE("min-refresh-time", EVERYWHERE, TRANSFERS),
-	IGNORE("max-retry-time", EVERYWHERE, TRANSFERS),
-	IGNORE("min-retry-time", EVERYWHERE, TRANSFERS),
-	IGNORE("max-transfer-time-in", EVERYWHERE, TRANSFERS),
-	IGNORE("max-transfer-time-out", EVERYWHERE, TRANSFERS),
-	IGNORE("max-transfer-idle-in", EVERYWHERE, TRANSFERS),
-	IGNORE("max-transfer-idle-out", EVERYWHERE, TRANSFERS),
-	IGNORE("min-transfer-rate-in", EVERYWHERE, TRANSFERS),
-	IGNORE("try-tcp-refresh", EVERYWHERE, TRANSFERS),
-	IGNORE("multi-master", EVERYWHERE, TRANSFERS),
+	IGNORE_BUT("try-tcp-refresh", EVERYWHERE, YES, "a master that does not answer over UDP is asked over TCP"),
 	IGNORE("serial-update-method", EVERYWHERE, "zones are not updated but by their files"),
 	IGNORE("sig-validity-interval", EVERYWHERE, UNSIGNED),
 	IGNORE("dnskey-sig-validity", EVERYWHERE, UNSIGNED),
@@ -388,13 +480,6 @@ static const struct clause clauses[] = {
 	IGNORE("update-check-ksk", EVERYWHERE, UNSIGNED),
 
 	/* What would change answers, who may transfer, or the safety of data is an error when it is not acted on. */
-	REFUSE_BUT("allow-transfer", EVERYWHERE, "{ none; }|{ }", SLAVES),
-	REFUSE_BUT("notify", EVERYWHERE, NO, "this version does not send NOTIFY; write 'notify no'"),
-	REFUSE_BUT("also-notify", EVERYWHERE, "{ }", "this version does not send NOTIFY; remove it"),
-	REFUSE("masters", IN_ZONE, SLAVES),
-	REFUSE("primaries", IN_ZONE, SLAVES),
-	REFUSE("autosecondary", IN_OPTIONS, SLAVES),
-	REFUSE("slave-cycle-interval", IN_OPTIONS | IN_ZONE, SLAVES),
 	REFUSE_BUT("watch", EVERYWHERE, NO, LATER),
 	REFUSE_BUT("serial-policy", EVERYWHERE, "keep", LATER),
 	REFUSE("max-change", EVERYWHERE, LATER),
@@ -418,8 +503,6 @@ static const struct clause clauses[] = {
 	REFUSE_BUT("auto-dnssec", EVERYWHERE, "off", SIGNING),
 	REFUSE_BUT("masterfile-format", EVERYWHERE, "text", "zone files are text"),
 	REFUSE("catalog-zones", IN_OPTIONS, LATER),
-	REFUSE_BUT("allow-new-zones", IN_OPTIONS, NO, LATER),
-	REFUSE("new-zones-directory", IN_OPTIONS, LATER),
 	REFUSE("dlz", IN_TOP | IN_ZONE, "zones come from files"),
 	REFUSE("dyndb", IN_TOP, "zones come from files"),
 	REFUSE("database", IN_ZONE, "zones come from files"),
@@ -452,6 +535,8 @@ block_name(unsigned where)
 		return "key";
 	case IN_CONTROLS:
 		return "controls";
+	case IN_SERVER:
+		return "server";
 	default:
 		return "the top level";
 	}
@@ -481,17 +566,28 @@ clause_find(unsigned where, const char *name)
 }
 
 bool
+clause_inherits(const struct clause *c)
+{
+	return (c->where & EVERYWHERE) == EVERYWHERE && c->print != NULL;
+}
+
+bool
 clause_fits(const struct clause *c, const struct conf_mirror *mirror)
 {
 	return mirror->type == CONF_MIRROR_MYSQL ? !c->sqlite : !c->mysql;
 }
 
 void
-clauses_print(const struct printer *to, unsigned where, const void *base)
+clauses_print(const struct printer *to, unsigned where, const void *base, const struct conf_rules *options)
 {
 	const struct clause *c;
 
-	for (size_t at = 0; (c = clause_next(where, &at)) != NULL;)
-		if (c->print != NULL && (where != IN_MIRROR || clause_fits(c, base)))
-			c->print(to, c, (const char *)base + c->field);
+	for (size_t at = 0; (c = clause_next(where, &at)) != NULL;) {
+		const char *field = (const char *)base + c->field;
+
+		if (c->print == NULL || (where == IN_MIRROR && !clause_fits(c, base)) ||
+		    (options != NULL && clause_inherits(c) && memcmp(field, (const char *)options + c->field, c->size) == 0))
+			continue;
+		c->print(to, c, field);
+	}
 }

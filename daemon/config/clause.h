@@ -6,7 +6,8 @@
 #include "daemon/config/parse.h"
 
 /* Blocks in which clauses stand. */
-enum { IN_TOP = 1, IN_OPTIONS = 2, IN_ZONE = 4, IN_MIRROR = 8, IN_KEY = 16, IN_CONTROLS = 32 };
+enum { IN_TOP = 1, IN_OPTIONS = 2, IN_ZONE = 4, IN_MIRROR = 8, IN_KEY = 16, IN_CONTROLS = 32,
+	IN_SERVER = 64 };
 const char *block_name(unsigned where);
 
 struct printer {
@@ -48,20 +49,23 @@ struct clause {
 /* The rows of the blocks in where, most used first; *from is 0 at the start.  NULL at the end. */
 const struct clause *clause_next(unsigned where, size_t *from);
 const struct clause *clause_find(unsigned where, const char *name);
+bool clause_inherits(const struct clause *);	/* a zone that does not say has what options say */
 bool clause_fits(const struct clause *, const struct conf_mirror *);	/* its type */
-/* Print what the block at base holds. */
-void clauses_print(const struct printer *, unsigned where, const void *base);
+/* Print what the block at base holds, but for what a zone has from the options' rules. */
+void clauses_print(const struct printer *, unsigned where, const void *base, const struct conf_rules *options);
 
 extern const struct conf conf_defaults;
 extern const struct conf_mirror conf_mirror_defaults;
 
 /* A zone while its block is read. */
 struct zone_draft {
-	struct conf_zone zone;		/* first: the rows' fields are in it */
+	struct conf_rules rules;	/* first, as in struct conf: one row for both */
+	struct conf_zone zone;
 	bool skipped;			/* its type is not for us */
 	struct vec mirrors;		/* const char * */
 };
 
-/* Those that call the loop again: include is in parse.c, the others in statement.c. */
-clause_parse_fn parse_include, parse_acl, parse_key, parse_options, parse_zone, parse_mirror, parse_controls;
+/* Those that call the loop again: in parse.c, statement.c, key.c and remote.c. */
+clause_parse_fn parse_include, parse_acl, parse_key, parse_options, parse_zone, parse_mirror, parse_controls,
+    parse_named_masters, parse_server;
 #endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/config/clause.h"
+#include "daemon/config/remote.h"
 #include "daemon/config/value.h"
 #include "daemon/config/whole.h"
 
@@ -48,12 +49,7 @@ conf_read(const char *path, struct sink *sink)
 		whole_finish(&p);
 	}
 	free(top.given.items);
-	free(p.listen_spots.items);
-	free(p.zone_spots.items);
-	free(p.mirror_spots.items);
-	free(p.acls.items);
-	free(p.key_names.items);
-	free(p.mirror_uses.items);
+	whole_free(&p);
 	lex_files_free(p.files);
 	if (sink->errors > errors) {
 		arena_free(arena);
@@ -84,7 +80,33 @@ print_named_block(FILE *out, const char *keyword, const char *name, bool hide, u
 	fprintf(out, "%s ", keyword);
 	print_quoted(out, name);
 	fputs(" {\n", out);
-	clauses_print(&to, where, base);
+	clauses_print(&to, where, base, NULL);
+	fputs("};\n", out);
+}
+
+static void
+print_server(FILE *out, const struct conf_server *server)
+{
+	const struct printer to = { out, false, "\t" };
+
+	fputs("server ", out);
+	print_remote_address(out, &server->address);
+	fprintf(out, "/%u {\n", server->bits);
+	clauses_print(&to, IN_SERVER, server, NULL);
+	fputs("};\n", out);
+}
+
+void
+conf_print_zone(FILE *out, const struct conf *conf, const struct conf_zone *zone)
+{
+	const struct printer to = { out, false, "\t" };
+	const struct zone_draft draft = { .rules = *zone->rules, .zone = *zone };
+
+	fputs("zone ", out);
+	print_quoted(out, zone->name);
+	fputs(" {\n", out);
+	/* Inherited: what 'options' says is not said again. */
+	clauses_print(&to, IN_ZONE, &draft, &conf->rules);
 	fputs("};\n", out);
 }
 
@@ -94,20 +116,16 @@ conf_print(FILE *out, const struct conf *conf, bool hide)
 	const struct printer inside = { out, hide, "\t" };
 
 	fputs("options {\n", out);
-	clauses_print(&inside, IN_OPTIONS, conf);
+	clauses_print(&inside, IN_OPTIONS, conf, NULL);
 	fputs("};\ncontrols {\n", out);
-	clauses_print(&inside, IN_CONTROLS, conf);
+	clauses_print(&inside, IN_CONTROLS, conf, NULL);
 	fputs("};\n", out);
 	for (size_t i = 0; i < conf->key_count; i++)
 		print_named_block(out, "key", conf->keys[i].name, hide, IN_KEY, &conf->keys[i]);
+	for (size_t i = 0; i < conf->server_count; i++)
+		print_server(out, &conf->servers[i]);
 	for (size_t i = 0; i < conf->mirror_count; i++)
 		print_named_block(out, "mirror", conf->mirrors[i].name, hide, IN_MIRROR, &conf->mirrors[i]);
-	for (size_t i = 0; i < conf->zone_count; i++) {
-		struct conf_zone zone = conf->zones[i];
-
-		/* Inherited: what 'options' says is not said again. */
-		if (zone.allow_query == conf->allow_query)
-			zone.allow_query = NULL;
-		print_named_block(out, "zone", zone.name, hide, IN_ZONE, &zone);
-	}
+	for (size_t i = 0; i < conf->zone_count; i++)
+		conf_print_zone(out, conf, &conf->zones[i]);
 }

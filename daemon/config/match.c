@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/config/key.h"
 #include "daemon/config/value.h"
 
 /* Deeper than anybody writes: the reader is recursive. */
@@ -49,15 +50,15 @@ bits_behind(const uint8_t *address, unsigned bits, unsigned all)
 }
 
 /* Is the word meant as an address?  An acl's name does not look like one. */
-static bool
+bool
 looks_like_address(const char *word)
 {
 	return strchr(word, ':') != NULL || strchr(word, '/') != NULL ||
 	    (*word != '\0' && strspn(word, "0123456789.") == strlen(word));
 }
 
-static int
-parse_prefix(struct parser *p, struct conf_match *match)
+int
+match_prefix(struct parser *p, struct conf_match *match)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	const char *word = p->token->text, *slash = strchr(word, '/');
@@ -108,16 +109,8 @@ parse_prefix(struct parser *p, struct conf_match *match)
 static int
 parse_key_match(struct parser *p, struct conf_match *match)
 {
-	if (p->token->kind != TOKEN_WORD && p->token->kind != TOKEN_STRING)
-		return refuse(p, "expected the name of a key");
-	/* A key that can never match makes a list narrower; behind a '!' it would make it wider. */
-	if (match->negate)
-		return refuse(p, "'!key' is not supported: this version does not verify TSIG");
-	warn_at(p, &p->token->spot, "key '%s' never matches: this version does not verify TSIG", p->token->text);
 	match->kind = MATCH_KEY;
-	match->key = named_get(p, &p->key_names, p->token->text)->name;
-	advance(p);
-	return 0;
+	return (match->key = key_use(p, &match->key_wire)) != NULL ? 0 : -EINVAL;
 }
 
 static int
@@ -146,7 +139,7 @@ parse_match(struct parser *p, struct conf_match *match)
 			return 0;
 		}
 	if (looks_like_address(p->token->text))
-		return parse_prefix(p, match);
+		return match_prefix(p, match);
 	match->kind = MATCH_LIST;
 	match->list = &named_get(p, &p->acls, p->token->text)->list;
 	advance(p);

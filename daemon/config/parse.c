@@ -143,6 +143,23 @@ named_get(struct parser *p, struct vec *vec, const char *name)
 	return item;
 }
 
+struct named *
+named_define(struct parser *p, struct vec *vec, const char *name, const char *what)
+{
+	size_t known = vec->count;
+	struct named *item = named_get(p, vec, name);
+
+	if (vec->count > known)
+		item->used.file = NULL;
+	if (item->defined.file != NULL) {
+		refuse(p, "%s '%s' is defined twice, first in %s line %u", what, name,
+		    item->defined.file->path, item->defined.line);
+		return NULL;
+	}
+	item->defined = p->token->spot;
+	return item;
+}
+
 const struct given *
 block_given(const struct block *block, const char *clause)
 {
@@ -171,7 +188,7 @@ recover(struct parser *p, unsigned depth)
 static void
 refuse_unknown(struct parser *p, const struct block *block)
 {
-	static const unsigned places[] = { IN_TOP, IN_OPTIONS, IN_ZONE, IN_MIRROR, IN_KEY, IN_CONTROLS };
+	static const unsigned places[] = { IN_TOP, IN_OPTIONS, IN_ZONE, IN_MIRROR, IN_KEY, IN_CONTROLS, IN_SERVER };
 	const struct clause *c;
 	struct nearest guess;
 

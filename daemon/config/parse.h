@@ -16,9 +16,11 @@ struct vec {
 void *vec_add(struct vec *, size_t size);		/* a cleared item */
 void *vec_keep(struct vec *, struct arena *, size_t *count);	/* its end: a copy in the arena */
 
-/* Something that is named before or after it is defined.  The list is an acl's. */
+/* Something that is named before or after it is defined: an acl, a key, a list of masters. */
+struct remotes_draft;
 struct named {
-	struct conf_match_list list;
+	struct conf_match_list list;		/* of an acl */
+	struct remotes_draft *remotes;		/* of masters */
 	const char *name;
 	struct spot used, defined;	/* file NULL: not */
 	int visited;			/* by the search for circles */
@@ -51,8 +53,21 @@ struct parser {
 	bool left_open;			/* the block just read lacks its '}', which was reported */
 	struct vec listens, keys, zones, mirrors;	/* of the conf */
 	struct vec listen_spots, zone_spots, mirror_spots;	/* struct spot, one for each */
-	struct vec acls, key_names;	/* struct named * */
+	struct vec servers, autosecondaries;	/* of the conf */
+	struct vec acls, key_names, masters;	/* struct named * */
 	struct vec mirror_uses;		/* struct mirror_use */
+	struct vec transfer_ports;	/* struct port_use */
+	struct vec remotes;		/* struct remotes_draft *: those that zones have */
+	struct vec own_rules;		/* struct own_rules */
+};
+struct port_use {
+	uint16_t port;
+	struct spot spot;
+};
+/* Rules of a zone that says some of them. */
+struct own_rules {
+	struct conf_rules *rules;
+	struct vec given;		/* const struct clause * */
 };
 struct mirror_use {
 	const char *name;
@@ -73,6 +88,8 @@ int refuse_at(struct parser *, const struct spot *, const char *fmt, ...)
 void warn_at(struct parser *, const struct spot *, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 struct named *named_get(struct parser *, struct vec *, const char *name);
+/* The one that the token at hand defines: NULL and a report when there is one already. */
+struct named *named_define(struct parser *, struct vec *, const char *name, const char *what);
 
 /* "{ clauses }" into the struct at base; the clauses are those of where.  The block's list of what was given is
  * for the caller to free.  0 or -EINVAL. */

@@ -1,4 +1,4 @@
-/* statement.c - the statements of the top level: acl, key, options, controls, mirror, zone. */
+/* statement.c - the statements of the top level: acl, options, controls, mirror, zone. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,36 +9,25 @@
 #include "daemon/config/match.h"
 #include "zonefile/name.h"
 
+static bool
+at_name(struct parser *p, const char *what)
+{
+	if ((p->token->kind == TOKEN_WORD || p->token->kind == TOKEN_STRING) && p->token->len > 0)
+		return true;
+	refuse(p, "expected the name of the %s", what);
+	return false;
+}
+
 static const char *
 take_name(struct parser *p, const char *what)
 {
 	const char *name;
 
-	if ((p->token->kind != TOKEN_WORD && p->token->kind != TOKEN_STRING) || p->token->len == 0) {
-		refuse(p, "expected the name of the %s", what);
+	if (!at_name(p, what))
 		return NULL;
-	}
 	name = arena_strdup(p->arena, p->token->text);
 	advance(p);
 	return name;
-}
-
-/* The definition of an acl or a key of this name: NULL and a report when there is one already. */
-static struct named *
-define(struct parser *p, struct vec *vec, const char *name, const struct spot *spot, const char *what)
-{
-	size_t known = vec->count;
-	struct named *item = named_get(p, vec, name);
-
-	if (vec->count > known)
-		item->used.file = NULL;
-	if (item->defined.file != NULL) {
-		refuse_at(p, spot, "%s '%s' is defined twice, first in %s line %u", what, name,
-		    item->defined.file->path, item->defined.line);
-		return NULL;
-	}
-	item->defined = *spot;
-	return item;
 }
 
 int
@@ -46,41 +35,21 @@ parse_acl(struct parser *p, const struct clause *c, void *field)
 {
 	static const char *const reserved[] = { "any", "none", "localhost", "localnets" };
 	struct spot spot = p->token->spot;
-	const char *name = take_name(p, c->name);
+	const char *name = p->token->text;
 	struct conf_match_list list;
 	struct named *acl;
 	int err;
 
 	(void)field;
-	if (name == NULL)
+	if (!at_name(p, c->name))
 		return -EINVAL;
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
 		if (strcasecmp(name, reserved[i]) == 0)
 			refuse_at(p, &spot, "'%s' is built in and cannot be an acl's name", name);
-	acl = define(p, &p->acls, name, &spot, "acl");
+	acl = named_define(p, &p->acls, name, c->name);
+	advance(p);
 	if ((err = match_parse(p, &list)) == 0 && acl != NULL)
 		acl->list = list;
-	return err;
-}
-
-int
-parse_key(struct parser *p, const struct clause *c, void *field)
-{
-	struct spot spot = p->token->spot;
-	struct conf_key key = { .name = take_name(p, c->name) };
-	struct block block;
-	int err;
-
-	(void)field;
-	if (key.name == NULL)
-		return -EINVAL;
-	define(p, &p->key_names, key.name, &spot, "key");
-	if ((err = parse_block(p, &block, IN_KEY, &key)) == 0) {
-		if (block_given(&block, "algorithm") == NULL || block_given(&block, "secret") == NULL)
-			refuse_at(p, &block.opened, "key '%s' needs an algorithm and a secret", key.name);
-		*(struct conf_key *)vec_add(&p->keys, sizeof(key)) = key;
-	}
-	free(block.given.items);
 	return err;
 }
 
@@ -197,6 +166,47 @@ take_zone_name(struct parser *p, struct conf_zone *zone)
 	return 0;
 }
 
+static void
+check_zone_block(struct parser *p, const struct block *block, const struct conf_zone *zone, const struct spot *spot)
+{
+	const struct given *masters = block_given(block, "masters");
+
+	if (masters == NULL)
+		masters = block_given(block, "primaries");
+	if (block_given(block, "type") == NULL)
+		refuse_at(p, spot, "zone \"%s\" needs a type", zone->name);
+	else if (zone->type == CONF_MASTER && zone->file == NULL)
+		refuse_at(p, spot, "zone \"%s\" needs a file", zone->name);
+	else if (zone->type == CONF_MASTER && masters != NULL)
+		refuse_at(p, &masters->spot, "'%s' belongs in a slave zone, and \"%s\" is a master", masters->clause->name,
+		    zone->name);
+	else if (zone->type == CONF_SLAVE && masters == NULL)
+		refuse_at(p, spot, "slave zone \"%s\" needs 'masters'", zone->name);
+}
+
+/* The zone's rules are its own when it says any; what it does not say is filled in when all is read. */
+static void
+keep_rules(struct parser *p, const struct block *block, struct zone_draft *draft)
+{
+	const struct given *given = block->given.items;
+	struct conf_rules *rules = NULL;
+	struct own_rules *own;
+
+	draft->zone.rules = &p->conf->rules;
+	for (size_t i = 0; i < block->given.count; i++) {
+		if (!clause_inherits(given[i].clause))
+			continue;
+		if (rules == NULL) {
+			rules = arena_alloc(p->arena, sizeof(*rules));
+			*rules = draft->rules;
+			draft->zone.rules = rules;
+			own = vec_add(&p->own_rules, sizeof(*own));
+			own->rules = rules;
+		}
+		*(const struct clause **)vec_add(&own->given, sizeof(struct clause *)) = given[i].clause;
+	}
+}
+
 int
 parse_zone(struct parser *p, const struct clause *c, void *field)
 {
@@ -215,10 +225,9 @@ parse_zone(struct parser *p, const struct clause *c, void *field)
 	draft.zone.place_file = spot.file->path;
 	draft.zone.place_line = spot.line;
 	if ((err = parse_block(p, &block, IN_ZONE, &draft)) == 0 && !draft.skipped) {
-		if (p->sink->errors == errors && block_given(&block, "type") == NULL)
-			refuse_at(p, &spot, "zone \"%s\" needs a type", draft.zone.name);
-		if (p->sink->errors == errors && draft.zone.file == NULL)
-			refuse_at(p, &spot, "zone \"%s\" needs a file", draft.zone.name);
+		if (p->sink->errors == errors)
+			check_zone_block(p, &block, &draft.zone, &spot);
+		keep_rules(p, &block, &draft);
 		draft.zone.mirrors = vec_keep(&draft.mirrors, p->arena, &draft.zone.mirror_count);
 		*(struct conf_zone *)vec_add(&p->zones, sizeof(draft.zone)) = draft.zone;
 		*(struct spot *)vec_add(&p->zone_spots, sizeof(spot)) = spot;

@@ -10,10 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/config/match.h"
-#include "zonefile/nearest.h"
-
-/* Longest value that a message repeats. */
-#define SHOWN 60
+#include "daemon/config/number.h"
 
 void
 print_quoted(FILE *out, const char *text)
@@ -27,8 +24,7 @@ print_quoted(FILE *out, const char *text)
 	fputc('"', out);
 }
 
-/* The word or string at hand, kept, or NULL and a report. */
-static const char *
+const char *
 take_string(struct parser *p, const char *what)
 {
 	const char *text;
@@ -115,66 +111,6 @@ print_strings(const struct printer *to, const struct clause *c, const void *fiel
 	}
 }
 
-/* Fields of numbers and of words have the size that the table says. */
-static void
-store(const struct clause *c, void *field, uint32_t value)
-{
-	if (c->size == 1)
-		*(uint8_t *)field = (uint8_t)value;
-	else if (c->size == 2)
-		*(uint16_t *)field = (uint16_t)value;
-	else
-		*(uint32_t *)field = value;
-}
-
-static uint32_t
-fetch(const struct clause *c, const void *field)
-{
-	if (c->size == 1)
-		return *(const uint8_t *)field;
-	return c->size == 2 ? *(const uint16_t *)field : *(const uint32_t *)field;
-}
-
-static int
-take_number(struct parser *p, const char *name, uint32_t min, uint32_t max, uint32_t *out)
-{
-	unsigned long long value;
-	char *end;
-
-	if (p->token->kind != TOKEN_WORD || p->token->text[0] < '0' || p->token->text[0] > '9')
-		return refuse(p, "'%s' takes a number", name);
-	errno = 0;
-	value = strtoull(p->token->text, &end, 10);
-	if (*end != '\0')
-		return refuse(p, "'%s' is not a number", p->token->text);
-	if (errno != 0 || value < min || value > max)
-		return refuse(p, "%s %s is out of range: %u to %u", name, p->token->text, min, max);
-	*out = (uint32_t)value;
-	advance(p);
-	return 0;
-}
-
-int
-parse_number(struct parser *p, const struct clause *c, void *field)
-{
-	uint32_t value;
-	int err = take_number(p, c->name, c->min, c->max, &value);
-
-	if (err == 0)
-		store(c, field, value * (c->scale != 0 ? c->scale : 1));
-	return err;
-}
-
-void
-print_number(const struct printer *to, const struct clause *c, const void *field)
-{
-	uint32_t value = fetch(c, field) / (c->scale != 0 ? c->scale : 1);
-
-	/* Below its least value: what stands for "not given". */
-	if (value >= c->min)
-		fprintf(to->out, "%s%s %u;\n", to->indent, c->name, value);
-}
-
 /* BIND's other spellings of yes and no. */
 static const char *
 spelling(const char *text)
@@ -221,6 +157,29 @@ parse_match_list(struct parser *p, const struct clause *c, void *field)
 	(void)c;
 	*(const struct conf_match_list **)field = list;
 	return match_parse(p, list);
+}
+
+/* allow-transfer port 53 transport tcp { ...; }; Transfers are by TCP and on all ports that are listened on. */
+int
+parse_allow_transfer(struct parser *p, const struct clause *c, void *field)
+{
+	for (;;) {
+		struct spot spot = p->token->spot;
+		uint32_t port;
+
+		if (take_word(p, "transport")) {
+			if (!take_word(p, "tcp"))
+				return refuse(p, "transport '%.*s' is not supported: zones are transferred by TCP",
+				    SHOWN, p->token->text);
+		} else if (take_word(p, "port")) {
+			if (take_number(p, "port", 1, 65535, &port) != 0)
+				return -EINVAL;
+			*(struct port_use *)vec_add(&p->transfer_ports, sizeof(struct port_use)) =
+			    (struct port_use){ (uint16_t)port, spot };
+		} else {
+			return parse_match_list(p, c, field);
+		}
+	}
 }
 
 void
@@ -404,51 +363,6 @@ print_api(const struct printer *to, const struct clause *c, const void *field)
 }
 
 int
-parse_algorithm(struct parser *p, const struct clause *c, void *field)
-{
-	static const char *const known[] = { "hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256",
-	    "hmac-sha384", "hmac-sha512" };
-	char name[SHOWN + 1];
-	size_t len;
-	struct nearest guess;
-
-	if (p->token->kind != TOKEN_WORD && p->token->kind != TOKEN_STRING)
-		return refuse(p, "expected the name of an algorithm");
-	len = (size_t)snprintf(name, sizeof(name), "%s", p->token->text);
-	if (len < sizeof(name) && len > 16 && strcasecmp(name + len - 16, ".sig-alg.reg.int") == 0)
-		name[len - 16] = '\0';
-	nearest_start(&guess, name, strlen(name));
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcasecmp(name, known[i]) == 0) {
-			*(const char **)field = known[i];
-			advance(p);
-			return 0;
-		}
-		nearest_offer(&guess, known[i]);
-	}
-	return refuse(p, "%s '%s' is not known; did you mean '%s'?", c->name, name,
-	    guess.best != NULL ? guess.best : "hmac-sha256");
-}
-
-static bool
-is_base64(const char *text)
-{
-	size_t digits = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-	size_t pad = strspn(text + digits, "=");
-
-	return digits > 0 && pad <= 2 && text[digits + pad] == '\0' && (digits + pad) % 4 == 0;
-}
-
-int
-parse_secret(struct parser *p, const struct clause *c, void *field)
-{
-	/* Not repeated in the message: it may be nearly right. */
-	if ((p->token->kind == TOKEN_WORD || p->token->kind == TOKEN_STRING) && !is_base64(p->token->text))
-		return refuse(p, "this secret is not base64");
-	return parse_string(p, c, field);
-}
-
-int
 parse_zone_type(struct parser *p, const struct clause *c, void *field)
 {
 	static const char *const resolvers[] = { "hint", "forward", "stub", "static-stub", "redirect", "delegation-only" };
@@ -461,12 +375,11 @@ parse_zone_type(struct parser *p, const struct clause *c, void *field)
 			    draft->zone.name, resolvers[i]);
 		}
 	if (at_word(p, "slave") || at_word(p, "secondary"))
-		refuse(p, "'%s' zones are not supported by this version: remove the zone, or keep it on the "
-		    "server that it is on", p->token->text);
+		draft->zone.type = CONF_SLAVE;
 	else if (at_word(p, "mirror"))
 		refuse(p, "'mirror' zones are not supported: they are for resolvers");
 	else if (!draft->skipped && !at_word(p, "master") && !at_word(p, "primary"))
-		return refuse(p, "%s '%.*s' is not known; it is one of: master, primary", c->name,
+		return refuse(p, "%s '%.*s' is not known; it is one of: master, primary, slave, secondary", c->name,
 		    SHOWN, p->token->text);
 	advance(p);
 	return 0;
@@ -475,8 +388,9 @@ parse_zone_type(struct parser *p, const struct clause *c, void *field)
 void
 print_zone_type(const struct printer *to, const struct clause *c, const void *field)
 {
-	(void)field;
-	fprintf(to->out, "%s%s master;\n", to->indent, c->name);
+	const struct zone_draft *draft = (const struct zone_draft *)((const char *)field - c->field);
+
+	fprintf(to->out, "%s%s %s;\n", to->indent, c->name, draft->zone.type == CONF_SLAVE ? "slave" : "master");
 }
 
 /* mirror none; mirror "a", "b"; */
@@ -507,7 +421,7 @@ parse_zone_mirror(struct parser *p, const struct clause *c, void *field)
 void
 print_zone_mirrors(const struct printer *to, const struct clause *c, const void *field)
 {
-	const struct conf_zone *zone = (const struct conf_zone *)((const char *)field - c->field);
+	const struct conf_zone *zone = &((const struct zone_draft *)((const char *)field - c->field))->zone;
 	struct strings names = { zone->mirrors, zone->mirror_count };
 
 	if (!zone->mirror_given)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "daemon/config/acl.h"
+#include "daemon/config/clause.h"
+#include "daemon/config/remote.h"
 #include "zonefile/nearest.h"
 
 static void
@@ -176,8 +178,13 @@ check_zones(struct parser *p)
 			at[count++] = (struct zone_at){ &zones[i], &spots[i], i };
 	qsort(at, count, sizeof(*at), by_file);
 	for (size_t i = 1; i < count; i++)
-		if (strcmp(at[i - 1].zone->file, at[i].zone->file) == 0 &&
-		    strcmp(at[i - 1].zone->name, at[i].zone->name) != 0)
+		if (strcmp(at[i - 1].zone->file, at[i].zone->file) != 0 ||
+		    strcmp(at[i - 1].zone->name, at[i].zone->name) == 0)
+			continue;
+		else if (at[i - 1].zone->type == CONF_SLAVE || at[i].zone->type == CONF_SLAVE)
+			refuse_at(p, at[i].spot, "zone \"%s\" shares its file with zone \"%s\", and a slave's file is written",
+			    at[i].zone->name, at[i - 1].zone->name);
+		else
 			warn_at(p, at[i].spot, "zone \"%s\" shares its file with zone \"%s\"", at[i].zone->name,
 			    at[i - 1].zone->name);
 	free(at);
@@ -213,18 +220,76 @@ check_mirrors(struct parser *p)
 	}
 }
 
-/* One table for all zones that say nothing of their own. */
 static void
-compile_lists(struct parser *p)
+check_masters(struct parser *p)
 {
-	struct conf_zone *zones = p->zones.items;
+	const struct conf_zone *zones = p->zones.items;
+	const struct spot *spots = p->zone_spots.items;
+
+	for (size_t i = 0; i < p->zones.count; i++)
+		if (zones[i].masters != NULL && zones[i].masters->count == 0)
+			refuse_at(p, &spots[i], "zone \"%s\" has no masters", zones[i].name);
+}
+
+/* The port of a transfer is one that is listened on, and there they are given on all. */
+static void
+check_transfer_ports(struct parser *p)
+{
+	const struct port_use *uses = p->transfer_ports.items;
+	const struct conf_listen *listens = p->listens.items;
+
+	for (size_t i = 0; i < p->transfer_ports.count; i++)
+		for (size_t k = 0; k < p->listens.count; k++)
+			if (listens[k].port != uses[i].port) {
+				refuse_at(p, &uses[i].spot, "port %u alone is not supported: zones are transferred on each "
+				    "port that is listened on", uses[i].port);
+				break;
+			}
+}
+
+static void
+compile(const struct conf_match_list **list, const struct acl_local *local, struct arena *arena)
+{
+	if (*list != NULL)
+		*list = acl_compile(*list, local, arena);
+}
+
+static void
+compile_rules(struct conf_rules *rules, const struct acl_local *local, struct arena *arena)
+{
+	compile(&rules->allow_query, local, arena);
+	compile(&rules->allow_transfer, local, arena);
+	compile(&rules->allow_notify, local, arena);
+}
+
+/* What a zone with rules of its own does not say is as in options. */
+static void
+inherit(struct parser *p, const struct own_rules *own)
+{
+	const struct clause *const *given = own->given.items, *c;
+
+	for (size_t at = 0; (c = clause_next(IN_ZONE, &at)) != NULL;) {
+		bool said = false;
+
+		for (size_t i = 0; i < own->given.count && !said; i++)
+			said = given[i] == c;
+		if (clause_inherits(c) && !said)
+			memcpy((char *)own->rules + c->field, (char *)&p->conf->rules + c->field, c->size);
+	}
+}
+
+static void
+finish_rules(struct parser *p)
+{
+	struct own_rules *own = p->own_rules.items;
 	struct acl_local local;
 
 	acl_local_read(&local);
-	p->conf->allow_query = acl_compile(p->conf->allow_query, &local, p->arena);
-	for (size_t i = 0; i < p->zones.count; i++)
-		zones[i].allow_query = zones[i].allow_query == NULL ? p->conf->allow_query :
-		    acl_compile(zones[i].allow_query, &local, p->arena);
+	compile_rules(&p->conf->rules, &local, p->arena);
+	for (size_t i = 0; i < p->own_rules.count; i++) {
+		compile_rules(own[i].rules, &local, p->arena);
+		inherit(p, &own[i]);
+	}
 	acl_local_free(&local);
 }
 
@@ -234,17 +299,42 @@ whole_finish(struct parser *p)
 	struct conf *conf = p->conf;
 	unsigned errors = p->sink->errors;
 
+	conf->keys = vec_keep(&p->keys, p->arena, &conf->key_count);
+	conf->servers = vec_keep(&p->servers, p->arena, &conf->server_count);
+	conf->autosecondaries = vec_keep(&p->autosecondaries, p->arena, &conf->autosecondary_count);
 	check_acls(p);
 	check_defined(p, &p->key_names, "key");
+	check_defined(p, &p->masters, "list of masters");
+	remotes_finish(p);
 	check_zones(p);
 	check_mirrors(p);
 	/* An acl in a circle has no end. */
 	if (p->sink->errors == errors) {
+		check_masters(p);
 		finish_listens(p);
-		compile_lists(p);
+		check_transfer_ports(p);
+		finish_rules(p);
 	}
 	conf->listens = vec_keep(&p->listens, p->arena, &conf->listen_count);
-	conf->keys = vec_keep(&p->keys, p->arena, &conf->key_count);
 	conf->zones = vec_keep(&p->zones, p->arena, &conf->zone_count);
 	conf->mirrors = vec_keep(&p->mirrors, p->arena, &conf->mirror_count);
+}
+
+void
+whole_free(struct parser *p)
+{
+	struct own_rules *own = p->own_rules.items;
+
+	for (size_t i = 0; i < p->own_rules.count; i++)
+		free(own[i].given.items);
+	free(own);
+	remotes_free(p);
+	free(p->listen_spots.items);
+	free(p->zone_spots.items);
+	free(p->mirror_spots.items);
+	free(p->acls.items);
+	free(p->key_names.items);
+	free(p->masters.items);
+	free(p->mirror_uses.items);
+	free(p->transfer_ports.items);
 }

@@ -7,4 +7,5 @@
 /* Names that are used but not there, or there twice; then defaults that depend on others.  What was read
  * goes into the conf. */
 void whole_finish(struct parser *);
+void whole_free(struct parser *);	/* what it needed */
 #endif

@@ -100,24 +100,51 @@ static const struct question {
 	{ "key k;", "192.0.2.1", false },
 };
 
+/* Keys match whoever signs with them. */
+static const struct {
+	const char *list, *client;
+	bool allowed;
+	const char *key;		/* in wire form */
+} signed_questions[] = {
+	{ "key k;", "192.0.2.1", false, NULL },
+	{ "key k;", "192.0.2.1", true, "\1k" },
+	{ "key K.;", "2001:db8::1", true, "\1k" },
+	{ "key k;", "192.0.2.1", false, "\1l" },
+	{ "!key k; any;", "192.0.2.1", false, "\1k" },
+	{ "!key k; any;", "192.0.2.1", true, "\1l" },
+	{ "!key k; any;", "192.0.2.1", true, NULL },
+	{ "!10/8; key k;", "10.0.0.1", false, "\1k" },
+	{ "!10/8; key k;", "11.0.0.1", true, "\1k" },
+	{ "{ key k; key l; }; 10/8;", "11.0.0.1", true, "\1l" },
+	{ "!{ !10/8; any; }; key k;", "10.0.0.1", true, "\1k" },
+	{ "!{ !10/8; any; }; key k;", "11.0.0.1", false, "\1k" },
+};
+
+static void
+ask(const char *list, const char *who, const char *key, bool allowed)
+{
+	struct sockaddr_storage storage;
+	char text[512];
+	struct conf *conf;
+
+	snprintf(text, sizeof(text), "options { allow-query { %s }; };"
+	    "acl inner { !10.1/16; 10/8; }; key k { algorithm hmac-sha256; secret \"AAAA\"; };"
+	    "key l { algorithm hmac-sha256; secret \"AAAA\"; };", list);
+	conf = read_text(text);
+	if (acl_allows(conf->rules.allow_query, client(&storage, who), (const uint8_t *)key) != allowed)
+		fail_msg("{ %s } and %s, signed by %s", list, who, key != NULL ? key + 1 : "nobody");
+	conf_free(conf);
+}
+
 static void
 lists_decide_as_bind_does(void **state)
 {
-	struct sockaddr_storage storage;
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
-		const struct question *q = &questions[i];
-		char text[512];
-		struct conf *conf;
-
-		snprintf(text, sizeof(text), "options { allow-query { %s }; };"
-		    "acl inner { !10.1/16; 10/8; }; key k { algorithm hmac-sha256; secret \"AAAA\"; };", q->list);
-		conf = read_text(text);
-		if (acl_allows(conf->allow_query, client(&storage, q->client)) != q->allowed)
-			fail_msg("{ %s } and %s", q->list, q->client);
-		conf_free(conf);
-	}
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+		ask(questions[i].list, questions[i].client, NULL, questions[i].allowed);
+	for (size_t i = 0; i < sizeof(signed_questions) / sizeof(signed_questions[0]); i++)
+		ask(signed_questions[i].list, signed_questions[i].client, signed_questions[i].key,
+		    signed_questions[i].allowed);
 }
 
 /* Plainly, element by element. */
@@ -186,7 +213,7 @@ compiled_lists_decide_as_the_plain_ones(void **state)
 		for (uint32_t who = 0; who < 256; who++) {
 			struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(who << 24 | 7) };
 
-			assert_int_equal(acl_allows(compiled, (struct sockaddr *)&from), decide(&list, who << 24 | 7));
+			assert_int_equal(acl_allows(compiled, (struct sockaddr *)&from, NULL), decide(&list, who << 24 | 7));
 		}
 		arena_free(arena);
 	}
@@ -201,9 +228,9 @@ zones_without_a_list_share_that_of_the_options(void **state)
 	struct sockaddr_storage storage;
 
 	(void)state;
-	assert_ptr_equal(conf->zones[0].allow_query, conf->allow_query);
-	assert_false(acl_allows(conf->zones[1].allow_query, client(&storage, "10.0.0.1")));
-	assert_true(acl_allows(conf->zones[1].allow_query, client(&storage, "192.0.2.1")));
+	assert_ptr_equal(conf->zones[0].rules->allow_query, conf->rules.allow_query);
+	assert_false(acl_allows(conf->zones[1].rules->allow_query, client(&storage, "10.0.0.1"), NULL));
+	assert_true(acl_allows(conf->zones[1].rules->allow_query, client(&storage, "192.0.2.1"), NULL));
 	conf_free(conf);
 }
 

@@ -84,16 +84,27 @@ static const struct complaint {
 	{ "options { file \"x\"; };", "tandem.conf:1:11: error: 'file' does not belong here but in 'zone'\n" },
 	{ "type master;", "tandem.conf:1:1: error: 'type' does not belong here but in 'zone'\n" },
 	{ "zone a { type master; file a; masters { 192.0.2.1; }; };",
-	    "tandem.conf:1:31: error: 'masters { 192.0.2.1; }' is not supported: this version does not transfer zones; "
-	    "remove it\n" },
-	{ "zone a { type slave; file a; };",
-	    "tandem.conf:1:15: error: 'slave' zones are not supported by this version: remove the zone, or keep it on "
-	    "the server that it is on\n" },
-	{ "zone a { type secondary; };",
-	    "tandem.conf:1:15: error: 'secondary' zones are not supported by this version: remove the zone, or keep it "
-	    "on the server that it is on\n" },
+	    "tandem.conf:1:31: error: 'masters' belongs in a slave zone, and \"a\" is a master\n" },
+	{ "zone a { type slave; file a; };", "tandem.conf:1:6: error: slave zone \"a\" needs 'masters'\n" },
+	{ "zone a { type slave; masters { }; };", "tandem.conf:1:6: error: zone \"a\" has no masters\n" },
+	{ "zone a { type slave; masters { m; }; }; masters m { };", "tandem.conf:1:6: error: zone \"a\" has no masters\n" },
+	{ "zone a { type slave; masters { mastrs; }; }; masters mymasters { }; primaries masters { ::1; };",
+	    "tandem.conf:1:32: error: list of masters 'mastrs' is not defined; did you mean 'masters'?\n" },
+	{ "zone a { type slave; masters { m; }; }; masters m { n; }; primaries n { m; };",
+	    "tandem.conf:1:49: error: list 'm' contains itself\n" },
+	{ "zone a { type slave; masters { 192.0.2.1; }; primaries { 192.0.2.1; }; };",
+	    "tandem.conf:1:46: error: 'primaries' is given in line 1 already, as 'masters'\n" },
+	{ "zone a { type slave; masters { 192.0.2.1 key k; }; };",
+	    "tandem.conf:1:46: error: key 'k' is not defined\n" },
+	{ "zone a { type slave; masters { 192.0.2.1 tls t; 192.0.2; ::g; 192.0.2.1 port 0; }; };",
+	    "tandem.conf:1:42: error: 'tls' is not supported: zones are transferred by plain TCP\n"
+	    "tandem.conf:1:49: error: '192.0.2' is not an IPv4 address\n"
+	    "tandem.conf:1:58: error: '::g' is not an IPv6 address\n"
+	    "tandem.conf:1:78: error: port 0 is out of range: 1 to 65535\n" },
+	{ "zone a { type slave; file f; masters { ::1; }; }; zone b { type master; file f; };",
+	    "tandem.conf:1:56: error: zone \"b\" shares its file with zone \"a\", and a slave's file is written\n" },
 	{ "zone a { type prmary; file a; };",
-	    "tandem.conf:1:15: error: type 'prmary' is not known; it is one of: master, primary\n" },
+	    "tandem.conf:1:15: error: type 'prmary' is not known; it is one of: master, primary, slave, secondary\n" },
 	{ "zone a { file a; };", "tandem.conf:1:6: error: zone \"a\" needs a type\n" },
 	{ "zone a { type master; };", "tandem.conf:1:6: error: zone \"a\" needs a file\n" },
 	{ "zone a..b { type master; file a; };",
@@ -109,9 +120,29 @@ static const struct complaint {
 	{ "zone a { type master; file a; update-policy { grant k zonesub any; }; };",
 	    "tandem.conf:1:31: error: 'update-policy { grant k zonesub any; }' is not supported: dynamic updates are not "
 	    "implemented; keep the zone on a server that has them\n" },
-	{ "options { allow-transfer { 192.0.2.1; }; };",
-	    "tandem.conf:1:11: error: 'allow-transfer { 192.0.2.1; }' is not supported: this version does not transfer "
-	    "zones; remove it\n" },
+	{ "options { allow-transfer transport tls { any; }; };",
+	    "tandem.conf:1:36: error: transport 'tls' is not supported: zones are transferred by TCP\n" },
+	{ "options { allow-transfer port 5353 { any; }; };",
+	    "tandem.conf:1:26: error: port 5353 alone is not supported: zones are transferred on each port that is "
+	    "listened on\n" },
+	{ "options { notify maybe; };", "tandem.conf:1:18: error: notify 'maybe' is not known; it is one of: yes, no, "
+	    "explicit, primary-only, master-only\n" },
+	{ "options { transfer-source ::1; notify-source 192.0.2.1 port 5353; };",
+	    "tandem.conf:1:27: error: 'transfer-source' takes an IPv4 address\n"
+	    "tandem.conf:1:61: error: a fixed port is not supported here: answers are told from forged ones by it\n" },
+	{ "options { max-journal-size 1x; max-ixfr-ratio 50; max-journal-size 17179869184g; };",
+	    "tandem.conf:1:28: error: '1x' is not a size such as 20m\n"
+	    "tandem.conf:1:47: error: '50' is not a percentage of 1% to 100000%\n"
+	    "tandem.conf:1:51: error: 'max-journal-size' is given twice, first in " },
+	{ "options { autosecondary { 192.0.2.53 ky k; }; };",
+	    "tandem.conf:1:38: error: expected port, key, nameserver or account, found 'ky'\n" },
+	{ "server 192.0.2.1 { keys { k; l; }; };",
+	    "tandem.conf:1:30: error: 'keys' takes one key\n"
+	    "tandem.conf:1:27: error: key 'k' is not defined\n" },
+	{ "server 192.0.2.1 { bogus no; }; server 192.0.2.1/32 { bogus yes; };",
+	    "tandem.conf:1:40: error: there is a server block for this address already\n" },
+	{ "server 192.0.2.1 { bogos no; };",
+	    "tandem.conf:1:20: error: 'bogos' is not known here; did you mean 'bogus'?\n" },
 	{ "view \"inside\" { };",
 	    "tandem.conf:1:1: error: 'view inside { }' is not supported: views answer differently from client to "
 	    "client, and Tandem does not\n" },
@@ -175,11 +206,14 @@ static const struct complaint {
 	    "tandem.conf:1:77: error: edns-udp-size 99999999999999999999 is out of range: 512 to 4096\n" },
 	{ "key k { algorithm hmac-sha257; secret \"AAAA\"; };",
 	    "tandem.conf:1:19: error: algorithm 'hmac-sha257' is not known; did you mean 'hmac-sha256'?\n" },
+	{ "key k { algorithm hmac-sha256-120; secret \"AAAA\"; };",
+	    "tandem.conf:1:19: error: algorithm 'hmac-sha256-120' is not known; did you mean 'hmac-sha256'?\n" },
+	{ "key k. { algorithm hmac-md5; secret \"AAAA\"; }; key K { algorithm hmac-md5; secret \"AAAA\"; };",
+	    "tandem.conf:1:52: error: key 'k' is defined twice, first in " },
 	{ "key k { algorithm hmac-sha256; secret \"a$b\"; };", "tandem.conf:1:39: error: this secret is not base64\n" },
 	{ "key k { algorithm hmac-md5.sig-alg.reg.int; };",
-	    "tandem.conf:1:7: error: key 'k' needs an algorithm and a secret\n" },
+	    "tandem.conf:1:5: error: key 'k' needs an algorithm and a secret\n" },
 	{ "options { allow-query { key k; }; };",
-	    "tandem.conf:1:29: warning: key 'k' never matches: this version does not verify TSIG\n"
 	    "tandem.conf:1:29: error: key 'k' is not defined\n" },
 	{ "controls { };",
 	    "tandem.conf:1:10: error: 'controls' without 'unix' is not supported: say where the socket is\n" },
@@ -426,6 +460,70 @@ clauses_end_up_in_their_fields(void **state)
 	conf_free(conf);
 }
 
+static unsigned
+port_of(const struct conf_remote *remote)
+{
+	return ntohs(remote->address.any.sa_family == AF_INET ? remote->address.v4.sin_port :
+	    remote->address.v6.sin6_port);
+}
+
+static void
+lists_of_masters_come_down_to_addresses_and_keys(void **state)
+{
+	struct conf *conf = read_text("masters m { 192.0.2.1; n key k2; 192.0.2.2 key k1; };"
+	    "masters n port 54 { ::1; 192.0.2.3 port 55 key k1; 198.51.100.1; };"
+	    "zone a { type slave; masters { m; 203.0.113.1; }; };"
+	    "key k1 { algorithm hmac-md5; secret AAAA; }; key K2. { algorithm hmac-md5; secret AAAA; };"
+	    "key k3 { algorithm hmac-md5; secret AAAA; }; key k4 { algorithm hmac-md5; secret AAAA; };"
+	    "server 203.0.0.0/8 { keys k4; }; server 203.0.113.0/24 { keys k3; };");
+	static const struct { int family; unsigned port; const char *key; } expected[] = {
+		{ AF_INET, 53, NULL }, { AF_INET6, 54, "k2" }, { AF_INET, 55, "k1" }, { AF_INET, 54, "k2" },
+		{ AF_INET, 53, "k1" }, { AF_INET, 53, "k3" },
+	};
+	const struct conf_remotes *masters;
+
+	(void)state;
+	assert_non_null(conf);
+	assert_string_equal(told, "");
+	assert_int_equal(conf->zones[0].type, CONF_SLAVE);
+	assert_null(conf->zones[0].file);
+	masters = conf->zones[0].masters;
+	assert_int_equal(masters->count, sizeof(expected) / sizeof(expected[0]));
+	for (size_t i = 0; i < masters->count; i++) {
+		const struct conf_remote *remote = &masters->remote[i];
+
+		assert_int_equal(remote->address.any.sa_family, expected[i].family);
+		assert_int_equal(port_of(remote), expected[i].port);
+		if (expected[i].key == NULL)
+			assert_null(remote->key);
+		else
+			assert_string_equal(remote->key->name, expected[i].key);
+	}
+	conf_free(conf);
+}
+
+static void
+a_zone_has_what_options_say_but_for_what_it_says_itself(void **state)
+{
+	struct conf *conf = read_text("zone a { type master; file a; notify no; min-retry-time 9; allow-transfer { any; }; };"
+	    "zone b { type master; file b; };"
+	    "options { notify explicit; min-retry-time 7; max-retry-time 8; min-transfer-rate-in 5 6; "
+	    "also-notify { 192.0.2.1; }; };");
+
+	(void)state;
+	assert_non_null(conf);
+	assert_int_equal(conf->zones[0].rules->notify, CONF_NOTIFY_NO);
+	assert_int_equal(conf->zones[0].rules->min_retry, 9);
+	assert_int_equal(conf->zones[0].rules->max_retry, 8);
+	assert_int_equal(conf->zones[0].rules->min_rate_in.octets, 5);
+	assert_int_equal(conf->zones[0].rules->min_rate_in.seconds, 360);
+	assert_int_equal(conf->zones[0].rules->also_notify->count, 1);
+	assert_int_equal(conf->zones[0].rules->allow_transfer->match[0].kind, MATCH_ANY);
+	assert_ptr_equal(conf->zones[1].rules, &conf->rules);
+	assert_int_equal(conf->rules.allow_transfer->match[0].kind, MATCH_NONE);
+	conf_free(conf);
+}
+
 static void
 paths_start_at_the_directory(void **state)
 {
@@ -479,6 +577,25 @@ static const char *const corpus[] = {
 	"options { allow-query { a; !b; any; none; }; };"
 	"zone z { type master; file \"z\"; allow-query { b; { }; }; };",
 	"controls { unix \"/run/c\"; };",
+	"options { allow-transfer port 53 { 10/8; key xfr.; !key y; }; allow-notify { any; }; notify no;"
+	" also-notify port 54 { 192.0.2.9 key xfr; m key y; }; notify-delay 0; notify-to-soa yes; notify-source 192.0.2.4;"
+	" notify-source-v6 ::1; transfer-source 192.0.2.5 port *; transfer-source-v6 *; max-refresh-time 9;"
+	" min-refresh-time 8; max-retry-time 7; min-retry-time 6; slave-cycle-interval 5; max-transfer-time-in 4;"
+	" max-transfer-idle-in 3; max-transfer-time-out 2; max-transfer-idle-out 1; min-transfer-rate-in 1000 2;"
+	" max-records 1; max-records-per-type 2; max-types-per-name 3; request-ixfr no; provide-ixfr no;"
+	" request-expire no; request-ixfr-max-diffs 4; multi-master yes; ixfr-from-differences slave;"
+	" max-journal-size 20M; max-ixfr-ratio unlimited; masterfile-style full; notify-rate 1; startup-notify-rate 2;"
+	" serial-query-rate 3; transfers-in 4; transfers-out 5; transfers-per-ns 6; transfer-format one-answer;"
+	" transfer-message-size 512; querylog yes; allow-new-zones no; new-zones-directory \"n z\";"
+	" autosecondary { 192.0.2.53 key xfr nameserver \"ns2.example.com\" account \"a b\"; ::1 port 54; };"
+	" autosecondary { 192.0.2.54; }; };"
+	"key XFR { algorithm hmac-sha512-256; secret AAAA; }; key y { algorithm hmac-sha1; secret AAAA; };"
+	"server 192.0.2/24 { keys { y; }; bogus no; request-ixfr yes; request-expire no; transfers 3; };"
+	"server ::1 { provide-ixfr no; transfer-format many-answers; };"
+	"masters m { 192.0.2.1; n key xfr; }; primaries n port 99 { 2001:db8::2; }; remote-servers o { };"
+	"zone a { type secondary; primaries { m; o; 127.0.0.1 port 54; }; notify explicit; max-journal-size unlimited; };"
+	"zone b { type slave; file b; masters { m; }; max-journal-size default; notify-source *; allow-transfer { none; };"
+	" also-notify { }; };",
 	"mirror s { type sqlite; file \"f\"; }; mirror m { type mysql; database d; user u; socket s; password \"?\"; };"
 	"mirror n { type mysql; database d; user u; host a, b; pdns-api \"http://x\", \"http://y\" key-file k; tls require;"
 	" ca-file c; password-file f; kind master; zones none; adopt yes; on-remove disable; target-version 5.0;"
@@ -585,6 +702,8 @@ main(void)
 		cmocka_unit_test(defaults_are_those_of_the_manual),
 		cmocka_unit_test(a_family_is_left_alone_when_addresses_of_the_other_are_named),
 		cmocka_unit_test(clauses_end_up_in_their_fields),
+		cmocka_unit_test(lists_of_masters_come_down_to_addresses_and_keys),
+		cmocka_unit_test(a_zone_has_what_options_say_but_for_what_it_says_itself),
 		cmocka_unit_test(paths_start_at_the_directory),
 		cmocka_unit_test(include_takes_patterns_relative_to_its_own_file),
 		cmocka_unit_test(what_is_printed_reads_and_prints_the_same),

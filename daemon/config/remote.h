@@ -1,0 +1,28 @@
+/* remote.h - other servers: lists of masters and slaves, source addresses, server blocks. */
+#ifndef DAEMON_CONFIG_REMOTE_H
+#define DAEMON_CONFIG_REMOTE_H
+
+#include "daemon/config/clause.h"
+
+clause_parse_fn parse_remotes, parse_source, parse_autosecondary, parse_server_key;
+clause_print_fn print_remotes, print_source, print_autosecondaries, print_server_key, print_maybe;
+
+/* A list as it was written: of addresses and of other lists. */
+struct remotes_draft {
+	struct conf_remotes result;	/* what the field points to; filled in by remotes_finish() */
+	struct spot spot;
+	struct vec items;		/* struct remote_draft */
+};
+struct remote_draft {
+	union conf_address address;	/* sa_family 0: a list */
+	struct named *list;
+	const char *key_name;
+	struct spot spot;
+};
+
+void print_remote_address(FILE *, const union conf_address *);
+const struct conf_key *remote_key(const struct conf *, const char *name);
+/* Once all keys, lists and server blocks are there: what the names stand for. */
+void remotes_finish(struct parser *);
+void remotes_free(struct parser *);
+#endif
