@@ -3,6 +3,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "zonefile/rdata.h"
+#include "zonefile/rdata_fields.h"
+
 #define POINTER 0xc000u
 #define POINTER_MAX 0x3fffu
 #define ROOT MESSAGE_NAMES	/* entry of the root, which is never pointed at */
@@ -163,6 +166,35 @@ reader_name(const struct reader *r, size_t at, uint8_t out[DNAME_MAX])
 		if (c == 0)
 			return taken != 0 ? taken : at - start;
 	}
+}
+
+int
+reader_rdata(const struct reader *r, const struct reader_record *record, uint8_t out[MESSAGE_RDATA])
+{
+	const struct rrtype *row = rrtype_by_code(record->type);
+	const uint8_t *from = record->rdata, *end = from + record->len;
+	/* What a name may use ends with the record, or it would eat the next one. */
+	struct reader within = { r->base, (size_t)(end - r->base), 0 };
+	uint8_t *to = out;
+
+	for (const uint8_t *kind = row != NULL ? row->layout : (const uint8_t *)""; *kind != F_END; kind++) {
+		bool name = *kind == F_CNAME || *kind == F_NAME;
+		ssize_t n = name ? (ssize_t)reader_name(&within, (size_t)(from - r->base), to) :
+		    rdata_field_len(*kind, from, end - from);
+
+		if (n < 0 || (name && n == 0))
+			return -1;
+		if (name) {
+			to += name_len(to);
+		} else {
+			memcpy(to, from, (size_t)n);
+			to += n;
+		}
+		from += n;
+	}
+	memcpy(to, from, (size_t)(end - from));
+	to += end - from;
+	return rdata_valid(record->type, out, (size_t)(to - out)) ? (int)(to - out) : -1;
 }
 
 /* --- compression --- */

@@ -84,6 +84,11 @@ bool reader_record(struct reader *, struct reader_record *);
  * that it takes there, pointer counted, or 0 when it is malformed. */
 size_t reader_name(const struct reader *, size_t at, uint8_t out[DNAME_MAX]);
 
+/* RDATA with its names uncompressed, checked for the type.  Returns its length, or -1 when it is malformed.  Names
+ * of any type may have been compressed (RFC 3597 4). */
+#define MESSAGE_RDATA (MESSAGE_MAX + 2 * DNAME_MAX)
+int reader_rdata(const struct reader *, const struct reader_record *, uint8_t out[MESSAGE_RDATA]);
+
 /* --- writing --- */
 
 /* Names that can be pointed at; a table that forgets all of them in one store.  A name is its first label and
