@@ -676,9 +676,12 @@ put_field(char *out, enum field kind, const uint8_t **at, const uint8_t *end,
 		return put_name(out, v);
 	case F_U8:
 	case F_ALG:
+	case F_DIGEST:
+	case F_PROTOCOL:
 		*at += 1;
 		return put_number(out, *v);
 	case F_U16:
+	case F_FLAGS:
 		*at += 2;
 		return put_number(out, u16(v));
 	case F_TYPE:
@@ -717,6 +720,7 @@ put_field(char *out, enum field kind, const uint8_t **at, const uint8_t *end,
 		*at = end;
 		return put_hex(out, v, (size_t)(end - v));
 	case F_BASE64:
+	case F_KEY:
 		*at = end;
 		return put_base64(out, v, (size_t)(end - v));
 	case F_BITMAP:

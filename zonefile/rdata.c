@@ -5,6 +5,7 @@
 #include "zonefile/name.h"
 #include "zonefile/rdata_fields.h"
 #include "zonefile/rdata_ldns.h"
+#include "zonefile/rdata_rare.h"
 #include "zonefile/svcb.h"
 
 /* IANA's registries of certificate types and of DNSSEC algorithms. */
@@ -28,6 +29,21 @@ const struct mnemonic rdata_services[] = {
 	{ "WHOIS", 43 }, { "DOMAIN", 53 }, { "TFTP", 69 }, { "GOPHER", 70 }, { "FINGER", 79 }, { "HTTP", 80 },
 	{ "POP3", 110 }, { "NNTP", 119 }, { "NTP", 123 }, { "IMAP", 143 }, { "SNMP", 161 }, { NULL, 0 },
 };
+
+const struct mnemonic rdata_digests[] = {
+	{ "SHA-1", 1 }, { "SHA1", 1 }, { "SHA-256", 2 }, { "SHA256", 2 }, { "GOST", 3 }, { "SHA-384", 4 },
+	{ "SHA384", 4 }, { NULL, 0 },
+};
+const struct mnemonic rdata_key_protocols[] = {
+	{ "NONE", 0 }, { "TLS", 1 }, { "EMAIL", 2 }, { "DNSSEC", 3 }, { "IPSEC", 4 }, { "ALL", 255 }, { NULL, 0 },
+};
+const struct mnemonic rdata_key_flags[] = {
+	{ "NOCONF", 0x4000 }, { "NOAUTH", 0x8000 }, { "NOKEY", 0xc000 }, { "EXTEND", 0x1000 }, { "USER", 0 },
+	{ "ZONE", 0x0100 }, { "HOST", 0x0200 }, { "KSK", 0x0001 }, { NULL, 0 },
+};
+
+/* IANA's registry of DSYNC's schemes. */
+const struct mnemonic rdata_schemes[] = { { "NOTIFY", 1 }, { NULL, 0 } };
 
 static bool
 bitmap_valid(const uint8_t *at, size_t len)
@@ -65,11 +81,16 @@ rdata_field_len(enum field kind, const uint8_t *at, size_t len)
 		return n == 0 ? -1 : (ssize_t)n;
 	case F_U8:
 	case F_ALG:
+	case F_DIGEST:
+	case F_PROTOCOL:
+	case F_RELAY_TYPE:
+	case F_SCHEME:
 		n = 1;
 		break;
 	case F_U16:
 	case F_TYPE:
 	case F_CERT:
+	case F_FLAGS:
 		n = 2;
 		break;
 	case F_U32:
@@ -99,6 +120,34 @@ rdata_field_len(enum field kind, const uint8_t *at, size_t len)
 			return rdata_field_len(F_NAME, at, len);
 		}
 		return -1;
+	case F_RELAY:
+		switch (at[-1] & 0x7f) {
+		case 0:
+			return 0;
+		case 1:
+			return rdata_field_len(F_IPV4, at, len);
+		case 2:
+			return rdata_field_len(F_IPV6, at, len);
+		case 3:
+			return rdata_field_len(F_NAME, at, len);
+		}
+		return -1;
+	case F_HIT:
+		n = len < 4 ? 4 : 4u + at[0] + (at[2] << 8 | at[3]);
+		break;
+	case F_A6:
+		n = len < 1 ? 1 : at[0] > 128 ? len + 1 : 1u + (128 - at[0] + 7) / 8;
+		break;
+	case F_A6_NAME:
+		return len == 0 ? 0 : rdata_field_len(F_NAME, at, len);
+	case F_NAMES:
+	case F_DATA:
+	case F_LOC:
+	case F_APL:
+	case F_ATMA:
+	case F_NSAP:
+	case F_NXTMAP:
+	case F_OPAQUE:
 	case F_STRINGS:
 	case F_TEXT:
 	case F_HEX:
@@ -113,11 +162,93 @@ rdata_field_len(enum field kind, const uint8_t *at, size_t len)
 	return n <= len ? (ssize_t)n : -1;
 }
 
+/* DELIM regular expression DELIM replacement DELIM flags (RFC 3402 3.2). */
+static bool
+substitution_valid(const uint8_t *at, size_t len)
+{
+	unsigned part = 0, groups = 0, most = 0;
+	const uint8_t *end = at + len;
+	uint8_t delim;
+
+	if (len == 0)
+		return true;
+	delim = *at++;
+	if (delim == 0 || delim == '\\' || delim == 'i' || (uint8_t)(delim - '0') <= 9)
+		return false;
+	for (; at < end; at++) {
+		if (*at == delim) {
+			part++;
+			continue;
+		}
+		if (*at == 0 || part > 2 || (part == 2 && *at != 'i'))
+			return false;
+		if (*at == '(' && part == 0)
+			groups++;
+		if (*at != '\\')
+			continue;
+		if (++at == end || *at == 0 || (part == 1 && *at == '0'))
+			return false;
+		if (part == 1 && (uint8_t)(*at - '1') < 9 && *at - '0' > (int)most)
+			most = *at - '0';
+	}
+	return part == 2 && most <= groups;
+}
+
+static size_t
+digest_len(uint8_t type)
+{
+	return type == 1 ? 20 : type == 2 ? 32 : type == 4 ? 48 : 0;
+}
+
+#define T_X25 19
+#define T_ZONEMD 63
+#define T_TA 32768
+#define T_DLV 32769
+
+const char *
+rdata_fault(uint16_t type, const uint8_t *rdata, size_t len)
+{
+	const uint8_t *s;
+
+	switch (type) {
+	case T_DS:
+	case T_CDS:
+	case T_TA:
+	case T_DLV:
+		return digest_len(rdata[3]) == 0 || digest_len(rdata[3]) == len - 4 ? NULL :
+		    "a digest has 20 octets for type 1, 32 for type 2, 48 for type 4";
+	case T_SSHFP:
+		return rdata[1] - 1 > 1 || len - 2 == (rdata[1] == 1 ? 20 : 32) ? NULL :
+		    "a fingerprint has 20 octets for type 1, 32 for type 2";
+	case T_ZONEMD:
+		return rdata[5] == 1 ? len == 6 + 48 ? NULL : "a digest of SHA-384 has 48 octets" :
+		    rdata[5] == 2 ? len == 6 + 64 ? NULL : "a digest of SHA-512 has 64 octets" :
+		    len >= 6 + 12 ? NULL : "a digest has 12 octets or more (RFC 8976 2.2.4)";
+	case T_X25:
+		for (size_t i = 1; i < len; i++)
+			if ((uint8_t)(rdata[i] - '0') > 9)
+				len = 0;
+		return len >= 5 ? NULL : "an X.25 address has four digits or more";
+	case T_KEY:
+		return ((rdata[0] & 0xc0) == 0xc0) == (len == 4) ? NULL : "a key is there, or the flags say that there is none";
+	case T_NSEC:
+		return len > name_len(rdata) ? NULL : "NSEC names one type or more (RFC 4034 4.1.2)";
+	case T_NAPTR:
+		s = rdata + 4;
+		s += *s + 1;
+		s += *s + 1;
+		return substitution_valid(s + 1, *s) ? NULL :
+		    "a regular expression and its replacement stand between three delimiters, as in !^.*$!sip:a@example!";
+	}
+	return NULL;
+}
+
 bool
 rdata_valid(uint16_t type, const uint8_t *rdata, size_t len)
 {
 	const struct rrtype *row = rrtype_by_code(type);
 	const uint8_t *at = rdata, *end = rdata + len;
+	size_t m;
 
 	if (len > RDATA_MAX)
 		return false;
@@ -155,6 +286,31 @@ rdata_valid(uint16_t type, const uint8_t *rdata, size_t len)
 			if (!bitmap_valid(at, n))
 				return false;
 			break;
+		case F_NAMES:
+			for (const uint8_t *s = at; s < end; s += m)
+				if ((m = name_valid(s, end - s)) == 0)
+					return false;
+			break;
+		case F_HIT:
+			if (at[0] == 0 || (at[2] | at[3]) == 0)
+				return false;
+			break;
+		case F_A6:
+			if (at[0] % 8 != 0 && (at[1] & ~(0xff >> at[0] % 8)) != 0)
+				return false;
+			break;
+		case F_A6_NAME:
+			if ((n == 0) != (*rdata == 0))
+				return false;
+			break;
+		case F_LOC:
+		case F_APL:
+		case F_ATMA:
+		case F_NSAP:
+		case F_NXTMAP:
+			if (!rare_valid(*kind, at, n))
+				return false;
+			break;
 		case F_PORTS:
 			if (n < 1 || n > 1 + 65536 / 8)
 				return false;
@@ -166,7 +322,7 @@ rdata_valid(uint16_t type, const uint8_t *rdata, size_t len)
 		}
 		at += n;
 	}
-	return at == end;
+	return at == end && rdata_fault(type, rdata, len) == NULL;
 }
 
 void
@@ -210,7 +366,7 @@ rdata_cmp(uint16_t type, const uint8_t *a, size_t alen, const uint8_t *b, size_t
 		return octets_cmp(a, alen, b, blen);
 	/* As long as nothing differs, the fields of both lie at the same places. */
 	for (const uint8_t *kind = row->layout; *kind != F_END; kind++) {
-		if (*kind != F_CNAME && *kind != F_NAME) {
+		if (*kind != F_CNAME && *kind != F_NAME && (*kind != F_A6_NAME || a == aend || b == bend)) {
 			ssize_t n = rdata_field_len(*kind, a, aend - a), m = rdata_field_len(*kind, b, bend - b);
 			int order = octets_cmp(a, n, b, m);
 

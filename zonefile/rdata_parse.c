@@ -10,6 +10,7 @@
 #include "zonefile/rdata.h"
 #include "zonefile/rdata_fields.h"
 #include "zonefile/rdata_ldns.h"
+#include "zonefile/rdata_rare.h"
 #include "zonefile/svcb.h"
 
 /* What a field of each kind is called in a message. */
@@ -20,6 +21,8 @@ static const char *const kind_text[] = {
 	[F_TIME] = "a date YYYYMMDDHHMMSS or seconds since 1970", [F_IPV4] = "an IPv4 address",
 	[F_IPV6] = "an IPv6 address", [F_TYPE] = "a record type",
 	[F_ALG] = "a DNSSEC algorithm, by number or mnemonic", [F_STRING] = "a text",
+	[F_DIGEST] = "a type of digest, by number or mnemonic", [F_PROTOCOL] = "a protocol, by number or mnemonic",
+	[F_FLAGS] = "a number up to 65535, or flags by mnemonic",
 	[F_CERT] = "a certificate type, by number or mnemonic",
 	[F_STRINGS] = "a text", [F_TEXT] = "a text", [F_TAG] = "a tag of letters and digits",
 	[F_HEX] = "hexadecimal digits in pairs", [F_BASE64] = "base64 data",
@@ -29,13 +32,21 @@ static const char *const kind_text[] = {
 	[F_GATEWAY] = "a gateway: . or IPv4 or IPv6 address or name, as the second number says",
 	[F_KEY] = "base64 data",
 	[F_PORTS] = "a protocol: TCP, UDP or a number",
+	[F_NAMES] = "a name",
+	[F_RELAY_TYPE] = "0 or 1, and then the type of the relay, 0 to 3",
+	[F_RELAY] = "a relay: . or IPv4 or IPv6 address or name, as the third number says",
+	[F_HIT] = "an algorithm by number, then a tag in hexadecimal digits, then a key in base64",
+	[F_A6] = "the length of a prefix, 0 to 128", [F_A6_NAME] = "the name of the prefix",
+	[F_SCHEME] = "NOTIFY or the number of a scheme",
+	[F_DATA] = "base64 data, or -",
+	[F_LOC] = "a latitude", [F_ATMA] = "an ATM address", [F_NSAP] = "an NSAP address",
 };
 
 struct parser {
 	const struct word *first, *word, *end;
 	const uint8_t *origin;
 	size_t origin_len;
-	uint8_t *at, *limit;
+	uint8_t *out, *at, *limit;
 	struct rdata_error *error;
 };
 
@@ -235,6 +246,26 @@ parse_mnemonic(const struct word *word, const struct mnemonic *list, uint64_t ma
 			return true;
 		}
 	return false;
+}
+
+static bool
+parse_flags(const struct word *word, uint64_t *v)
+{
+	const char *at = word->text, *end = at + word->len;
+
+	if (number(word, UINT16_MAX, v))
+		return true;
+	for (*v = 0; at <= end;) {
+		const char *bar = memchr(at, '|', end - at);
+		struct word one = { .text = at, .len = (bar != NULL ? bar : end) - at };
+		uint64_t flag;
+
+		if (!parse_mnemonic(&one, rdata_key_flags, 0, &flag))
+			return false;
+		*v |= flag;
+		at += one.len + 1;
+	}
+	return true;
 }
 
 static bool
@@ -469,12 +500,13 @@ parse_params(struct parser *p)
 	return true;
 }
 
+/* Of what the octets before it say. */
 static bool
-parse_gateway(struct parser *p)
+parse_gateway(struct parser *p, unsigned type)
 {
 	const struct word *w = p->word;
 
-	switch (p->at[-2]) {
+	switch (type) {
 	case 0:
 		return (w->len == 1 && *w->text == '.') || refuse_kind(p, F_GATEWAY);
 	case 1:
@@ -490,7 +522,96 @@ parse_gateway(struct parser *p)
 	case 3:
 		return parse_name(p);
 	}
-	return refuse(p, 0, "gateways are of type 0 to 3, and not %u", p->at[-2]);
+	return refuse(p, 0, "gateways are of type 0 to 3, and not %u", type);
+}
+
+/* Stays at the second of the two words. */
+static bool
+parse_relay_type(struct parser *p)
+{
+	uint64_t discovery, type;
+
+	if (!number(p->word, 1, &discovery))
+		return refuse_kind(p, F_RELAY_TYPE);
+	if (++p->word == p->end || !number(p->word, 3, &type))
+		return refuse(p, 0, "the type of a relay is 0 to 3");
+	*p->at++ = discovery << 7 | type;
+	return true;
+}
+
+/* Stays at the last of the three words. */
+static bool
+parse_hit(struct parser *p)
+{
+	uint8_t *head = p->at, *tag = p->at + 4;
+	const struct word *end = p->end;
+	uint64_t algorithm;
+	bool good;
+
+	if (!number(p->word, UINT8_MAX, &algorithm) || end - p->word < 3)
+		return refuse_kind(p, F_HIT);
+	p->at = tag;
+	p->end = ++p->word + 1;
+	good = parse_hex(p);
+	p->end = end;
+	if (!good)
+		return false;
+	head[0] = p->at - tag;
+	if (p->at == tag || p->at - tag > UINT8_MAX) {
+		p->word--;
+		return refuse(p, 0, "a tag has 1 to 255 octets");
+	}
+	head[1] = algorithm;
+	p->end = p->word + 1;
+	good = parse_base64(p);
+	p->end = end;
+	if (!good)
+		return false;
+	p->word--;
+	head[2] = (p->at - tag - head[0]) >> 8;
+	head[3] = p->at - tag - head[0];
+	return p->at > tag + head[0] || refuse_kind(p, F_BASE64);
+}
+
+/* Stays at the last word. */
+static bool
+parse_a6(struct parser *p)
+{
+	uint8_t address[16];
+	uint64_t bits;
+
+	if (!number(p->word, 128, &bits))
+		return refuse_kind(p, F_A6);
+	*p->at++ = bits;
+	if (bits == 128)
+		return true;
+	if (p->word + 1 == p->end) {
+		p->word++;
+		return refuse(p, 0, "A6 record ends where it needs an IPv6 address");
+	}
+	p->word++;
+	if (!parse_ipv6(p->word->text, p->word->len, address))
+		return refuse_kind(p, F_IPV6);
+	address[bits / 8] &= 0xff >> bits % 8;
+	memcpy(p->at, address + bits / 8, 16 - bits / 8);
+	p->at += 16 - bits / 8;
+	return true;
+}
+
+static bool
+parse_special(struct parser *p, enum field kind)
+{
+	const char *why;
+	size_t bad;
+	int len = rare_parse(kind, p->at, p->limit - p->at, p->word, p->end - p->word, &bad, &why);
+
+	if (len < 0) {
+		p->word += bad;
+		return refuse(p, 0, "%s", why);
+	}
+	p->at += len;
+	p->word = p->end;
+	return true;
 }
 
 /* One field from the word, or from all that remain. */
@@ -546,9 +667,26 @@ parse_field(struct parser *p, enum field kind)
 		p->at += 16;
 		break;
 	case F_TYPE:
-		if (!rrtype_parse(p->word->text, p->word->len, &type))
+		if (number(p->word, UINT16_MAX, &v))
+			type = v;
+		else if (!rrtype_parse(p->word->text, p->word->len, &type))
 			return refuse_kind(p, kind);
 		put16(p, type);
+		break;
+	case F_DIGEST:
+		if (!parse_mnemonic(p->word, rdata_digests, UINT8_MAX, &v))
+			return refuse_kind(p, kind);
+		*p->at++ = v;
+		break;
+	case F_PROTOCOL:
+		if (!parse_mnemonic(p->word, rdata_key_protocols, UINT8_MAX, &v))
+			return refuse_kind(p, kind);
+		*p->at++ = v;
+		break;
+	case F_FLAGS:
+		if (!parse_flags(p->word, &v))
+			return refuse_kind(p, kind);
+		put16(p, v);
 		break;
 	case F_ALG:
 		if (!parse_mnemonic(p->word, rdata_algorithms, UINT8_MAX, &v))
@@ -579,6 +717,10 @@ parse_field(struct parser *p, enum field kind)
 		break;
 	case F_HEX:
 		return parse_hex(p);
+	case F_DATA:
+		if (p->word->len == 1 && *p->word->text == '-')
+			break;
+		return parse_base64(p);
 	case F_BASE64:
 	case F_KEY:
 		return parse_base64(p);
@@ -597,9 +739,52 @@ parse_field(struct parser *p, enum field kind)
 	case F_PORTS:
 		return parse_ports(p);
 	case F_GATEWAY:
-		if (!parse_gateway(p))
+		if (!parse_gateway(p, p->at[-2]))
 			return false;
 		break;
+	case F_RELAY:
+		if (!parse_gateway(p, p->at[-1] & 0x7f))
+			return false;
+		break;
+	case F_RELAY_TYPE:
+		if (!parse_relay_type(p))
+			return false;
+		break;
+	case F_HIT:
+		if (!parse_hit(p))
+			return false;
+		break;
+	case F_A6:
+		if (!parse_a6(p))
+			return false;
+		break;
+	case F_A6_NAME:
+		if (p->out[0] == 0)
+			return refuse(p, 0, "a prefix of length 0 has no name");
+		if (!parse_name(p))
+			return false;
+		break;
+	case F_NAMES:
+		for (; p->word < p->end; p->word++) {
+			if (!parse_name(p))
+				return false;
+			if (p->at > p->limit)
+				return refuse(p, 0, "RDATA above %d octets", RDATA_MAX);
+		}
+		return true;
+	case F_SCHEME:
+		if (!parse_mnemonic(p->word, rdata_schemes, UINT8_MAX, &v))
+			return refuse_kind(p, kind);
+		*p->at++ = v;
+		break;
+	case F_LOC:
+	case F_APL:
+	case F_ATMA:
+	case F_NSAP:
+	case F_NXTMAP:
+		return parse_special(p, kind);
+	case F_OPAQUE:
+		return refuse(p, 0, "the type has no text but that of RFC 3597: \\# LENGTH HEX");
 	case F_END:
 		break;
 	}
@@ -629,35 +814,21 @@ parse_generic(struct parser *p, uint16_t type, const uint8_t *out)
 	    refuse(p, 0, "this is not RDATA of type %s", rrtype_print(shown, type));
 }
 
-#define T_HIP 55
-
-/* The words as one line for ldns, which would take a rendezvous server of HIP (RFC 8005 6) for absolute. */
+/* The words as one line for ldns. */
 static bool
 parse_rare(struct parser *p, uint16_t type)
 {
 	size_t size = 1, at = 0;
-	uint8_t name[DNAME_MAX + NAME_PAD];
-	int n;
 	const char *why = "";
 	char *text;
 	int len;
 
 	for (const struct word *w = p->word; w < p->end; w++)
-		size += w->len + 3 + (type == T_HIP ? DNAME_TEXT_MAX : 0);
+		size += w->len + 3;
 	text = xmalloc(size);
 	for (const struct word *w = p->word; w < p->end; w++) {
 		if (w > p->word && (w->flags & WORD_JOINED) == 0)
 			text[at++] = ' ';
-		if (type == T_HIP && w >= p->first + 3) {
-			n = name_parse_wide(name, w->text, w->len, p->origin, p->origin_len);
-			if (n < 0) {
-				free(text);
-				p->word = w;
-				return refuse_name(p, n);
-			}
-			at += name_print(text + at, name);
-			continue;
-		}
 		if (w->flags & WORD_QUOTED)
 			text[at++] = '"';
 		memcpy(text + at, w->text, w->len);
@@ -678,13 +849,21 @@ parse_rare(struct parser *p, uint16_t type)
 	return true;
 }
 
+static bool
+may_be_none(enum field kind, const uint8_t *out)
+{
+	return kind == F_BITMAP || kind == F_SVCPARAMS || kind == F_KEY || kind == F_NAMES || kind == F_APL ||
+	    kind == F_NXTMAP || (kind == F_A6_NAME && *out == 0);
+}
+
 int
 rdata_parse(uint8_t out[RDATA_ROOM], uint16_t type, const struct word *word, size_t count,
     const uint8_t *origin, struct rdata_error *error)
 {
-	struct parser p = { word, word, word + count, origin, name_len(origin), out, out + RDATA_MAX, error };
+	struct parser p = { word, word, word + count, origin, name_len(origin), out, out, out + RDATA_MAX, error };
 	const struct rrtype *row = rrtype_by_code(type);
 	char shown[WORD_SHOW];
+	const char *fault;
 
 	if (count > 0 && word->len == 2 && memcmp(word->text, "\\#", 2) == 0 &&
 	    (word->flags & WORD_QUOTED) == 0)
@@ -696,7 +875,7 @@ rdata_parse(uint8_t out[RDATA_ROOM], uint16_t type, const struct word *word, siz
 	if (row->layout[0] == F_END)
 		return parse_rare(&p, type) ? p.at - out : -1;
 	for (const uint8_t *kind = row->layout; *kind != F_END; kind++) {
-		if (p.word == p.end && *kind != F_BITMAP && *kind != F_SVCPARAMS && *kind != F_KEY) {
+		if (p.word == p.end && !may_be_none(*kind, out)) {
 			refuse(&p, 0, "%s record ends where it needs %s", row->name, kind_text[*kind]);
 			return -1;
 		}
@@ -705,6 +884,11 @@ rdata_parse(uint8_t out[RDATA_ROOM], uint16_t type, const struct word *word, siz
 	}
 	if (p.word < p.end) {
 		refuse(&p, 0, "%s is more than type %s takes", word_show(shown, p.word), row->name);
+		return -1;
+	}
+	if ((fault = rdata_fault(type, out, p.at - out)) != NULL) {
+		p.word--;
+		refuse(&p, 0, "%s", fault);
 		return -1;
 	}
 	return p.at - out;

@@ -8,6 +8,7 @@
 #include "zonefile/rdata.h"
 #include "zonefile/rdata_fields.h"
 #include "zonefile/rdata_ldns.h"
+#include "zonefile/rdata_rare.h"
 #include "zonefile/svcb.h"
 
 /* Writes what fits and counts everything. */
@@ -250,6 +251,29 @@ add_params(struct text *t, const uint8_t *at, size_t len)
 	free(part);
 }
 
+static void
+add_special(struct text *t, enum field kind, const uint8_t *at, size_t len)
+{
+	char *part = xmalloc(RARE_TEXT_FOR(len));
+
+	add(t, part, rare_print(part, kind, at, len));
+	free(part);
+}
+
+static void
+add_a6(struct text *t, const uint8_t *at)
+{
+	uint8_t address[16] = { 0 };
+	unsigned octets = (128 - *at + 7) / 8;
+
+	add_number(t, *at, 1);
+	if (octets == 0)
+		return;
+	add_char(t, ' ');
+	memcpy(address + 16 - octets, at + 1, octets);
+	add_ipv6(t, address);
+}
+
 static uint32_t
 get32(const uint8_t *at)
 {
@@ -266,9 +290,12 @@ add_field(struct text *t, enum field kind, const uint8_t *at, size_t len)
 		break;
 	case F_U8:
 	case F_ALG:
+	case F_DIGEST:
+	case F_PROTOCOL:
 		add_number(t, *at, 1);
 		break;
 	case F_U16:
+	case F_FLAGS:
 		add_number(t, at[0] << 8 | at[1], 1);
 		break;
 	case F_U32:
@@ -346,6 +373,57 @@ add_field(struct text *t, enum field kind, const uint8_t *at, size_t len)
 		else
 			add_field(t, at[-2] == 1 ? F_IPV4 : at[-2] == 2 ? F_IPV6 : F_NAME, at, len);
 		break;
+	case F_RELAY_TYPE:
+		add_number(t, *at >> 7, 1);
+		add_char(t, ' ');
+		add_number(t, *at & 0x7f, 1);
+		break;
+	case F_RELAY:
+		if (len == 0)
+			add_char(t, '.');
+		else
+			add_field(t, (at[-1] & 0x7f) == 1 ? F_IPV4 : (at[-1] & 0x7f) == 2 ? F_IPV6 : F_NAME, at, len);
+		break;
+	case F_HIT:
+		add_number(t, at[1], 1);
+		add_char(t, ' ');
+		add_hex(t, at + 4, at[0]);
+		add_char(t, ' ');
+		add_base64(t, at + 4 + at[0], len - 4 - at[0]);
+		break;
+	case F_A6:
+		add_a6(t, at);
+		break;
+	case F_A6_NAME:
+		if (len > 0)
+			add_name(t, at);
+		break;
+	case F_NAMES:
+		for (const uint8_t *s = at; s < at + len; s += name_len(s)) {
+			if (s > at)
+				add_char(t, ' ');
+			add_name(t, s);
+		}
+		break;
+	case F_SCHEME:
+		if (*at == rdata_schemes[0].number)
+			add(t, rdata_schemes[0].name, strlen(rdata_schemes[0].name));
+		else
+			add_number(t, *at, 1);
+		break;
+	case F_DATA:
+		if (len == 0)
+			add_char(t, '-');
+		add_base64(t, at, len);
+		break;
+	case F_LOC:
+	case F_APL:
+	case F_ATMA:
+	case F_NSAP:
+	case F_NXTMAP:
+		add_special(t, kind, at, len);
+		break;
+	case F_OPAQUE:
 	case F_END:
 		break;
 	}
@@ -394,7 +472,8 @@ rdata_print_relative(char *out, size_t size, uint16_t type, const uint8_t *rdata
 
 	if (row != NULL && row->layout[0] == F_END && (n = print_rare(out, size, type, rdata, len)) > 0)
 		return n;
-	if (row == NULL || row->layout[0] == F_END || (type == T_WKS && len > 5 && end[-1] == 0)) {
+	if (row == NULL || row->layout[0] == F_END || row->layout[0] == F_OPAQUE ||
+	    !rare_has_text(row->layout[0], rdata, len) || (type == T_WKS && len > 5 && end[-1] == 0)) {
 		add(&t, "\\# ", 3);
 		add_number(&t, len, 1);
 		if (len > 0)
@@ -405,7 +484,7 @@ rdata_print_relative(char *out, size_t size, uint16_t type, const uint8_t *rdata
 			ssize_t m = rdata_field_len(*kind, at, end - at);
 
 			assert(m >= 0);
-			if (kind != row->layout && (m > 0 || (*kind != F_BITMAP && *kind != F_SVCPARAMS && *kind != F_KEY)))
+			if (kind != row->layout && (m > 0 || *kind == F_TEXT || *kind == F_GATEWAY || *kind == F_RELAY || *kind == F_DATA))
 				add_char(&t, ' ');
 			add_field(&t, *kind, at, m);
 			at += m;

@@ -6,8 +6,8 @@
 
 #define LOW_CODES 264
 #define SIG_LAYOUT { F_TYPE, F_ALG, F_U8, F_U32, F_TIME, F_TIME, F_U16, F_NAME, F_BASE64 }
-#define KEY_LAYOUT { F_U16, F_U8, F_ALG, F_BASE64 }
-#define DS_LAYOUT { F_U16, F_ALG, F_U8, F_HEX }
+#define KEY_LAYOUT { F_FLAGS, F_PROTOCOL, F_ALG, F_BASE64 }
+#define DS_LAYOUT { F_U16, F_ALG, F_DIGEST, F_HEX }
 #define ROW(c, n, ...) [c] = { .code = c, .name = n, __VA_ARGS__ }
 #define LAYOUT(...) .layout = { __VA_ARGS__ }
 
@@ -22,6 +22,7 @@ static const struct rrtype low[LOW_CODES] = {
 	ROW(7, "MB", LAYOUT(F_CNAME), .lower = 1),
 	ROW(8, "MG", LAYOUT(F_CNAME), .lower = 1),
 	ROW(9, "MR", LAYOUT(F_CNAME), .lower = 1),
+	ROW(10, "NULL", LAYOUT(F_OPAQUE)),
 	ROW(11, "WKS", LAYOUT(F_IPV4, F_PORTS)),
 	ROW(T_PTR, "PTR", LAYOUT(F_CNAME), .lower = 1),
 	ROW(T_HINFO, "HINFO", LAYOUT(F_STRING, F_STRING)),
@@ -33,21 +34,27 @@ static const struct rrtype low[LOW_CODES] = {
 	ROW(19, "X25", LAYOUT(F_STRING)),
 	ROW(20, "ISDN", LAYOUT(F_END)),
 	ROW(21, "RT", LAYOUT(F_U16, F_NAME), .lower = 1),
-	ROW(22, "NSAP", LAYOUT(F_END)),
+	ROW(22, "NSAP", LAYOUT(F_NSAP)),
 	ROW(23, "NSAP-PTR", LAYOUT(F_NAME)),
 	ROW(T_SIG, "SIG", .layout = SIG_LAYOUT, .lower = 1),
-	ROW(T_KEY, "KEY", .layout = KEY_LAYOUT),
+	ROW(T_KEY, "KEY", LAYOUT(F_FLAGS, F_PROTOCOL, F_ALG, F_KEY)),
 	ROW(26, "PX", LAYOUT(F_U16, F_NAME, F_NAME), .lower = 1),
 	ROW(27, "GPOS", LAYOUT(F_STRING, F_STRING, F_STRING)),
 	ROW(T_AAAA, "AAAA", LAYOUT(F_IPV6)),
-	ROW(29, "LOC", LAYOUT(F_END)),
+	ROW(29, "LOC", LAYOUT(F_LOC)),
+	ROW(30, "NXT", LAYOUT(F_NAME, F_NXTMAP), .lower = 1),
+	ROW(31, "EID", LAYOUT(F_HEX)),
+	ROW(32, "NIMLOC", LAYOUT(F_HEX)),
 	ROW(T_SRV, "SRV", LAYOUT(F_U16, F_U16, F_U16, F_NAME), .lower = 1),
+	ROW(34, "ATMA", LAYOUT(F_ATMA)),
 	ROW(T_NAPTR, "NAPTR", LAYOUT(F_U16, F_U16, F_STRING, F_STRING, F_STRING, F_NAME), .lower = 1),
 	ROW(36, "KX", LAYOUT(F_U16, F_NAME), .lower = 1),
 	ROW(37, "CERT", LAYOUT(F_CERT, F_U16, F_ALG, F_BASE64)),
+	ROW(38, "A6", LAYOUT(F_A6, F_A6_NAME), .lower = 1),
 	ROW(T_DNAME, "DNAME", LAYOUT(F_NAME), .single = 1, .lower = 1),
+	ROW(40, "SINK", LAYOUT(F_U8, F_U8, F_U8, F_KEY)),
 	ROW(T_OPT, "OPT", .meta = 1),
-	ROW(42, "APL", LAYOUT(F_END)),
+	ROW(42, "APL", LAYOUT(F_APL)),
 	ROW(T_DS, "DS", .layout = DS_LAYOUT),
 	ROW(T_SSHFP, "SSHFP", LAYOUT(F_U8, F_U8, F_HEX)),
 	ROW(45, "IPSECKEY", LAYOUT(F_U8, F_U8, F_U8, F_GATEWAY, F_KEY)),
@@ -59,7 +66,7 @@ static const struct rrtype low[LOW_CODES] = {
 	ROW(T_NSEC3PARAM, "NSEC3PARAM", LAYOUT(F_U8, F_U8, F_U16, F_SALT)),
 	ROW(T_TLSA, "TLSA", LAYOUT(F_U8, F_U8, F_U8, F_HEX)),
 	ROW(53, "SMIMEA", LAYOUT(F_U8, F_U8, F_U8, F_HEX)),
-	ROW(55, "HIP", LAYOUT(F_END)),
+	ROW(55, "HIP", LAYOUT(F_HIT, F_NAMES)),
 	ROW(56, "NINFO", LAYOUT(F_STRINGS)),
 	ROW(57, "RKEY", .layout = KEY_LAYOUT),
 	ROW(58, "TALINK", LAYOUT(F_NAME, F_NAME)),
@@ -70,6 +77,9 @@ static const struct rrtype low[LOW_CODES] = {
 	ROW(63, "ZONEMD", LAYOUT(F_U32, F_U8, F_U8, F_HEX)),
 	ROW(T_SVCB, "SVCB", LAYOUT(F_U16, F_NAME, F_SVCPARAMS)),
 	ROW(T_HTTPS, "HTTPS", LAYOUT(F_U16, F_NAME, F_SVCPARAMS)),
+	ROW(66, "DSYNC", LAYOUT(F_TYPE, F_SCHEME, F_U16, F_NAME)),
+	ROW(67, "HHIT", LAYOUT(F_BASE64)),
+	ROW(68, "BRID", LAYOUT(F_BASE64)),
 	ROW(T_SPF, "SPF", LAYOUT(F_STRINGS)),
 	ROW(104, "NID", LAYOUT(F_END)),
 	ROW(105, "L32", LAYOUT(F_U16, F_IPV4)),
@@ -77,6 +87,7 @@ static const struct rrtype low[LOW_CODES] = {
 	ROW(107, "LP", LAYOUT(F_U16, F_NAME)),
 	ROW(108, "EUI48", LAYOUT(F_END)),
 	ROW(109, "EUI64", LAYOUT(F_END)),
+	ROW(128, "NXNAME", .meta = 1),
 	ROW(T_TKEY, "TKEY", .meta = 1),
 	ROW(T_TSIG, "TSIG", .meta = 1),
 	ROW(T_IXFR, "IXFR", .meta = 1),
@@ -87,8 +98,11 @@ static const struct rrtype low[LOW_CODES] = {
 	ROW(256, "URI", LAYOUT(F_U16, F_U16, F_TEXT)),
 	ROW(T_CAA, "CAA", LAYOUT(F_U8, F_TAG, F_TEXT)),
 	ROW(258, "AVC", LAYOUT(F_STRINGS)),
+	ROW(259, "DOA", LAYOUT(F_U32, F_U32, F_U8, F_STRING, F_DATA)),
+	ROW(260, "AMTRELAY", LAYOUT(F_U8, F_RELAY_TYPE, F_RELAY)),
 	ROW(261, "RESINFO", LAYOUT(F_STRINGS)),
 	ROW(262, "WALLET", LAYOUT(F_STRINGS)),
+	ROW(263, "CLA", LAYOUT(F_STRINGS)),
 };
 
 #undef ROW
@@ -104,17 +118,20 @@ static const struct rrtype high[] = {
 
 /* The same in the order of their names. */
 static const uint16_t by_name[] = {
-	T_A, T_AAAA, T_AFSDB, T_ALIAS, T_ANY, 42 /* APL */, 258 /* AVC */, T_AXFR, T_CAA,
-	T_CDNSKEY, T_CDS, 37 /* CERT */, T_CNAME, 62 /* CSYNC */, 49 /* DHCID */, 32769 /* DLV */,
-	T_DNAME, T_DNSKEY, T_DS, 108 /* EUI48 */, 109 /* EUI64 */, 27 /* GPOS */, T_HINFO,
-	55 /* HIP */, T_HTTPS, 45 /* IPSECKEY */, 20 /* ISDN */, T_IXFR, T_KEY, 36 /* KX */,
-	105 /* L32 */, 106 /* L64 */, 29 /* LOC */, 107 /* LP */, T_LUA, 254 /* MAILA */,
-	253 /* MAILB */, 7 /* MB */, 3 /* MD */, 4 /* MF */, 8 /* MG */, 14 /* MINFO */, 9 /* MR */,
-	T_MX, T_NAPTR, 104 /* NID */, 56 /* NINFO */, T_NS, 22 /* NSAP */, 23 /* NSAP-PTR */,
-	T_NSEC, T_NSEC3, T_NSEC3PARAM, 61 /* OPENPGPKEY */, T_OPT, T_PTR, 26 /* PX */,
-	261 /* RESINFO */, 57 /* RKEY */, T_RP, T_RRSIG, 21 /* RT */, T_SIG, 53 /* SMIMEA */, T_SOA,
-	T_SPF, T_SRV, T_SSHFP, T_SVCB, 32768 /* TA */, 58 /* TALINK */, T_TKEY, T_TLSA, T_TSIG,
-	T_TXT, 256 /* URI */, 262 /* WALLET */, 11 /* WKS */, 19 /* X25 */, 63 /* ZONEMD */,
+	T_A, 38 /* A6 */, T_AAAA, T_AFSDB, T_ALIAS, 260 /* AMTRELAY */, T_ANY, 42 /* APL */,
+	34 /* ATMA */, 258 /* AVC */, T_AXFR, 68 /* BRID */, T_CAA, T_CDNSKEY, T_CDS, 37 /* CERT */,
+	263 /* CLA */, T_CNAME, 62 /* CSYNC */, 49 /* DHCID */, 32769 /* DLV */, T_DNAME, T_DNSKEY,
+	259 /* DOA */, T_DS, 66 /* DSYNC */, 31 /* EID */, 108 /* EUI48 */, 109 /* EUI64 */,
+	27 /* GPOS */, 67 /* HHIT */, T_HINFO, 55 /* HIP */, T_HTTPS, 45 /* IPSECKEY */,
+	20 /* ISDN */, T_IXFR, T_KEY, 36 /* KX */, 105 /* L32 */, 106 /* L64 */, 29 /* LOC */,
+	107 /* LP */, T_LUA, 254 /* MAILA */, 253 /* MAILB */, 7 /* MB */, 3 /* MD */, 4 /* MF */,
+	8 /* MG */, 14 /* MINFO */, 9 /* MR */, T_MX, T_NAPTR, 104 /* NID */, 32 /* NIMLOC */,
+	56 /* NINFO */, T_NS, 22 /* NSAP */, 23 /* NSAP-PTR */, T_NSEC, T_NSEC3, T_NSEC3PARAM,
+	10 /* NULL */, 128 /* NXNAME */, 30 /* NXT */, 61 /* OPENPGPKEY */, T_OPT, T_PTR, 26 /* PX */,
+	261 /* RESINFO */, 57 /* RKEY */, T_RP, T_RRSIG, 21 /* RT */, T_SIG, 40 /* SINK */,
+	53 /* SMIMEA */, T_SOA, T_SPF, T_SRV, T_SSHFP, T_SVCB, 32768 /* TA */, 58 /* TALINK */,
+	T_TKEY, T_TLSA, T_TSIG, T_TXT, 256 /* URI */, 262 /* WALLET */, 11 /* WKS */, 19 /* X25 */,
+	63 /* ZONEMD */,
 };
 
 const struct rrtype *

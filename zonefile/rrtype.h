@@ -29,6 +29,9 @@ enum field {
 	F_TYPE,		/* u16, text is a mnemonic */
 	F_ALG,		/* u8, text is a number or a DNSSEC algorithm mnemonic */
 	F_CERT,		/* u16, text is a number or a certificate type (RFC 4398 2.1) */
+	F_DIGEST,	/* u8, text is a number or the mnemonic of a digest of DS */
+	F_PROTOCOL,	/* u8, text is a number or a protocol of KEY (RFC 2535 7.2) */
+	F_FLAGS,	/* u16, text is a number or mnemonics of KEY with | between them (RFC 2535 7.1) */
 	F_STRING,	/* <character-string>, one length octet */
 	F_STRINGS,	/* one or more to the end */
 	F_TEXT,		/* octets to the end as one quoted string (CAA value) */
@@ -42,6 +45,16 @@ enum field {
 	F_GATEWAY,	/* what the octet before the last says: none, IPv4, IPv6, name (RFC 4025 2.5) */
 	F_KEY,		/* as F_BASE64; may be none */
 	F_PORTS,	/* protocol, and a bit for each port, to the end (WKS, RFC 1035 3.4.2) */
+	F_NAMES,	/* names to the end; may be none */
+	F_RELAY_TYPE,	/* octet: bit 0x80, text 0 or 1, and the type of the relay (RFC 8777 4.2) */
+	F_RELAY,	/* what that type says */
+	F_HIT,		/* lengths, algorithm, identity tag, key (RFC 8005 5) */
+	F_A6,		/* length of the prefix, the octets behind it (RFC 2874 3.1) */
+	F_A6_NAME,	/* name, or nothing when that length is 0 */
+	F_SCHEME,	/* u8, text is a number or a mnemonic (RFC 9859 2.1) */
+	F_DATA,		/* as F_BASE64, "-" when there is none (DOA) */
+	F_LOC, F_APL, F_ATMA, F_NSAP, F_NXTMAP,	/* to the end: rdata_rare.h */
+	F_OPAQUE,	/* to the end; has no text but that of RFC 3597 */
 };
 
 #define RRTYPE_FIELDS 9

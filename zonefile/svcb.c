@@ -245,16 +245,20 @@ parse_param(struct parser *p, const struct word *word, const struct word *quoted
 	char shown[WORD_SHOW];
 	uint8_t *octets;
 	int key = key_of(word->text, name), len, n = -1;
+	enum form form = form_of(key);
 
 	if (word->flags & WORD_QUOTED || key < 0)
 		return refuse(p, "%s is not a service parameter", word_show(shown, word));
+	/* By number a key takes octets, whatever they mean (RFC 9460 2.1). */
+	if (name > 3 && strncasecmp(word->text, "key", 3) == 0)
+		form = OCTETS;
 	value.text += name + (equals != NULL);
 	value.len -= name + (equals != NULL);
 	if (quoted != NULL)
 		value = *quoted;
 	octets = xmalloc(value.len + 1);
 	if ((len = word_octets(&value, octets, value.len)) >= 0 && (equals == NULL || len > 0 || quoted != NULL))
-		n = put_value(p->heap + p->used, p->size - p->used, form_of(key), (char *)octets, len);
+		n = put_value(p->heap + p->used, p->size - p->used, form, (char *)octets, len);
 	free(octets);
 	if (n < 0 || n > UINT16_MAX)
 		return refuse(p, "%s has no good value", word_show(shown, word));
@@ -305,7 +309,7 @@ svcb_parse(uint8_t *out, size_t size, const struct word *word, size_t count,
 	if (good && !svcb_valid(out, at - out)) {
 		*bad = word;
 		good = refuse(&p, "mandatory names itself, a parameter twice, or one that is not there; "
-		    "or no-default-alpn stands without alpn");
+		    "or no-default-alpn stands without alpn; or a value is not what its parameter takes");
 	}
 	free(p.param);
 	free(p.heap);
@@ -321,6 +325,18 @@ find(const uint8_t *params, size_t len, unsigned key)
 		if (u16(at) == key)
 			return at;
 	return NULL;
+}
+
+/* A path with the variable dns in it (RFC 9461 5). */
+static bool
+template_valid(const uint8_t *value, size_t len)
+{
+	const uint8_t *open = memchr(value, '{', len), *name;
+
+	if (len == 0 || value[0] != '/' || open == NULL)
+		return false;
+	name = memmem(open, value + len - open, "dns", 3);
+	return name != NULL && memchr(name, '}', value + len - name) != NULL;
 }
 
 static bool
@@ -349,10 +365,12 @@ value_valid(const uint8_t *params, size_t all, unsigned key, const uint8_t *valu
 	case ADDRESSES6:
 		return len > 0 && len % 16 == 0;
 	case BASE64:
-		return len > 0;
+		return true;
 	case OCTETS:
 		break;
 	}
+	if (key == DOHPATH)
+		return template_valid(value, len);
 	return key != UINT16_MAX;
 }
 

@@ -72,13 +72,16 @@ sub bind_reads {
 		chdir $pwd; $text;
 	};
 	# The rare types have more than one good form: they are compared by what we read from BIND's.
-	my $rare = qr/ IN\s+(?:APL|CERT|L64|LOC|NID)\s/;
+	my $rare = qr/\sIN\s+(?:APL|CERT|L64|LOC|NID)\s/;
 	same('its records are those that BIND reads', map { join "\n", grep { !/$rare/ } split /\n/ } $out, $theirs);
 	my ($read, $ours) = checkzone('-D', 'example.org', "$dir/bind");
 	same("and BIND's text is the same zone to us", $ours, $out);
 	# ldns does not read $INCLUDE.
 	my $flat = write_file("$dir/flat", $out);
-	same('ldns reads our text and prints the same', $out, scalar `ldns-read-zone $flat`);
+	same('ldns reads our text and prints the same', map { join "\n", grep { !/$rare/ } split /\n/ } $out,
+	    scalar `ldns-read-zone $flat`);
+	write_file("$dir/ldns", scalar `ldns-read-zone $flat`);
+	same("and ldns's text is the same zone to us", (checkzone('-D', 'example.org', "$dir/ldns"))[1], $out);
 	my ($again, $text) = checkzone('-D', 'example.org', $flat);
 	ok($text eq $out, 'and our text is what we print of it');
 	my @owners = map { (split)[0] } split /\n/, $out;

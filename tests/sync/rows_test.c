@@ -41,7 +41,7 @@ static const struct {
 	    "LOC|52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000.00m 10.00m|300|0" },
 	{ "LOC 0 0 0 N 0 0 0 E 0m 50000000m", 407, "! x.example.test LOC cannot be mirrored: "
 	    "PowerDNS knows LOC with sizes of up to 42949672.95 m only" },
-	{ "SSHFP 1 1 AABB CCDD", 407, "SSHFP|1 1 aabbccdd|300|0" },
+	{ "SSHFP 1 3 AABB CCDD", 407, "SSHFP|1 3 aabbccdd|300|0" },
 	{ "TLSA 3 1 1 AA BB", 407, "TLSA|3 1 1 aabb|300|0" },
 	{ "DS 60485 5 1 2BB183AF 5F22588179A53B0A98631FAD1A292118", 407,
 	    "DS|60485 5 1 2bb183af5f22588179a53b0a98631fad1a292118|300|0" },
@@ -200,11 +200,11 @@ below_a_cut_only_glue_is_seen(void **state)
 	static const char *const rows[] = {
 		"sub.example.test|NS|ns.sub.example.test|300|0|0|-|0",
 		"sub.example.test|TXT|\"at\"|300|0|0|-|0",
-		"sub.example.test|DS|1 8 2 aa|300|0|0|-|1",
+		"sub.example.test|DS|1 8 9 aa|300|0|0|-|1",
 		"glue.sub.example.test|-|-|-|-|0|-|0",
 		"deep.glue.sub.example.test|A|192.0.2.3|300|0|0|-|0",
 		"in.sub.example.test|NS|ns.sub.example.test|300|0|1|-|0",
-		"in.sub.example.test|DS|1 8 2 bb|300|0|1|-|1",
+		"in.sub.example.test|DS|1 8 9 bb|300|0|1|-|1",
 		"a.in.sub.example.test|AAAA|2001:db8::1|300|0|0|-|0",
 		"ns.sub.example.test|A|192.0.2.2|300|0|0|-|0",
 		"ns.sub.example.test|TXT|\"hidden\"|300|0|1|-|0",
@@ -213,8 +213,8 @@ below_a_cut_only_glue_is_seen(void **state)
 	};
 
 	(void)state;
-	check(APEX "sub NS ns.sub\nsub DS 1 8 2 aa\nsub TXT at\nns.sub A 192.0.2.2\nns.sub TXT hidden\n"
-	    "deep.glue.sub A 192.0.2.3\nin.sub NS ns.sub\nin.sub DS 1 8 2 bb\na.in.sub AAAA 2001:db8::1\n"
+	check(APEX "sub NS ns.sub\nsub DS 1 8 9 aa\nsub TXT at\nns.sub A 192.0.2.2\nns.sub TXT hidden\n"
+	    "deep.glue.sub A 192.0.2.3\nin.sub NS ns.sub\nin.sub DS 1 8 9 bb\na.in.sub AAAA 2001:db8::1\n"
 	    "*.t.sub TXT hidden\n", &strict, rows, COUNT(rows));
 }
 
@@ -503,7 +503,7 @@ random_zone(char *text, unsigned chain, uint8_t *has, bool fresh)
 	};
 	static const char *const data[] = {
 		"A 192.0.2.1", "A 192.0.2.2", "A 192.0.2.3", "AAAA 2001:db8::1", "TXT a", "TXT A", "MX 10 a",
-		"MX 20 a", "MX 20 b", "NS ns", "NS ns.a", "DS 1 8 2 aa", "DNAME example.org.",
+		"MX 20 a", "MX 20 b", "NS ns", "NS ns.a", "DS 1 8 9 aa", "DNAME example.org.",
 		"TYPE65402 \\# 4 00010161", "NSEC",
 	};
 	size_t len = (size_t)sprintf(text, "$TTL 300\n@ SOA ns hostmaster %u 3600 600 86400 60\n@ NS ns\n"

@@ -53,7 +53,8 @@ static const struct { const char *type, *in, *out, *hex; } good[] = {
 	{ "CAA", "128 issue \"ca.example; a=b\"", NULL, "800569737375" "6563612E6578616D706C653B20613D62" },
 	{ "CAA", "0 issue ca", "0 issue \"ca\"", "000569737375656361" },
 	{ "URI", "1 2 \"\"", NULL, "00010002" },
-	{ "DS", "12345 RSASHA256 2 00 11 2233", "12345 8 2 00112233", "3039080200112233" },
+	{ "DS", "12345 RSASHA256 9 00 11 2233", "12345 8 9 00112233", "3039080900112233" },
+	{ "DS", "1 8 sha-1 00112233445566778899aabbccddeeff00112233", "1 8 1 00112233445566778899AABBCCDDEEFF00112233", NULL },
 	{ "CDS", "0 0 0 00", NULL, "0000000000" },
 	{ "DNSKEY", "256 3 ecdsap256sha256 AQ ID BA==", "256 3 13 AQIDBA==", "0100030D01020304" },
 	{ "CDNSKEY", "0 3 0 AA==", NULL, "0000030000" },
@@ -65,7 +66,6 @@ static const struct { const char *type, *in, *out, *hex; } good[] = {
 	    NULL, "000108000000" "0001FFFFFFFF65E11A7F000100010203" },
 	{ "NSEC", "a. A NSEC TYPE1234 RRSIG", "a. A RRSIG NSEC TYPE1234",
 	    "0161000006400000000003041B000000000000000000000000000000000000000000000000000020" },
-	{ "NSEC", "a.", NULL, "016100" },
 	{ "NSEC3", "1 1 12 aabbccdd 2vptu5timamqttgl4luu9kg21e0aor3s A RRSIG",
 	    "1 1 12 AABBCCDD 2VPTU5TIMAMQTTGL4LUU9KG21E0AOR3S A RRSIG",
 	    "0101000C04AABBCCDD1417F3DF17B2B2ADAEF615257DE4D2020B80AC6C7C0006400000000002" },
@@ -103,13 +103,46 @@ static const struct { const char *type, *in, *out, *hex; } good[] = {
 	    "001003666F6F00" "0001000C08665C6F6F2C626172026832" },
 	{ "HTTPS", "1 . ech=AQID dohpath=/dns-query{?dns} ohttp no-default-alpn alpn=h3 key65534 port=\"1\"",
 	    "1 . alpn=\"h3\" no-default-alpn port=1 ech=AQID dohpath=\"/dns-query{?dns}\" ohttp key65534", NULL },
-	/* ldns */
-	{ "LOC", "52 22 23.000 N 4 53 32.000 E 0m 1.00m 10000.00m 10.00m", NULL, NULL },
-	{ "APL", "1:192.168.32.0/21 !2:ff00:0:0:0:0:0:0:0/8", NULL, NULL },
+	{ "LOC", "52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m", NULL, "00001613" "8B3CF018" "810CBCE0" "009895B8" },
+	{ "LOC", "52 s 4 w 0", "52 0 0.000 S 4 0 0.000 W 0.00m 1m 10000m 10m", "00121613" "74D78E00" "7F244600" "00989680" },
+	{ "LOC", "90 0 0 N 180 0 0 W 42849672.95m 0.35 90000000m 199.9", "90 0 0.000 N 180 0 0.000 W 42849672.95m 0.30m 90000000m 100m",
+	    "00319914" "934FD900" "59604E00" "FFFFFFFF" },
+	{ "APL", "1:192.168.32.0/21 !2:ff00::/8", NULL, "00011503C0A820" "00020881FF" },
+	{ "APL", "", NULL, "" },
+	{ "NXT", "a. NS SOA NXT", NULL, "016100" "22000002" },
+	{ "A6", "0 ::1", NULL, "00" "00000000000000000000000000000001" },
+	{ "A6", "60 1:2:3:4:5::6 p", "60 ::4:5:0:0:6 p.example.org.", "3C" "040005000000000006" "0170076578616D706C65036F726700" },
+	{ "A6", "128 p.", NULL, "80" "017000" },
+	{ "ATMA", "+61200000000", NULL, "013631323030303030303030" },
+	{ "ATMA", "47.0005.80", "47000580", "0047000580" },
+	{ "NSAP", "0X47.0005.80", "0x47000580", "47000580" },
+	{ "EID", "aa BB", "AABB", "AABB" },
+	{ "NIMLOC", "AABB", NULL, "AABB" },
+	{ "SINK", "1 2 3 AQID", NULL, "010203010203" },
+	{ "NULL", "\\# 2 aabb", "\\# 2 AABB", "AABB" },
+	{ "DOA", "1 2 1 \"text/plain\" AQID", NULL, "0000000100000002" "01" "0A746578742F706C61696E" "010203" },
+	{ "DOA", "1 2 1 \"\" -", NULL, "0000000100000002" "0100" },
+	{ "AMTRELAY", "10 0 0 .", NULL, "0A00" },
+	{ "AMTRELAY", "10 1 1 203.0.113.15", NULL, "0A81CB00710F" },
+	{ "AMTRELAY", "10 0 2 2001:db8::15", NULL, "0A0220010DB8000000000000000000000015" },
+	{ "AMTRELAY", "128 1 3 r", "128 1 3 r.example.org.", "8083" "0172076578616D706C65036F726700" },
+	{ "DSYNC", "CDS notify 5359 s.", "CDS NOTIFY 5359 s.", "003B0114EF017300" },
+	{ "DSYNC", "CSYNC 7 1 .", NULL, "003E07000100" },
+	{ "HHIT", "AQID", NULL, "010203" },
+	{ "BRID", "AQ ID", "AQID", "010203" },
+	{ "RESINFO", "qnamemin exterr=15,16", "\"qnamemin\" \"exterr=15,16\"", NULL },
+	{ "WALLET", "ETH 0x1", "\"ETH\" \"0x1\"", NULL },
+	{ "X25", "\"311061700956\"", NULL, "0C333131303631373030393536" },
+	{ "ISDN", "\"15\" \"004\"", NULL, "02313503303034" },
+	{ "KEY", "NOKEY|ZONE EMAIL 0", "49408 2 0", "C1000200" },
+	{ "KEY", "ZONE DNSSEC RSASHA1 AQID", "256 3 5 AQID", "01000305010203" },
+	{ "ZONEMD", "1 1 3 00112233445566778899AABB", NULL, "00000001010300112233445566778899AABB" },
+	{ "SVCB", "1 . key1=\"\\002h2\" key3=ab", "1 . alpn=\"h2\" port=24930", "000100" "00010003026832" "000300026162" },
+	{ "HTTPS", "1 . ech", NULL, "000100" "00050000" },
 	{ "CERT", "pkix 1 RSASHA256 AQID", "PKIX 1 8 AQID", "0001000108010203" },
 	{ "CERT", "65280 0 0 AQID", NULL, "FF00000000010203" },
 	{ "HIP", "2 200100107B1A74DF365639CC39F1D578 AwEA", NULL, NULL },
-	{ "HIP", "2 20 AwEA rvs", NULL, "010200032003010003" "727673076578616D706C65036F726700" },
+	{ "HIP", "2 20 AwEA rvs", "2 20 AwEA rvs.example.org.", "010200032003010003" "727673076578616D706C65036F726700" },
 	{ "EUI48", "00-00-5e-00-53-2a", NULL, "00005E00532A" },
 	{ "EUI64", "00-00-5e-ef-10-00-00-2a", NULL, "00005EEF1000002A" },
 	{ "L64", "10 2001:0DB8:1140:1000", NULL, "000A20010DB811401000" },
@@ -219,8 +252,8 @@ bad_text_is_refused_where_it_is_bad(void **state)
 		{ "HTTPS", "1 . key01=a", "\"key01=a\" is not a service parameter", 2 },
 		{ "HTTPS", "1 . key65535=a", "\"key65535=a\" is not a service parameter", 2 },
 		{ "HTTPS", "1 . \"alpn=h2\"", "\"alpn=h2\" is not a service parameter", 2 },
-		{ "HTTPS", "1 . mandatory=port", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn", 2 },
-		{ "HTTPS", "1 . no-default-alpn", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn", 2 },
+		{ "HTTPS", "1 . mandatory=port", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn; or a value is not what its parameter takes", 2 },
+		{ "HTTPS", "1 . no-default-alpn", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn; or a value is not what its parameter takes", 2 },
 	};
 	struct rdata_error error;
 
@@ -289,10 +322,14 @@ random_field(enum field kind, uint8_t *out)
 		return random_name(out);
 	case F_U8:
 	case F_ALG:
+	case F_DIGEST:
+	case F_PROTOCOL:
+	case F_SCHEME:
 		return random_octets(out, 1, 1);
 	case F_U16:
 	case F_TYPE:
 	case F_CERT:
+	case F_FLAGS:
 		return random_octets(out, 2, 2);
 	case F_U32:
 	case F_PERIOD:
@@ -332,6 +369,8 @@ random_field(enum field kind, uint8_t *out)
 			at += 2 + out[at + 1];
 		}
 		return at;
+	case F_DATA:
+	case F_OPAQUE:
 	case F_KEY:
 		return random_octets(out, 0, 300);
 	case F_PORTS:
@@ -354,15 +393,107 @@ random_field(enum field kind, uint8_t *out)
 				continue;
 			if (key != 1)
 				random_octets(out + at + 4, 60, 60);
+			if (key == 7)
+				memcpy(out + at + 4, "/{?dns}", out[at + 3] = 7);
 			at += 4 + out[at + 3];
 			if (key > 6 && key < 65000 && random() % 2)
 				key = 65000;
+		}
+		return at;
+	case F_NAMES:
+		for (int n = random() % 4; n > 0; n--)
+			at += random_name(out + at);
+		return at;
+	case F_RELAY_TYPE:
+		out[0] = random() & 0x83;
+		return 1;
+	case F_RELAY:
+		return random_field((const enum field[]){ F_END, F_IPV4, F_IPV6, F_NAME }[out[-1] & 3], out);
+	case F_HIT:
+		out[0] = 1 + random() % 20;
+		out[1] = random();
+		out[2] = random() % 2;
+		out[3] = 1 + random() % 100;
+		return random_octets(out + 4, 400, 400), 4 + out[0] + (out[2] << 8) + out[3];
+	case F_A6:
+		out[0] = random() % 129;
+		random_octets(out + 1, 17, 17);
+		out[1] &= 0xff >> out[0] % 8;
+		return 1 + (128 - out[0] + 7) / 8;
+	case F_A6_NAME:
+		return wire[0] == 0 ? 0 : random_name(out);
+	case F_LOC:
+		memset(out, 0, 16);
+		for (at = 1; at < 4; at++)
+			out[at] = (1 + random() % 9) << 4 | random() % 10;
+		for (at = 4; at < 12; at += 4) {
+			uint32_t v = 0x80000000u + (random() % 648000001 - 324000000);
+
+			out[at] = v >> 24, out[at + 1] = v >> 16, out[at + 2] = v >> 8, out[at + 3] = v;
+		}
+		random_octets(out + 12, 4, 4);
+		return 16;
+	case F_APL:
+		for (int n = random() % 5; n > 0; n--) {
+			unsigned family = 1 + random() % 2, octets = random() % (family == 1 ? 5 : 17);
+
+			out[at] = 0;
+			out[at + 1] = family;
+			out[at + 2] = random() % (family == 1 ? 33 : 129);
+			out[at + 3] = (random() & 0x80) | octets;
+			random_octets(out + at + 4, 16, 16);
+			out[at + 3 + octets] |= octets > 0;
+			at += 4 + octets;
+		}
+		return at;
+	case F_ATMA:
+		out[0] = random() % 2;
+		at = 1 + random_octets(out + 1, 1, 20);
+		for (size_t i = 1; out[0] == 1 && i < at; i++)
+			out[i] = '0' + out[i] % 10;
+		return at;
+	case F_NSAP:
+		return random_octets(out, 1, 20);
+	case F_NXTMAP:
+		at = random_octets(out, 0, 16);
+		if (at > 0) {
+			out[0] &= 0x7f;
+			out[at - 1] |= 1;
 		}
 		return at;
 	case F_END:
 		break;
 	}
 	return 0;
+}
+
+/* What fields alone do not say. */
+static size_t
+mend(uint16_t type, size_t len)
+{
+	static const uint8_t naptr[] = "\0\1\0\2\1u\3E2U\14!^(.*)$!\\1!i\1a";
+
+	if (type == T_DS || type == T_CDS || type == 32768 || type == 32769)
+		wire[3] = random() % 4 == 0 && len >= 4 + 48 ? len = 4 + 48, 4 : 9;
+	if (type == T_SSHFP)
+		wire[1] = 7;
+	if (type == 63) {
+		wire[5] = random() % 2 == 0 && len >= 6 + 64 ? len = 6 + 64, 2 : 3;
+		len = len < 18 ? random_octets(wire + len, 18, 18), 18 + len : len;
+	}
+	if (type == 19) {
+		len = 5 + random() % 20;
+		wire[0] = len - 1;
+		for (size_t i = 1; i < len; i++)
+			wire[i] = '0' + random() % 10;
+	}
+	if (type == T_KEY)
+		wire[0] = len == 4 ? wire[0] | 0xc0 : wire[0] & 0x7f;
+	if (type == T_NSEC && len == name_len(wire))
+		len += random_octets(wire + len, 3, 3), memcpy(wire + len - 3, "\0\1\3", 3);
+	if (type == T_NAPTR)
+		memcpy(wire, naptr, len = sizeof(naptr));
+	return len;
 }
 
 static void
@@ -394,16 +525,19 @@ random_rdata_of_every_layout_reads_back(void **state)
 
 			for (const uint8_t *kind = row->layout; *kind != F_END; kind++)
 				len += random_field(*kind, wire + len);
+			len = mend(row->code, len);
+			if (row->meta)
+				break;
 			if (!rdata_valid(row->code, wire, len))
 				fail_msg("%s is not valid", row->name);
 			reads_back(row->code, len);
 			assert_int_equal(rdata_cmp(row->code, wire, len, again, len), 0);
 
 			/* What is cut is refused, or is another that is whole. */
-			size_t cut = random() % len;
+			size_t cut = random() % (len + 1);
 			if (rdata_valid(row->code, wire, cut))
 				reads_back(row->code, cut);
-			wire[random() % len] = random();
+			wire[random() % (len + 1)] = random();
 			if (rdata_valid(row->code, wire, len))
 				reads_back(row->code, len);
 		}
@@ -419,7 +553,8 @@ damaged_rdata_of_rare_types_reads_back_or_is_refused(void **state)
 	for (size_t i = 0; i < COUNT(good); i++) {
 		uint16_t type = type_of(good[i].type);
 
-		if (rrtype_by_code(type) == NULL || rrtype_by_code(type)->layout[0] != F_END)
+		if (rrtype_by_code(type) == NULL || rrtype_by_code(type)->layout[0] == F_OPAQUE ||
+		    strcmp(good[i].in, "\\# 4 000a 0000") == 0)
 			continue;
 		for (int n = 0; n < 300; n++) {
 			int len = rdata_from_text(wire, type, good[i].in, strlen(good[i].in), origin, &error);
@@ -464,7 +599,7 @@ order_is_canonical(void **state)
 		{ "TXT", "a", "A", 1 }, { "TXT", "a", "a b", -1 }, { "TXT", "b", "aa", -1 },
 		{ "NSEC", "a. A", "A. A", 1 },			/* RFC 6840 5.1: not in lower case */
 		{ "SOA", "a. b. 1 2 3 4 5", "A. B. 1 2 3 4 6", -1 },
-		{ "NAPTR", "1 2 a b c D.", "1 2 a b c d.", 0 }, { "NAPTR", "1 2 A b c d.", "1 2 a b c d.", -1 },
+		{ "NAPTR", "1 2 a b !c!c! D.", "1 2 a b !c!c! d.", 0 }, { "NAPTR", "1 2 A b !c!c! d.", "1 2 a b !c!c! d.", -1 },
 		{ "RRSIG", "A 8 0 1 2 3 4 A. AQID", "A 8 0 1 2 3 4 a. AQIDBAUG", -1 },
 		{ "TYPE65280", "\\# 1 01", "\\# 2 0100", -1 }, { "TYPE65280", "\\# 0", "\\# 1 00", -1 },
 	};
