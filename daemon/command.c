@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/mirrors.h"
 #include "daemon/setup.h"
 #include "zonefile/arena.h"
 #include "zonefile/count.h"
@@ -61,9 +62,9 @@ zone_columns(struct reply *reply)
 	char name[MIRRORS_SHOWN][CELL];
 	size_t mirrors;
 
-	setup_mirrors(&mirrors);
+	mirrors_all(&mirrors);
 	for (size_t i = 0; i < mirrors && i < MIRRORS_SHOWN; i++) {
-		snprintf(name[i], CELL, "mirror %s", setup_mirror_name(i));
+		snprintf(name[i], CELL, "mirror %s", mirrors_name(i));
 		column[6 + i] = name[i];
 	}
 	reply_columns(reply, column);
@@ -78,7 +79,7 @@ zone_row(struct reply *reply, const struct served *zone)
 	struct zone *version = slot_zone_ref(zone->slot);
 	size_t mirrors;
 
-	mirror = setup_mirrors(&mirrors);
+	mirror = mirrors_all(&mirrors);
 	snprintf(cell[0], CELL, "%s", slot_name(zone->slot));
 	snprintf(cell[1], CELL, "master");
 	snprintf(cell[2], CELL, version != NULL ? "%" PRIu32 : "-", version != NULL ? zone_serial(version) : 0);
@@ -101,7 +102,7 @@ all_zones(struct reply *reply)
 	const struct served *zone;
 	size_t count;
 
-	zone = setup_zones(&count);
+	zone = zones_all(&count);
 	zone_columns(reply);
 	for (size_t i = 0; i < count; i++)
 		zone_row(reply, &zone[i]);
@@ -111,7 +112,7 @@ all_zones(struct reply *reply)
 static struct served *
 named_zone(struct reply *reply, const char *name)
 {
-	struct served *zone = setup_zone(name);
+	struct served *zone = zones_find(name);
 
 	if (zone == NULL)
 		reply_error(reply, "%s: no such zone in the configuration", name);
@@ -148,11 +149,11 @@ cmd_zonestatus(struct reply *reply, char **word)
 	}
 	if (zone_file_trouble(zone->file)[0] != '\0')
 		reply_fact(reply, "trouble", "%s", zone_file_trouble(zone->file));
-	mirror = setup_mirrors(&mirrors);
+	mirror = mirrors_all(&mirrors);
 	for (size_t i = 0; i < mirrors; i++) {
 		char key[CELL];
 
-		snprintf(key, sizeof(key), "mirror %s", setup_mirror_name(i));
+		snprintf(key, sizeof(key), "mirror %s", mirrors_name(i));
 		mirror_cell(text, mirror[i], zone->slot);
 		reply_fact(reply, key, "%s", text);
 	}
@@ -173,7 +174,7 @@ server_facts(struct reply *reply)
 	char text[32];
 	size_t count, failed = 0;
 
-	zone = setup_zones(&count);
+	zone = zones_all(&count);
 	for (size_t i = 0; i < count; i++)
 		failed += zone_file_trouble(zone[i].file)[0] != '\0';
 	reply_fact(reply, "version", "tandemd %s", TANDEM_VERSION);
@@ -273,7 +274,7 @@ mirror_state(struct reply *reply)
 	struct mirror *const *mirror;
 	size_t count;
 
-	mirror = setup_mirrors(&count);
+	mirror = mirrors_all(&count);
 	reply_columns(reply, column);
 	for (size_t i = 0; i < count; i++) {
 		struct mirror_status s;
@@ -288,7 +289,7 @@ mirror_state(struct reply *reply)
 		snprintf(n[5], 24, "%" PRIu64, s.rows_updated);
 		snprintf(n[6], 24, "%" PRIu64, s.transactions);
 		snprintf(n[7], 24, "%" PRIu64, s.purges);
-		reply_row(reply, (const char *const[]){ setup_mirror_name(i), s.paused ? "paused" : s.connected ? "yes" : "no",
+		reply_row(reply, (const char *const[]){ mirrors_name(i), s.paused ? "paused" : s.connected ? "yes" : "no",
 		    n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], s.error[0] != '\0' ? s.error : "-" });
 	}
 	if (count == 0)
@@ -304,7 +305,7 @@ cmd_mirror(struct reply *reply, char **word)
 	struct served *zone = NULL;
 	size_t count;
 
-	mirror = setup_mirrors(&count);
+	mirror = mirrors_all(&count);
 	if (strcmp(word[0], "status") == 0) {
 		mirror_state(reply);
 		return;
@@ -319,14 +320,14 @@ cmd_mirror(struct reply *reply, char **word)
 	}
 	if (resync && (zone = named_zone(reply, word[1])) == NULL)
 		return;
-	if (!resync && word[1] != NULL && setup_mirror(word[1]) == NULL) {
+	if (!resync && word[1] != NULL && mirrors_find(word[1]) == NULL) {
 		reply_error(reply, "%s: no such mirror in the configuration", word[1]);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (resync)
 			mirror_resync(mirror[i], zone->slot);
-		else if (word[1] == NULL || mirror[i] == setup_mirror(word[1]))
+		else if (word[1] == NULL || mirror[i] == mirrors_find(word[1]))
 			mirror_pause(mirror[i], pause);
 	}
 	mirror_state(reply);

@@ -172,7 +172,7 @@ static void
 on_served(void *ctx, bool ok)
 {
 	size_t zones, loaded = 0;
-	const struct served *zone = setup_zones(&zones);
+	const struct served *zone = zones_all(&zones);
 
 	(void)ctx;
 	(void)ok;

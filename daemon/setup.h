@@ -1,4 +1,4 @@
-/* setup.h - from a configuration to what runs: listeners, slots, mirrors. */
+/* setup.h - the difference of two configurations, applied to what runs. */
 #ifndef DAEMON_SETUP_H
 #define DAEMON_SETUP_H
 
@@ -10,7 +10,7 @@
 #include "daemon/config/conf.h"
 #include "daemon/files.h"
 #include "daemon/serve/worker.h"
-#include "sync/mirror.h"
+#include "daemon/zones.h"
 
 /* All of this is for the control loop. */
 
@@ -19,22 +19,9 @@ bool setup_start(uv_loop_t *, struct conf *, unsigned workers);
 /* Finish what is under way, give back all. */
 void setup_stop(void);
 
-/* A zone as it is served. */
-struct served {
-	struct slot *slot;
-	struct zone_file *file;
-	time_t since;			/* of its version, 0: none yet */
-};
-const struct served *setup_zones(size_t *count);	/* in canonical order */
-struct served *setup_zone(const char *name);		/* printed, final dot or not; NULL */
-
 const struct conf *setup_conf(void);
 struct workers *setup_workers(void);
 time_t setup_started(void);
-
-struct mirror *const *setup_mirrors(size_t *count);
-struct mirror *setup_mirror(const char *name);
-const char *setup_mirror_name(size_t);
 
 /* What a reload tells: each zone as it is done, then the end. */
 struct reload {

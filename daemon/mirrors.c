@@ -1,0 +1,248 @@
+#include "daemon/mirrors.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "daemon/log.h"
+#include "zonefile/arena.h"
+
+struct running_mirror {
+	char *name;
+	char *text;			/* its clause, to see whether it changed */
+	struct mirror *mirror;
+};
+
+/* The commit thread wakes them while the control loop may replace them. */
+static pthread_mutex_t mirrors_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct running_mirror *running;
+static struct mirror **mirrors;		/* the same, for mirrors_all() */
+static size_t mirror_count;
+
+/* The first line of a file that only its owner should read; NULL when it cannot be read. */
+static char *
+read_secret(const char *path)
+{
+	char line[1024] = "";
+	struct stat st;
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL) {
+		log_error("%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	if (fstat(fileno(file), &st) == 0 && (st.st_mode & S_IROTH) != 0)
+		log_warning("%s: everybody on this machine can read this secret; make it mode 600", path);
+	if (fgets(line, sizeof(line), file) == NULL)
+		line[0] = '\0';
+	fclose(file);
+	line[strcspn(line, "\r\n")] = '\0';
+	return xstrdup(line);
+}
+
+static const char **
+list_of(const char *const *from, size_t count)
+{
+	const char **list = xcalloc(count + 1, sizeof(*list));
+
+	for (size_t i = 0; i < count; i++)
+		list[i] = from[i];
+	return list;
+}
+
+/* With what the files hold, so that a new password is seen too. */
+static char *
+mirror_text(const struct conf_mirror *m, const char *password, const char *key)
+{
+	struct conf one = { .mirrors = m, .mirror_count = 1 };
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		abort();
+	conf_print(out, &one, false);
+	fprintf(out, "%s\n%s\n", password != NULL ? password : "", key != NULL ? key : "");
+	fclose(out);
+	return text;
+}
+
+static struct mirror *
+start_mirror(const struct conf *conf, const struct conf_mirror *m, const char *password, const char *key)
+{
+	char file[PATH_MAX], ca[PATH_MAX], journal[PATH_MAX];
+	struct mirror_conf c = {
+		.name = m->name,
+		.type = m->type == CONF_MIRROR_SQLITE ? MIRROR_SQLITE : MIRROR_MYSQL,
+		.file = m->file != NULL ? conf_resolve(file, conf, m->file) : NULL,
+		.port = m->port, .socket = m->socket,
+		.database = m->database, .user = m->user, .password = password,
+		.tls = m->tls_require,
+		.ca_file = m->ca_file != NULL ? conf_resolve(ca, conf, m->ca_file) : NULL,
+		.owner = m->owner, .kind_master = m->kind_master, .adopt = m->adopt,
+		.target_version = m->target_version, .skip_unmirrorable = m->skip_unmirrorable,
+		.on_remove = m->on_remove == CONF_DELETE ? MIRROR_DELETE :
+		    m->on_remove == CONF_DISABLE ? MIRROR_DISABLE : MIRROR_KEEP,
+		.api_key = key,
+	};
+	const char **hosts = list_of(m->hosts, m->host_count);
+	const char **control = list_of(m->pdns_control, m->pdns_control_count);
+	const char **api = list_of(m->pdns_api, m->pdns_api_count);
+	struct mirror *mirror;
+
+	c.hosts = hosts;
+	c.pdns_control = control;
+	c.pdns_api = api;
+	mirror = mirror_start(&c, conf_resolve(journal, conf, conf->journal), log_report, NULL);
+	free(hosts);
+	free(control);
+	free(api);
+	return mirror;
+}
+
+static void
+mirror_free(struct running_mirror *m)
+{
+	if (m->mirror != NULL)
+		mirror_stop(m->mirror);
+	free(m->name);
+	free(m->text);
+}
+
+bool
+mirrors_apply(const struct conf *conf)
+{
+	struct running_mirror *fresh = xcalloc(conf->mirror_count, sizeof(*fresh));
+	char **password = xcalloc(conf->mirror_count, sizeof(*password));
+	char **key = xcalloc(conf->mirror_count, sizeof(*key));
+	struct running_mirror *old = running;
+	struct mirror **list;
+	size_t old_count = mirror_count;
+	char path[PATH_MAX];
+	bool ok = true;
+
+	for (size_t i = 0; i < conf->mirror_count; i++) {
+		const struct conf_mirror *m = &conf->mirrors[i];
+
+		if (m->password_file != NULL)
+			ok &= (password[i] = read_secret(conf_resolve(path, conf, m->password_file))) != NULL;
+		else if (m->password != NULL)
+			password[i] = xstrdup(m->password);
+		if (m->key_file != NULL)
+			ok &= (key[i] = read_secret(conf_resolve(path, conf, m->key_file))) != NULL;
+	}
+	if (!ok)
+		goto done;
+	list = xcalloc(conf->mirror_count, sizeof(*list));
+	for (size_t i = 0; i < conf->mirror_count; i++) {
+		const struct conf_mirror *m = &conf->mirrors[i];
+
+		fresh[i].name = xstrdup(m->name);
+		fresh[i].text = mirror_text(m, password[i], key[i]);
+		for (size_t k = 0; k < old_count; k++)
+			if (old[k].mirror != NULL && strcmp(old[k].text, fresh[i].text) == 0) {
+				fresh[i].mirror = old[k].mirror;
+				old[k].mirror = NULL;
+			}
+	}
+	/* First take the old ones out of sight, so that nobody wakes one that has stopped. */
+	pthread_mutex_lock(&mirrors_lock);
+	running = fresh;
+	free(mirrors);
+	mirrors = list;
+	mirror_count = 0;
+	pthread_mutex_unlock(&mirrors_lock);
+	for (size_t k = 0; k < old_count; k++)
+		mirror_free(&old[k]);
+	free(old);
+	for (size_t i = 0; i < conf->mirror_count; i++) {
+		if (fresh[i].mirror == NULL)
+			fresh[i].mirror = start_mirror(conf, &conf->mirrors[i], password[i], key[i]);
+		list[i] = fresh[i].mirror;
+	}
+	pthread_mutex_lock(&mirrors_lock);
+	mirror_count = conf->mirror_count;
+	pthread_mutex_unlock(&mirrors_lock);
+	fresh = NULL;
+done:
+	for (size_t i = 0; i < conf->mirror_count; i++) {
+		free(password[i]);
+		free(key[i]);
+	}
+	free(password);
+	free(key);
+	free(fresh);
+	return ok;
+}
+
+void
+mirrors_stop(void)
+{
+	for (size_t i = 0; i < mirror_count; i++)
+		mirror_free(&running[i]);
+	mirror_count = 0;
+	free(running);
+	free(mirrors);
+}
+
+void
+mirrors_wake(struct slot *slot)
+{
+	pthread_mutex_lock(&mirrors_lock);
+	for (size_t i = 0; i < mirror_count; i++)
+		mirror_wake(mirrors[i], slot);
+	pthread_mutex_unlock(&mirrors_lock);
+}
+
+static bool
+mirrored(const struct conf_zone *zone, const struct conf_mirror *mirror)
+{
+	if (!zone->mirror_given)
+		return mirror->zones_all;
+	for (size_t i = 0; i < zone->mirror_count; i++)
+		if (strcmp(zone->mirrors[i], mirror->name) == 0)
+			return true;
+	return false;
+}
+
+void
+mirrors_set_zone(const struct conf *conf, const struct conf_zone *zone, struct slot *slot)
+{
+	for (size_t i = 0; i < conf->mirror_count; i++) {
+		if (mirrored(zone, &conf->mirrors[i]))
+			mirror_include(mirrors[i], slot);
+		else
+			mirror_exclude(mirrors[i], zone->origin);
+	}
+}
+
+void
+mirrors_drop_zone(const uint8_t *origin)
+{
+	for (size_t i = 0; i < mirror_count; i++)
+		mirror_exclude(mirrors[i], origin);
+}
+
+struct mirror *const *
+mirrors_all(size_t *count)
+{
+	*count = mirror_count;
+	return mirrors;
+}
+
+const char *
+mirrors_name(size_t i)
+{
+	return running[i].name;
+}
+
+struct mirror *
+mirrors_find(const char *name)
+{
+	for (size_t i = 0; i < mirror_count; i++)
+		if (strcmp(running[i].name, name) == 0)
+			return mirrors[i];
+	return NULL;
+}

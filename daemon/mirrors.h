@@ -1,0 +1,25 @@
+/* mirrors.h - the mirrors of the configuration, running. */
+#ifndef DAEMON_MIRRORS_H
+#define DAEMON_MIRRORS_H
+
+#include "daemon/config/conf.h"
+#include "sync/mirror.h"
+
+/* Control loop only, but for mirrors_wake(). */
+
+/* The mirrors of the new configuration, those that did not change still running.  false, with nothing changed, when a
+ * secret cannot be read. */
+bool mirrors_apply(const struct conf *);
+void mirrors_stop(void);
+
+/* Which of the running ones a zone goes to; to be said after mirrors_apply(). */
+void mirrors_set_zone(const struct conf *, const struct conf_zone *, struct slot *);
+void mirrors_drop_zone(const uint8_t *origin);
+
+/* Any thread: the slot has a new version. */
+void mirrors_wake(struct slot *);
+
+struct mirror *const *mirrors_all(size_t *count);
+struct mirror *mirrors_find(const char *name);	/* NULL: none of this name */
+const char *mirrors_name(size_t);
+#endif

@@ -1,0 +1,160 @@
+#include "daemon/zones.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config/acl.h"
+#include "daemon/log.h"
+#include "daemon/mirrors.h"
+#include "daemon/serve/query.h"
+#include "daemon/transfer/peer.h"
+#include "zonefile/arena.h"
+#include "zonefile/name.h"
+
+static struct served *served;		/* in canonical order of their origins */
+static size_t count;
+
+static bool
+is_allowed(const void *list, const struct sockaddr *from, const uint8_t *key)
+{
+	return acl_allows(list, from, key);
+}
+
+/* By NOTIFY a master of the zone, or another that is named, says that there is a new version. */
+static bool
+may_notify(const void *zone, const struct sockaddr *from, const uint8_t *key)
+{
+	const struct conf_zone *conf = zone;
+
+	for (size_t i = 0; i < conf->masters->count; i++)
+		if (peer_same_host(&conf->masters->remote[i].address.any, from))
+			return true;
+	return acl_allows(conf->rules->allow_notify, from, key);
+}
+
+static bool
+is_word(const struct conf_match_list *list, unsigned kind)
+{
+	return list->count == 1 && list->match[0].kind == kind && !list->match[0].negate;
+}
+
+/* The lists are the configuration's, which stays until no reader can have the policy. */
+static void
+set_policy(struct slot *slot, const struct conf_zone *zone)
+{
+	const struct conf_rules *rules = zone->rules;
+	struct query_policy *policy = xcalloc(1, sizeof(*policy));
+
+	if (!is_word(rules->allow_query, MATCH_ANY))
+		policy->ask = (struct query_right){ is_allowed, rules->allow_query };
+	if (!is_word(rules->allow_transfer, MATCH_NONE))
+		policy->transfer = (struct query_right){ is_allowed, rules->allow_transfer };
+	if (zone->type == CONF_SLAVE)
+		policy->notify = (struct query_right){ may_notify, zone };
+	policy->no_ixfr = !rules->provide_ixfr;
+	policy->max_ixfr_ratio = rules->max_ixfr_ratio == CONF_UNLIMITED ? 0 : (unsigned)rules->max_ixfr_ratio;
+	slot_set_policy(slot, policy, free);
+}
+
+static int
+zone_order(const void *a, const void *b)
+{
+	const struct conf_zone *const *x = a, *const *y = b;
+
+	return name_cmp((*x)->origin, (*y)->origin);
+}
+
+static void
+drop_zone(struct served *zone)
+{
+	mirrors_drop_zone(slot_origin(zone->slot));
+	log_note("zone %s: no longer in the configuration", slot_name(zone->slot));
+	zone_file_free(zone->file);
+	slot_remove(zone->slot);
+}
+
+static void
+set_zone(struct served *zone, const struct conf *conf, const struct conf_zone *want)
+{
+	char path[PATH_MAX];
+
+	conf_resolve(path, conf, want->file);
+	if (zone->file != NULL && strcmp(zone_file_path(zone->file), path) != 0) {
+		zone_file_free(zone->file);
+		zone->file = NULL;
+	}
+	if (zone->file == NULL)
+		zone->file = zone_file_new(zone->slot, path);
+	zone->conf = want;
+	set_policy(zone->slot, want);
+}
+
+/* Walk the old and the new zones side by side. */
+void
+zones_apply(const struct conf *conf)
+{
+	const struct conf_zone **want = xcalloc(conf->zone_count, sizeof(*want));
+	struct served *zones = xcalloc(conf->zone_count, sizeof(*zones));
+	size_t i = 0, k = 0;
+
+	for (size_t n = 0; n < conf->zone_count; n++)
+		want[n] = &conf->zones[n];
+	qsort(want, conf->zone_count, sizeof(*want), zone_order);
+	while (i < count || k < conf->zone_count) {
+		int d = i == count ? 1 : k == conf->zone_count ? -1 :
+		    name_cmp(slot_origin(served[i].slot), want[k]->origin);
+
+		if (d < 0) {
+			drop_zone(&served[i++]);
+			continue;
+		}
+		if (d > 0)
+			zones[k].slot = slot_add(want[k]->origin);
+		else
+			zones[k] = served[i++];
+		set_zone(&zones[k], conf, want[k]);
+		mirrors_set_zone(conf, want[k], zones[k].slot);
+		k++;
+	}
+	slot_apply();
+	free(want);
+	free(served);
+	served = zones;
+	count = conf->zone_count;
+}
+
+void
+zones_stop(void)
+{
+	for (size_t i = 0; i < count; i++) {
+		zone_file_free(served[i].file);
+		slot_remove(served[i].slot);
+	}
+	slot_apply();
+	free(served);
+}
+
+const struct served *
+zones_all(size_t *out)
+{
+	*out = count;
+	return served;
+}
+
+static int
+find_order(const void *key, const void *entry)
+{
+	return name_cmp(key, slot_origin(((const struct served *)entry)->slot));
+}
+
+struct served *
+zones_find(const char *name)
+{
+	static const uint8_t root[1];
+	uint8_t wire[DNAME_MAX];
+
+	if (name_parse(wire, name, strlen(name), root) < 0)
+		return NULL;
+	return bsearch(wire, served, count, sizeof(served[0]), find_order);
+}
