@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/inbox.h"
 #include "daemon/listeners.h"
 #include "daemon/log.h"
 #include "daemon/mirrors.h"
+#include "daemon/transfer/tsig.h"
 #include "sync/commit.h"
 #include "sync/journal.h"
 #include "zonefile/arena.h"
@@ -16,6 +18,7 @@ static struct {
 	time_t started;
 	struct workers *workers;
 	struct query_server *server;
+	struct tsig_keys *keys;
 	struct journal *journal;
 } now;
 
@@ -28,8 +31,30 @@ on_publish(void *ctx, struct slot *slot, struct zone *zone)
 	mirrors_wake(slot);
 }
 
+/* Worker's thread. */
+static void
+on_notified(void *ctx, struct slot *slot, const struct sockaddr *from, const struct tsig_key *key,
+    const uint32_t *serial)
+{
+	(void)ctx;
+	(void)key;
+	inbox_put(slot, from, serial);
+}
+
+/* Does transfer-format of this peer's server block, or of options, say so? */
+static bool
+wants_one_answer(const void *list, const struct sockaddr *client, const uint8_t *key)
+{
+	const struct conf *conf = list;
+	const struct conf_server *server = conf_server_of(conf, client);
+
+	(void)key;
+	return server != NULL && server->one_answer != CONF_UNSAID ? server->one_answer == CONF_YES : conf->one_answer;
+}
+
+/* Its strings and lists are the configuration's. */
 static struct query_server *
-server_new(const struct conf *conf)
+server_new(const struct conf *conf, const struct tsig_keys *keys)
 {
 	struct query_server *server = xcalloc(1, sizeof(*server));
 
@@ -38,35 +63,76 @@ server_new(const struct conf *conf)
 	server->server_id = conf->server_id;
 	server->hostname = conf->hostname;
 	server->minimal_responses = conf->minimal_responses;
+	server->keys = keys;
+	server->transfers = (struct query_transfers){
+		.at_once = conf->transfers_out,
+		.max_ms = conf->rules.max_time_out * 1000, .idle_ms = conf->rules.max_idle_out * 1000,
+		.message_size = conf->transfer_message_size,
+	};
+	server->one_answer = (struct query_right){ wants_one_answer, conf };
+	server->notified = on_notified;
 	return server;
 }
 
-/* Its strings are the configuration's. */
 static void
-set_server(const struct conf *conf)
+set_server(const struct conf *conf, const struct tsig_keys *keys)
 {
 	struct query_server *old = now.server;
 
-	now.server = server_new(conf);
+	now.server = server_new(conf, keys);
 	workers_set_server(now.workers, now.server);
 	free(old);
+}
+
+/* NULL, and every reason logged, when one is none. */
+static struct tsig_keys *
+keys_new(const struct conf *conf)
+{
+	struct tsig_keys *keys = tsig_keys_new();
+	bool ok = true;
+
+	for (size_t i = 0; i < conf->key_count; i++) {
+		const struct conf_key *key = &conf->keys[i];
+		const char *wrong = tsig_keys_add(keys, key->wire, key->algorithm, key->secret);
+
+		if (wrong == NULL)
+			continue;
+		log_error("key %s: %s", key->name, wrong);
+		ok = false;
+	}
+	if (ok)
+		return keys;
+	tsig_keys_free(keys);
+	return NULL;
 }
 
 /* Everything that can fail comes first, so that a configuration holds whole or not at all. */
 static bool
 apply(struct conf *conf)
 {
-	bool ok = listeners_open(now.workers, conf) && mirrors_apply(conf);
+	struct tsig_keys *keys = keys_new(conf);
+	bool ok = keys != NULL && listeners_open(now.workers, conf) && mirrors_apply(conf);
 
 	listeners_settle(now.workers, ok);
-	if (!ok)
+	if (!ok) {
+		tsig_keys_free(keys);
 		return false;
+	}
 	zones_apply(conf);
-	set_server(conf);
+	set_server(conf, keys);
 	slot_settle();
+	tsig_keys_free(now.keys);
+	now.keys = keys;
 	conf_free(now.conf);
 	now.conf = conf;
 	return true;
+}
+
+/* The last NOTIFY about a zone since the last look. */
+static void
+on_note(const struct inbox_note *note)
+{
+	(void)note;
 }
 
 bool
@@ -87,9 +153,10 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	slot_thread_begin();
 	now.journal = journal_open(conf_resolve(path, conf, conf->journal), log_report, NULL);
 	commit_start(now.journal, on_publish, NULL);
-	now.server = server_new(conf);
+	now.server = server_new(conf, NULL);
 	now.workers = workers_new(workers, now.server, &limits);
 	files_start(loop);
+	inbox_start(loop, on_note);
 	return apply(conf);
 }
 
@@ -97,6 +164,7 @@ void
 setup_stop(void)
 {
 	workers_stop(now.workers, 2000);
+	inbox_stop();
 	commit_stop();
 	mirrors_stop();
 	journal_close(now.journal);
@@ -106,6 +174,7 @@ setup_stop(void)
 	slot_thread_end();
 	listeners_free();
 	free(now.server);
+	tsig_keys_free(now.keys);
 	conf_free(now.conf);
 }
 
