@@ -57,6 +57,25 @@ struct tsig_keys {
 	size_t count;
 };
 
+const struct tsig_key *
+tsig_key_ref(const struct tsig_key *key)
+{
+	if (key != NULL)
+		__atomic_fetch_add(&((struct tsig_key *)(uintptr_t)key)->refs, 1, __ATOMIC_RELAXED);
+	return key;
+}
+
+void
+tsig_key_unref(const struct tsig_key *shared)
+{
+	struct tsig_key *key = (struct tsig_key *)(uintptr_t)shared;
+
+	if (key == NULL || __atomic_sub_fetch(&key->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	EVP_MAC_CTX_free(key->keyed);
+	free(key);
+}
+
 struct tsig_keys *
 tsig_keys_new(void)
 {
@@ -72,10 +91,8 @@ tsig_keys_free(struct tsig_keys *keys)
 {
 	if (keys == NULL)
 		return;
-	for (size_t i = 0; i < keys->count; i++) {
-		EVP_MAC_CTX_free(keys->key[i]->keyed);
-		free(keys->key[i]);
-	}
+	for (size_t i = 0; i < keys->count; i++)
+		tsig_key_unref(keys->key[i]);
 	EVP_MAC_free(keys->hmac);
 	free(keys->key);
 	free(keys);
@@ -143,7 +160,7 @@ const char *
 tsig_keys_add(struct tsig_keys *keys, const uint8_t *name, const char *algorithm,
     const char *secret)
 {
-	struct tsig_key key = { .algorithm = NULL };
+	struct tsig_key key = { .refs = 1 };
 	const char *wrong = read_algorithm(&key, algorithm);
 	size_t size = strlen(secret), at;
 	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };

@@ -15,12 +15,16 @@ struct tsig_key {
 	const struct tsig_algorithm *algorithm;
 	unsigned mac_len;		/* octets that we send, and the fewest that we take (5.2.2.1) */
 	void *keyed;			/* tsig.c's: ready to hash */
+	unsigned refs;			/* atomic */
 };
+/* A key that is used lives on without its set. */
+const struct tsig_key *tsig_key_ref(const struct tsig_key *);	/* NULL is fine */
+void tsig_key_unref(const struct tsig_key *);			/* NULL is fine */
 
 /* A set that grows until it is used, then only read, by any thread.  Keys stay where they are. */
 struct tsig_keys;
 struct tsig_keys *tsig_keys_new(void);
-void tsig_keys_free(struct tsig_keys *);		/* secrets are wiped; NULL is fine */
+void tsig_keys_free(struct tsig_keys *);		/* secrets that nobody uses are wiped; NULL is fine */
 /* algorithm is as in named.conf: hmac-sha256, hmac-sha256-128 when truncated, hmac-md5.sig-alg.reg.int;
  * secret is base64.  Returns NULL, or what is wrong in a few words, which never show the secret: also
  * that a key of this name is there. */

@@ -27,12 +27,12 @@ struct xfrin {
 	uv_timer_t timer;		/* of the whole, and of the rate */
 	struct stream *stream;		/* NULL: none open */
 	struct stream_limits stream_limits;
-	const struct peer *peer;
-	const struct xfrin_limits *limits;
+	struct peer peer;		/* holds a reference to its key */
+	struct xfrin_limits limits;
 	struct zone *have;
 	bool incremental, edns;		/* how it is asked for now */
 	uint64_t started, rated, rate_base;	/* ms, ms, octets */
-	xfrin_done_fn *done;
+	xfrin_done_fn *done;		/* NULL: cancelled */
 	void *ctx;
 	struct xfrin_outcome outcome;
 	const char *stopped;		/* while READING: that it is to end, and why */
@@ -56,6 +56,7 @@ on_closed(uv_handle_t *timer)
 {
 	struct xfrin *x = timer->data;
 
+	tsig_key_unref(x->peer.key);
 	zone_unref(x->have);
 	free(x);
 }
@@ -82,7 +83,10 @@ finish(struct xfrin *x, int result)
 	}
 	inbound_free(x->inbound);
 	tsig_end(&x->tsig);
-	x->done(x->ctx, o);
+	if (x->done != NULL)
+		x->done(x->ctx, o);
+	else
+		zone_unref(o->zone);
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -202,8 +206,8 @@ on_batch(void *ctx, const uint8_t *octets, size_t len)
 	struct xfrin *x = ctx;
 
 	x->outcome.octets += len;
-	if (x->limits->max_octets > 0 && x->outcome.octets > x->limits->max_octets) {
-		explain(x, "the answer has more than %" PRIu64 " octets", x->limits->max_octets);
+	if (x->limits.max_octets > 0 && x->outcome.octets > x->limits.max_octets) {
+		explain(x, "the answer has more than %" PRIu64 " octets", x->limits.max_octets);
 		x->outcome.bad = true;
 		finish(x, XFRIN_FAILED);
 		return;
@@ -231,16 +235,16 @@ ask(struct xfrin *x)
 	struct request request = { request_id(), x->incremental ? T_IXFR : T_AXFR, x->edns, x->origin,
 	    x->incremental ? zone_soa(x->have) : NULL };
 	struct inbound_conf conf = { .origin = x->origin, .have = x->incremental ? x->have : NULL,
-	    .max_records = x->limits->max_records, .id = request.id };
+	    .max_records = x->limits.max_records, .id = request.id };
 	uint8_t message[REQUEST_ROOM];
 	size_t len = request_write(&request, message);
 
 	inbound_free(x->inbound);
 	x->inbound = inbound_new(&conf);
 	tsig_end(&x->tsig);
-	tsig_begin(&x->tsig, x->peer->key);
+	tsig_begin(&x->tsig, x->peer.key);
 	len = tsig_sign(&x->tsig, message, len, (uint64_t)time(NULL));
-	x->stream = stream_open(x->loop, x->peer, &x->stream_limits, message, len, &events, x);
+	x->stream = stream_open(x->loop, &x->peer, &x->stream_limits, message, len, &events, x);
 }
 
 /* --- time --- */
@@ -259,10 +263,10 @@ static void on_time(uv_timer_t *);
 static void
 set_timer(struct xfrin *x)
 {
-	uint64_t now = uv_now(x->loop), next = x->started + x->limits->total_ms;
+	uint64_t now = uv_now(x->loop), next = x->started + x->limits.total_ms;
 
-	if (x->limits->rate_ms > 0 && x->rated + x->limits->rate_ms < next)
-		next = x->rated + x->limits->rate_ms;
+	if (x->limits.rate_ms > 0 && x->rated + x->limits.rate_ms < next)
+		next = x->rated + x->limits.rate_ms;
 	uv_timer_start(&x->timer, on_time, next > now ? next - now : 0, 0);
 }
 
@@ -272,12 +276,12 @@ on_time(uv_timer_t *timer)
 	struct xfrin *x = timer->data;
 	uint64_t now = uv_now(x->loop);
 
-	if (now >= x->started + x->limits->total_ms) {
+	if (now >= x->started + x->limits.total_ms) {
 		stop(x, "it takes too long");
 		return;
 	}
 	/* While a batch is being read it is not the master that we wait for. */
-	if (x->state == ASKING && x->outcome.octets < x->rate_base + x->limits->rate_octets) {
+	if (x->state == ASKING && x->outcome.octets < x->rate_base + x->limits.rate_octets) {
 		stop(x, "it is too slow");
 		return;
 	}
@@ -292,8 +296,9 @@ xfrin_start(uv_loop_t *loop, const struct xfrin_conf *conf, xfrin_done_fn *done,
 	struct xfrin *x = xcalloc(1, sizeof(*x));
 
 	x->loop = loop;
-	x->peer = conf->from;
-	x->limits = conf->limits;
+	x->peer = *conf->from;
+	tsig_key_ref(x->peer.key);
+	x->limits = *conf->limits;
 	x->stream_limits = (struct stream_limits){ conf->limits->connect_ms, conf->limits->idle_ms };
 	memcpy(x->origin, conf->origin, name_len(conf->origin));
 	if (conf->have != NULL)
@@ -313,6 +318,6 @@ xfrin_start(uv_loop_t *loop, const struct xfrin_conf *conf, xfrin_done_fn *done,
 void
 xfrin_cancel(struct xfrin *x)
 {
-	if (x->stopped == NULL)
-		stop(x, "cancelled");
+	x->done = NULL;
+	stop(x, "cancelled");
 }

@@ -16,7 +16,7 @@ struct xfrin_limits {
 };
 
 struct xfrin_conf {
-	const struct peer *from;		/* outlives the transfer, as do the limits */
+	const struct peer *from;		/* all of it is copied, or counted */
 	const struct xfrin_limits *limits;
 	const uint8_t *origin;			/* lower case */
 	struct zone *have;			/* ask for what is newer; NULL: for the whole zone, whatever its serial */
@@ -40,5 +40,5 @@ typedef void xfrin_done_fn(void *ctx, const struct xfrin_outcome *);
 /* Of the loop's thread; records are read and the zone is made by libuv's pool.  done is called once, later. */
 struct xfrin;
 struct xfrin *xfrin_start(uv_loop_t *, const struct xfrin_conf *, xfrin_done_fn *done, void *ctx);
-void xfrin_cancel(struct xfrin *);		/* done is called all the same, with FAILED; not after it */
+void xfrin_cancel(struct xfrin *);		/* before done, which is not called then */
 #endif

@@ -1,0 +1,26 @@
+/* probe.h - ask a master for its serial: over UDP, or TCP when the answer is cut. */
+#ifndef DAEMON_TRANSFER_PROBE_H
+#define DAEMON_TRANSFER_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/transfer/peer.h"
+
+struct probe_outcome {
+	bool ok;
+	uint32_t serial;
+	bool has_expire;		/* the master is a slave itself, whose copy lives so many seconds (RFC 7314) */
+	uint32_t expire;
+	bool silent;			/* not ok: nothing came from it, maybe nobody is there */
+	const char *why;		/* not ok: a sentence, lives for the call */
+};
+typedef void probe_done_fn(void *ctx, const struct probe_outcome *);
+
+/* Of the loop's thread.  done is called once, later, within PROBE_MS. */
+#define PROBE_MS 20000
+struct probe;
+struct probe *probe_start(uv_loop_t *, const struct peer *, const uint8_t *origin, probe_done_fn *done, void *ctx);
+void probe_cancel(struct probe *);	/* before done, which is not called then */
+#endif
