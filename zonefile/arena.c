@@ -7,6 +7,10 @@
 #include <sys/mman.h>
 
 #define CHUNK_MAX ((size_t)1 << 20)
+/* Of an arena that has grown so large chunks are huge pages: five hundred faults are one, and walks miss fewer
+ * translations.  The last one is backed as a whole, which is then little of the total. */
+#define HUGE_FROM ((size_t)16 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 static void *
 checked(void *p, size_t size)
@@ -53,6 +57,15 @@ xasprintf(const char *fmt, ...)
 		s = NULL;
 	va_end(ap);
 	return checked(s, strlen(fmt));
+}
+
+void
+xhint(void *p, size_t size)
+{
+	uintptr_t from = ((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+
+	if (size >= 2 * HUGE_PAGE)
+		madvise((void *)from, ((uintptr_t)p + size - from) & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
 }
 
 /* Lies at the start of its memory. */
@@ -114,12 +127,31 @@ arena_reset(struct arena *arena)
 	arena->at = (uint8_t *)(keep + 1);
 }
 
+/* Where the system has none or they are not where it wants them, small ones do. */
+static void *
+map_huge(void)
+{
+	uint8_t *p = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t front;
+
+	if (p == MAP_FAILED)
+		return checked(NULL, HUGE_PAGE);
+	front = -(uintptr_t)p & (HUGE_PAGE - 1);
+	if (front > 0)
+		munmap(p, front);
+	munmap(p + front + HUGE_PAGE, HUGE_PAGE - front);
+	madvise(p + front, HUGE_PAGE, MADV_HUGEPAGE);
+	return p + front;
+}
+
 static struct chunk *
 chunk_new(size_t size)
 {
 	struct chunk *chunk;
 
-	if (size >= CHUNK_MAX) {
+	if (size == HUGE_PAGE) {
+		chunk = map_huge();
+	} else if (size >= CHUNK_MAX) {
 		/* Above that malloc() may keep freed memory for later. */
 		chunk = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -140,6 +172,8 @@ grow(struct arena *arena, size_t need)
 
 	if (size < need + sizeof(*chunk))
 		size = need + sizeof(*chunk);
+	if (arena->total >= HUGE_FROM && size < HUGE_PAGE)
+		size = HUGE_PAGE;
 	if (size > CHUNK_MAX)
 		size = (size + 4095) & ~(size_t)4095;
 	chunk = chunk_new(size);

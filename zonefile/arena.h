@@ -13,6 +13,9 @@ void *xrealloc(void *, size_t size) __attribute__((returns_nonnull));
 char *xstrdup(const char *) __attribute__((malloc, returns_nonnull));
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
 
+/* Of much memory from xmalloc(): all of it will be written, and soon.  Not to be given to xrealloc(). */
+void xhint(void *, size_t size);
+
 /* One thread at a time.  Chunks start at first octets and double up to 1 MiB;
  * large ones are mapped, so that giving them back gives them to the system. */
 struct arena;

@@ -37,6 +37,7 @@ builder_new(const uint8_t *origin, struct sink *sink)
 
 	sets_init(&b->sets, zone_new(origin), sink);
 	b->sets.zone->store = store_new(NULL);
+	sets_wait(&b->sets);
 	b->notes = arena_new(4096);
 	return b;
 }
@@ -297,6 +298,7 @@ build(struct builder *b)
 	struct zone *zone = b->sets.zone;
 	struct path path = { .depth = 0 };
 
+	sets_settle(&b->sets);
 	sort_keys(b->run, b->runs, node_key_cmp);
 	zone->names = index_new(b->runs);
 	zone->hashed = index_new(0);

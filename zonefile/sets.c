@@ -30,6 +30,7 @@ sets_free(struct sets *s)
 	free(s->set);
 	free(s->scratch);
 	free(s->known);
+	free(s->waiting);
 }
 
 /* --- reports --- */
@@ -197,6 +198,52 @@ sets_keep(struct sets *s, const struct rrset *set, struct zone_digest digest)
 	return known->set;
 }
 
+void
+sets_wait(struct sets *s)
+{
+	s->waiting = xcalloc(WAITING, sizeof(s->waiting[0]));
+}
+
+static void
+settle(struct sets *s, struct waiting *w)
+{
+	*w->where = sets_keep(s, (const struct rrset *)w->set, w->digest);
+	w->where = NULL;
+}
+
+void
+sets_settle(struct sets *s)
+{
+	for (unsigned i = 0; i < WAITING; i++)
+		if (s->waiting[i].where != NULL)
+			settle(s, &s->waiting[i]);
+	free(s->waiting);
+	s->waiting = NULL;
+}
+
+/* The place where a set may wait, NULL: it must not. */
+static struct waiting *
+let_wait(struct sets *s, const struct rrset *set, struct zone_digest digest)
+{
+	size_t size = offsetof(struct rrset, rdata) + set->size;
+	struct waiting *w, *half;
+
+	if (s->waiting == NULL || size > WAITING_SIZE || s->fresh == WAITING)
+		return NULL;
+	w = &s->waiting[s->next];
+	if (w->where != NULL)
+		settle(s, w);
+	s->next = (s->next + 1) % WAITING;
+	s->fresh++;
+	w->digest = digest;
+	memcpy(w->set, set, size);
+	__builtin_prefetch(&s->known[digest.word[0] & s->known_mask]);
+	half = &s->waiting[(s->next + WAITING / 2) % WAITING];
+	if (half->where != NULL)
+		__builtin_prefetch(s->known[half->digest.word[0] & s->known_mask].set);
+	return w;
+}
+
 static void
 scratch_add(struct sets *s, const struct rec *rec)
 {
@@ -272,6 +319,7 @@ make_set(struct sets *s, struct rel owner, uint64_t hash, const struct key *key,
 {
 	const struct rec *head = key[0].item, *first = NULL;
 	struct zone_digest digest;
+	struct waiting *w;
 	size_t left = 0;
 
 	/* Sets are compared as octets: nothing between the fields may differ. */
@@ -297,7 +345,8 @@ make_set(struct sets *s, struct rel owner, uint64_t hash, const struct key *key,
 	one_ttl(s, owner, key, count, first);
 	digest = set_digest(s->scratch);
 	account(s->zone, s->scratch, digest, hash, 1);
-	sets_add(s, sets_keep(s, s->scratch, digest));
+	w = let_wait(s, s->scratch, digest);
+	sets_add(s, w != NULL ? (const struct rrset *)w->set : sets_keep(s, s->scratch, digest));
 }
 
 static int
@@ -408,5 +457,14 @@ sets_node(struct sets *s, struct rel owner, uint32_t hash, uint8_t flags)
 	node->name_len = (uint8_t)owner.len;
 	memcpy(node->set, s->set, s->count * sizeof(node->set[0]));
 	memcpy(&node->set[s->count], owner.label, owner.len);
+	/* Those that wait stand in the order they were made in, among others that do not. */
+	for (size_t k = 0; s->fresh > 0; k++) {
+		struct waiting *w = &s->waiting[(s->next - s->fresh) % WAITING];
+
+		if (s->set[k] == (const struct rrset *)w->set) {
+			w->where = &node->set[k];
+			s->fresh--;
+		}
+	}
 	return node;
 }

@@ -17,6 +17,16 @@ struct rec {
 	uint8_t rdata[];
 };
 
+/* A set that may be one that was made before, or will be kept.  The table of these and what it names are rarely in a
+ * cache: they are fetched while the next owners are read, then looked at. */
+#define WAITING 16
+#define WAITING_SIZE 248
+struct waiting {
+	const struct rrset **where;	/* in the node that owns it; NULL: free, or there is none yet */
+	struct zone_digest digest;
+	uint64_t set[WAITING_SIZE / 8];	/* struct rrset */
+};
+
 /* One owner's, reused for the next; made for one zone, which it gives memory to. */
 struct sets {
 	struct sink *sink;
@@ -35,10 +45,15 @@ struct sets {
 		const struct rrset *set;
 	} *known;
 	size_t known_mask, made;
+	struct waiting *waiting;	/* NULL: no set waits */
+	unsigned next, fresh;		/* the last fresh ones before next have no node yet */
 };
 
 void sets_init(struct sets *, struct zone *, struct sink *);
 void sets_free(struct sets *);		/* what it holds */
+/* From now on sets wait; the nodes are not to be looked at before sets_settle(). */
+void sets_wait(struct sets *);
+void sets_settle(struct sets *);
 uint16_t sets_file(struct sets *, const char *file);
 
 /* A sentence that begins with an owner's name, at a place (of a record or a key) when it has a file. */

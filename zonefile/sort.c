@@ -99,6 +99,7 @@ sort_keys(struct key *key, size_t count, key_cmp *cmp)
 	if (i >= count)		/* as signers and dumps write them */
 		return;
 	room = xmalloc(count * sizeof(*room));
+	xhint(room, count * sizeof(*room));
 	if (count < RADIX_MIN) {
 		merge_sort(key, room, count, cmp);
 	} else {
