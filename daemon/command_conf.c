@@ -1,0 +1,42 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/command_impl.h"
+#include "daemon/setup.h"
+
+void
+cmd_showconf(struct reply *reply, char **word)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)word;
+	if (out == NULL)
+		abort();
+	conf_print(out, setup_conf(), true);
+	fclose(out);
+	reply_text(reply, text);
+	free(text);
+}
+
+static void
+reply_report(void *ctx, const struct report *report)
+{
+	char text[1024];
+
+	if (report->severity == ERROR)
+		reply_error(ctx, "%s", report_format(text, sizeof(text), report));
+}
+
+void
+cmd_checkconf(struct reply *reply, char **word)
+{
+	struct sink sink = { .fn = reply_report, .ctx = reply };
+	struct conf *conf = conf_read(setup_conf()->path, &sink);
+
+	(void)word;
+	if (conf != NULL)
+		reply_fact(reply, setup_conf()->path, "good, %zu zones, %zu mirrors", conf->zone_count, conf->mirror_count);
+	conf_free(conf);
+}

@@ -1,0 +1,19 @@
+/* command_impl.h - what the commands have in common. */
+#ifndef DAEMON_COMMAND_IMPL_H
+#define DAEMON_COMMAND_IMPL_H
+
+#include "daemon/reply.h"
+#include "daemon/zones.h"
+
+#define CELL 320			/* of a table, with NUL */
+
+/* Words after the command's name, NULL behind the last. */
+typedef void command_fn(struct reply *, char **words);
+
+/* The zone, or NULL and an error in the reply. */
+struct served *command_zone(struct reply *, const char *name);
+
+command_fn cmd_status, cmd_zones, cmd_zonestatus, cmd_stats;	/* command_state.c */
+command_fn cmd_showconf, cmd_checkconf;				/* command_conf.c */
+command_fn cmd_reload, cmd_reconfig;				/* command_reload.c; these end the reply */
+#endif

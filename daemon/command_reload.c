@@ -1,0 +1,90 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/command_impl.h"
+#include "daemon/setup.h"
+#include "zonefile/arena.h"
+
+struct reloading {
+	struct reply *reply;
+	size_t changed, unchanged;
+};
+
+static void
+reload_row(void *ctx, const struct load_outcome *o)
+{
+	static const char *const word[] = {
+		[LOAD_UNCHANGED] = "unchanged", [LOAD_SAME] = "same content",
+		[LOAD_DONE] = "loaded", [LOAD_FAILED] = "failed",
+	};
+	struct reloading *r = ctx;
+	char old[16] = "-", new[16] = "-", removed[24], added[24], ms[16], result[CELL];
+
+	if (o->result == LOAD_UNCHANGED) {
+		r->unchanged++;
+		return;
+	}
+	r->changed++;
+	if (o->old_serial != 0 || o->result != LOAD_DONE)
+		snprintf(old, sizeof(old), "%" PRIu32, o->old_serial);
+	if (o->served)
+		snprintf(new, sizeof(new), "%" PRIu32, o->new_serial);
+	snprintf(removed, sizeof(removed), "%zu", o->removed);
+	snprintf(added, sizeof(added), "%zu", o->added);
+	snprintf(ms, sizeof(ms), "%u", o->ms);
+	snprintf(result, sizeof(result), "%s%s%s", word[o->result], o->text[0] != '\0' ? ": " : "", o->text);
+	reply_row(r->reply, (const char *const[]){ o->zone, old, new, removed, added, ms, result });
+}
+
+static void
+reload_ended(void *ctx, bool ok)
+{
+	struct reloading *r = ctx;
+
+	if (!ok)
+		reply_error(r->reply, "not all of it was taken over; what failed is as it was before");
+	else if (r->changed == 0)
+		reply_fact(r->reply, "nothing changed in", "%zu zone files", r->unchanged);
+	reply_end(r->reply);
+	free(r);
+}
+
+static struct reload
+reload_to(struct reply *reply)
+{
+	static const char *const column[] = { "zone", "old", "new", "removed", "added", "ms", "result", NULL };
+
+	struct reloading *r = xcalloc(1, sizeof(*r));
+
+	r->reply = reply;
+	reply_columns(reply, column);
+	return (struct reload){ reload_row, reload_ended, r };
+}
+
+/* These end the reply themselves. */
+void
+cmd_reload(struct reply *reply, char **word)
+{
+	struct served *zone = NULL;
+	struct reload tell;
+
+	if (word[0] != NULL && (zone = command_zone(reply, word[0])) == NULL) {
+		reply_end(reply);
+		return;
+	}
+	tell = reload_to(reply);
+	if (zone != NULL)
+		setup_reload_zone(zone, &tell);
+	else
+		setup_reload(true, &tell);
+}
+
+void
+cmd_reconfig(struct reply *reply, char **word)
+{
+	struct reload tell = reload_to(reply);
+
+	(void)word;
+	setup_reload(false, &tell);
+}

@@ -1,0 +1,245 @@
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/command.h"
+#include "daemon/command_impl.h"
+#include "daemon/log.h"
+#include "daemon/mirrors.h"
+#include "daemon/setup.h"
+#include "zonefile/count.h"
+
+#define MIRRORS_SHOWN 8
+
+static const char *
+age(char out[32], time_t since)
+{
+	long s = (long)(time(NULL) - since);
+
+	if (since == 0)
+		snprintf(out, 32, "-");
+	else if (s < 120)
+		snprintf(out, 32, "%lds", s);
+	else if (s < 7200)
+		snprintf(out, 32, "%ldm", s / 60);
+	else if (s < 172800)
+		snprintf(out, 32, "%ldh", s / 3600);
+	else
+		snprintf(out, 32, "%ldd", s / 86400);
+	return out;
+}
+
+static void
+mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot)
+{
+	struct mirror_zone z;
+
+	if (!mirror_zone_status(mirror, slot_origin(slot), &z))
+		snprintf(out, CELL, "not mirrored");
+	else if (z.state == MIRROR_HELD)
+		snprintf(out, CELL, "held: %s", z.why);
+	else if (!z.known)
+		snprintf(out, CELL, "not there yet");
+	else
+		snprintf(out, CELL, "%" PRIu32 " %s", z.serial, z.state == MIRROR_IN_STEP ? "in step" : "behind");
+}
+
+/* zone, role, serial, records, age, state, then one column a mirror. */
+static void
+zone_columns(struct reply *reply)
+{
+	const char *column[6 + MIRRORS_SHOWN + 1] = { "zone", "role", "serial", "records", "age", "state" };
+	char name[MIRRORS_SHOWN][CELL];
+	size_t mirrors;
+
+	mirrors_all(&mirrors);
+	for (size_t i = 0; i < mirrors && i < MIRRORS_SHOWN; i++) {
+		snprintf(name[i], CELL, "mirror %s", mirrors_name(i));
+		column[6 + i] = name[i];
+	}
+	reply_columns(reply, column);
+}
+
+static void
+zone_row(struct reply *reply, const struct served *zone)
+{
+	char cell[6 + MIRRORS_SHOWN][CELL], since[32];
+	const char *cells[6 + MIRRORS_SHOWN];
+	struct mirror *const *mirror;
+	struct zone *version = slot_zone_ref(zone->slot);
+	size_t mirrors;
+
+	mirror = mirrors_all(&mirrors);
+	snprintf(cell[0], CELL, "%s", slot_name(zone->slot));
+	snprintf(cell[1], CELL, "master");
+	snprintf(cell[2], CELL, version != NULL ? "%" PRIu32 : "-", version != NULL ? zone_serial(version) : 0);
+	snprintf(cell[3], CELL, version != NULL ? "%zu" : "-", version != NULL ? zone_records(version) : 0);
+	snprintf(cell[4], CELL, "%s", age(since, zone->since));
+	snprintf(cell[5], CELL, "%s", zone_file_trouble(zone->file)[0] != '\0' ?
+	    version != NULL ? "old version, file has errors" : "not loaded" :
+	    version != NULL ? "ok" : "loading");
+	for (size_t i = 0; i < mirrors && i < MIRRORS_SHOWN; i++)
+		mirror_cell(cell[6 + i], mirror[i], zone->slot);
+	for (size_t i = 0; i < COUNT(cell); i++)
+		cells[i] = cell[i];
+	reply_row(reply, cells);
+	zone_unref(version);
+}
+
+static void
+all_zones(struct reply *reply)
+{
+	const struct served *zone;
+	size_t count;
+
+	zone = zones_all(&count);
+	zone_columns(reply);
+	for (size_t i = 0; i < count; i++)
+		zone_row(reply, &zone[i]);
+}
+
+struct served *
+command_zone(struct reply *reply, const char *name)
+{
+	struct served *zone = zones_find(name);
+
+	if (zone == NULL)
+		reply_error(reply, "%s: no such zone in the configuration", name);
+	return zone;
+}
+
+void
+cmd_zonestatus(struct reply *reply, char **word)
+{
+	struct served *zone = command_zone(reply, word[0]);
+	struct mirror *const *mirror;
+	struct zone *version;
+	char text[CELL];
+	size_t mirrors;
+
+	if (zone == NULL)
+		return;
+	reply_fact(reply, "zone", "%s", slot_name(zone->slot));
+	reply_fact(reply, "role", "master");
+	reply_fact(reply, "file", "%s", zone_file_path(zone->file));
+	if ((version = slot_zone_ref(zone->slot)) != NULL) {
+		char digest[ZONE_DIGEST_TEXT];
+
+		reply_number(reply, "serial", zone_serial(version));
+		reply_number(reply, "records", zone_records(version));
+		reply_number(reply, "names", zone_names(version));
+		reply_number(reply, "memory", zone_memory(version));
+		reply_fact(reply, "signed", "%s", !zone_signed(version) ? "no" :
+		    zone_nsec3(version) != NULL ? "NSEC3" : "NSEC");
+		reply_fact(reply, "digest", "%s", zone_digest_print(digest, zone_digest(version)));
+		reply_fact(reply, "age", "%s", age(text, zone->since));
+	}
+	if (zone_file_trouble(zone->file)[0] != '\0')
+		reply_fact(reply, "trouble", "%s", zone_file_trouble(zone->file));
+	mirror = mirrors_all(&mirrors);
+	for (size_t i = 0; i < mirrors; i++) {
+		char key[CELL];
+
+		snprintf(key, sizeof(key), "mirror %s", mirrors_name(i));
+		mirror_cell(text, mirror[i], zone->slot);
+		reply_fact(reply, key, "%s", text);
+	}
+	zone_unref(version);
+}
+
+void
+cmd_zones(struct reply *reply, char **word)
+{
+	(void)word;
+	all_zones(reply);
+}
+
+static void
+server_facts(struct reply *reply)
+{
+	const struct served *zone;
+	char text[32];
+	size_t count, failed = 0;
+
+	zone = zones_all(&count);
+	for (size_t i = 0; i < count; i++)
+		failed += zone_file_trouble(zone[i].file)[0] != '\0';
+	reply_fact(reply, "version", "tandemd %s", TANDEM_VERSION);
+	reply_number(reply, "pid", (uint64_t)getpid());
+	reply_fact(reply, "configuration", "%s", setup_conf()->path);
+	reply_fact(reply, "running for", "%s", age(text, setup_started()));
+	reply_number(reply, "zones", count);
+	if (failed > 0)
+		reply_number(reply, "zones in trouble", failed);
+}
+
+void
+cmd_status(struct reply *reply, char **word)
+{
+	if (word[0] != NULL) {
+		cmd_zonestatus(reply, word);
+		return;
+	}
+	server_facts(reply);
+	all_zones(reply);
+}
+
+void
+cmd_stats(struct reply *reply, char **word)
+{
+	struct query_stats s;
+
+	(void)word;
+	workers_stats(setup_workers(), &s);
+	reply_number(reply, "queries over UDP", s.udp);
+	reply_number(reply, "queries over TCP", s.tcp);
+	reply_number(reply, "TCP connections", s.tcp_connections);
+	reply_number(reply, "answers", s.answers);
+	reply_number(reply, "NODATA", s.nodata);
+	reply_number(reply, "NXDOMAIN", s.nxdomain);
+	reply_number(reply, "referrals", s.referrals);
+	reply_number(reply, "REFUSED", s.refused);
+	reply_number(reply, "SERVFAIL", s.servfail);
+	reply_number(reply, "FORMERR", s.formerr);
+	reply_number(reply, "NOTIMP", s.notimp);
+	reply_number(reply, "truncated", s.truncated);
+	reply_number(reply, "dropped", s.dropped);
+}
+
+static void
+write_file(void *path, const char *text, size_t len, bool failed)
+{
+	FILE *file = fopen(path, "we");
+
+	(void)failed;
+	if (file == NULL || fwrite(text, 1, len, file) != len)
+		log_error("%s: %s", (char *)path, strerror(errno));
+	else
+		log_note("written: %s", (char *)path);
+	if (file != NULL)
+		fclose(file);
+}
+
+void
+command_write_state(void)
+{
+	char journal[PATH_MAX], path[PATH_MAX + 16], *slash;
+	char *none[] = { NULL };
+	struct reply *reply;
+
+	conf_resolve(journal, setup_conf(), setup_conf()->journal);
+	if ((slash = strrchr(journal, '/')) != NULL)
+		*slash = '\0';
+	snprintf(path, sizeof(path), "%s/tandemd.stats", journal);
+	reply = reply_new(false, write_file, path);
+	server_facts(reply);
+	cmd_stats(reply, none);
+	reply_end(reply);
+	snprintf(path, sizeof(path), "%s/tandemd.zones", journal);
+	reply = reply_new(false, write_file, path);
+	all_zones(reply);
+	reply_end(reply);
+}
