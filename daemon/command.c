@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "daemon/command_impl.h"
-#include "daemon/mirrors.h"
 #include "daemon/setup.h"
 #include "zonefile/count.h"
 
@@ -19,75 +18,6 @@ cmd_stop(struct reply *reply, char **word)
 	(void)word;
 	reply_fact(reply, "tandemd", "stopping");
 	on_stop();
-}
-
-/* --- mirror --- */
-
-static void
-mirror_state(struct reply *reply)
-{
-	static const char *const column[] = { "mirror", "connected", "in step", "behind", "held", "deleted",
-		"inserted", "updated", "transactions", "purges", "last error", NULL };
-	struct mirror *const *mirror;
-	size_t count;
-
-	mirror = mirrors_all(&count);
-	reply_columns(reply, column);
-	for (size_t i = 0; i < count; i++) {
-		struct mirror_status s;
-		char n[8][24];
-
-		mirror_status(mirror[i], &s);
-		snprintf(n[0], 24, "%zu", s.in_step);
-		snprintf(n[1], 24, "%zu", s.behind);
-		snprintf(n[2], 24, "%zu", s.held);
-		snprintf(n[3], 24, "%" PRIu64, s.rows_deleted);
-		snprintf(n[4], 24, "%" PRIu64, s.rows_inserted);
-		snprintf(n[5], 24, "%" PRIu64, s.rows_updated);
-		snprintf(n[6], 24, "%" PRIu64, s.transactions);
-		snprintf(n[7], 24, "%" PRIu64, s.purges);
-		reply_row(reply, (const char *const[]){ mirrors_name(i), s.paused ? "paused" : s.connected ? "yes" : "no",
-		    n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], s.error[0] != '\0' ? s.error : "-" });
-	}
-	if (count == 0)
-		reply_fact(reply, "mirrors", "none configured");
-}
-
-/* mirror status|pause|resume [MIRROR], mirror resync ZONE */
-static void
-cmd_mirror(struct reply *reply, char **word)
-{
-	struct mirror *const *mirror;
-	bool resync = strcmp(word[0], "resync") == 0, pause = strcmp(word[0], "pause") == 0;
-	struct served *zone = NULL;
-	size_t count;
-
-	mirror = mirrors_all(&count);
-	if (strcmp(word[0], "status") == 0) {
-		mirror_state(reply);
-		return;
-	}
-	if (!resync && !pause && strcmp(word[0], "resume") != 0) {
-		reply_error(reply, "mirror %s: there are mirror status, pause, resume and resync ZONE", word[0]);
-		return;
-	}
-	if (resync && word[1] == NULL) {
-		reply_error(reply, "usage: mirror resync ZONE");
-		return;
-	}
-	if (resync && (zone = command_zone(reply, word[1])) == NULL)
-		return;
-	if (!resync && word[1] != NULL && mirrors_find(word[1]) == NULL) {
-		reply_error(reply, "%s: no such mirror in the configuration", word[1]);
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (resync)
-			mirror_resync(mirror[i], zone->slot);
-		else if (word[1] == NULL || mirror[i] == mirrors_find(word[1]))
-			mirror_pause(mirror[i], pause);
-	}
-	mirror_state(reply);
 }
 
 /* --- the table --- */

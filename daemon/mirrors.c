@@ -85,7 +85,7 @@ start_mirror(const struct conf *conf, const struct conf_mirror *m, const char *p
 		.target_version = m->target_version, .skip_unmirrorable = m->skip_unmirrorable,
 		.on_remove = m->on_remove == CONF_DELETE ? MIRROR_DELETE :
 		    m->on_remove == CONF_DISABLE ? MIRROR_DISABLE : MIRROR_KEEP,
-		.api_key = key,
+		.api_key = key, .connections = m->connections,
 	};
 	const char **hosts = list_of(m->hosts, m->host_count);
 	const char **control = list_of(m->pdns_control, m->pdns_control_count);
@@ -245,4 +245,11 @@ mirrors_find(const char *name)
 		if (strcmp(running[i].name, name) == 0)
 			return mirrors[i];
 	return NULL;
+}
+
+void
+mirrors_settled(void)
+{
+	for (size_t i = 0; i < mirror_count; i++)
+		mirror_settled(mirrors[i]);
 }

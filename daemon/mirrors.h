@@ -15,6 +15,7 @@ void mirrors_stop(void);
 /* Which of the running ones a zone goes to; to be said after mirrors_apply(). */
 void mirrors_set_zone(const struct conf *, const struct conf_zone *, struct slot *);
 void mirrors_drop_zone(const uint8_t *origin);
+void mirrors_settled(void);		/* that was all of them */
 
 /* Any thread: the slot has a new version. */
 void mirrors_wake(struct slot *);

@@ -117,6 +117,7 @@ zones_apply(const struct conf *conf)
 		mirrors_set_zone(conf, want[k], zones[k].slot);
 		k++;
 	}
+	mirrors_settled();
 	slot_apply();
 	free(want);
 	free(served);

@@ -1,25 +1,20 @@
 /* mirror.c - keeps the tables of one PowerDNS database in step with the served zones. */
 #include "sync/mirror_impl.h"
 
+#include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "zonefile/arena.h"
 #include "zonefile/name.h"
 
-#define CONNECT_MIN 1000		/* milliseconds */
-#define CONNECT_MAX 60000
-#define STOP_WAIT 10000
-
-/* From so many zones on, one query for the states of all is cheaper than one each. */
-#define ASK_EACH_MAX 50
-
-/* A predecessor that ended between COMMIT and purge left PowerDNS with old answers, which its caches keep for some
- * minutes.  What was written within so many seconds before our start is purged once more. */
-#define FRESH 3600
+#define STOP_WAIT 10000			/* milliseconds */
 
 int64_t
 mirror_now(void)
@@ -62,236 +57,143 @@ mirror_tell(struct mirror *m, enum severity severity, const char *zone, const ch
 void
 mirror_keep_error(struct mirror *m, const char *text)
 {
-	pthread_mutex_lock(&m->lock);
 	snprintf(m->status.error, sizeof(m->status.error), "%s", text);
 	m->status.error_at = *text != '\0' ? time(NULL) : 0;
-	m->status.connected = target_connected(m->target);
-	pthread_mutex_unlock(&m->lock);
 }
 
-static void
-queue_all(struct mirror *m, bool held_only)
+void
+mirror_queue_all(struct mirror *m, bool held_only)
 {
-	pthread_mutex_lock(&m->lock);
 	for (struct tracked *z = m->zones.all; z != NULL; z = z->next)
 		if (!held_only || z->state == MIRROR_HELD)
-			tracked_queue(&m->zones, z);
-	pthread_mutex_unlock(&m->lock);
+			tracked_queue(&m->zones, z, false);
 }
 
-/* --- the connection ---------------------------------------------------- */
+/* --- the threads ------------------------------------------------------- */
 
-/* The first loss may be an idle connection's end: that is tried again at once, and nothing is told. */
-void
-mirror_lost(struct mirror *m)
-{
-	const char *why = target_why(m->target);
-	int64_t now = mirror_now(), delay;
-
-	if (now - m->lost_at > 2 * CONNECT_MAX)
-		m->losses = 0;
-	m->lost_at = now;
-	if (m->losses++ > 0) {
-		delay = m->losses > 7 ? CONNECT_MAX : CONNECT_MIN << (m->losses - 2);
-		m->connect_at = now + (delay > CONNECT_MAX ? CONNECT_MAX : delay);
-		if (!m->down)
-			mirror_tell(m, ERROR, NULL, "%s; it is tried again, and what changes"
-			    " meanwhile is made up for", why);
-		m->down = true;
-	}
-	mirror_keep_error(m, why);
-}
-
-void
-mirror_take_state(struct mirror *m, struct tracked *z, const struct target_state *state)
-{
-	pthread_mutex_lock(&m->lock);
-	z->known = state != NULL;
-	z->disabled = false;
-	if (state != NULL) {
-		z->serial = state->serial;
-		z->digest = state->digest;
-		z->disabled = state->disabled;
-		if (!z->met && time(NULL) - state->changed_at < FRESH)
-			z->unsure = true;
-	}
-	z->met = true;
-	pthread_mutex_unlock(&m->lock);
-}
-
+/* Those that are out and need nothing more go. */
 static void
-on_state(void *ctx, const struct target_state *state)
-{
-	struct mirror *m = ctx;
-	struct tracked *z;
-
-	pthread_mutex_lock(&m->lock);
-	z = tracked_named(&m->zones, state->name);
-	pthread_mutex_unlock(&m->lock);
-	/* Only this thread untracks. */
-	if (z != NULL && !z->asked) {
-		mirror_take_state(m, z, state);
-		z->asked = true;
-	}
-}
-
-/* Where are all those that were not asked for yet?  Those that come meanwhile are asked for with the next batch. */
-static enum target_result
-ask_all(struct mirror *m)
-{
-	struct tracked *newest, *z;
-	enum target_result result;
-
-	pthread_mutex_lock(&m->lock);
-	newest = m->zones.all;
-	pthread_mutex_unlock(&m->lock);
-	if ((result = target_states(m->target, on_state, m)) != TARGET_OK)
-		return result;
-	for (z = newest; z != NULL; z = z->next) {
-		if (!z->asked)
-			mirror_take_state(m, z, NULL);
-		z->asked = true;
-	}
-	return TARGET_OK;
-}
-
-static enum target_result
-ask(struct mirror *m, struct tracked *z)
-{
-	struct target_state state;
-	bool known;
-	enum target_result result = target_state(m->target, z->origin, &state, &known);
-
-	if (result == TARGET_OK) {
-		mirror_take_state(m, z, known ? &state : NULL);
-		z->asked = true;
-	}
-	return result;
-}
-
-/* After it was away the target may be anywhere: another node, a backup, or further than we heard. */
-static bool
-connected(struct mirror *m)
-{
-	enum target_result result;
-
-	if (target_connected(m->target))
-		return true;
-	pthread_mutex_lock(&m->lock);
-	for (struct tracked *z = m->zones.all; z != NULL; z = z->next)
-		z->asked = false;
-	pthread_mutex_unlock(&m->lock);
-	result = target_connect(m->target);
-	if (result == TARGET_OK)
-		result = ask_all(m);
-	if (result != TARGET_OK) {
-		m->losses += m->losses == 0;
-		mirror_lost(m);
-		return false;
-	}
-	if (m->down)
-		mirror_tell(m, NOTE, NULL, "connected again");
-	m->down = false;
-	mirror_keep_error(m, "");
-	queue_all(m, false);
-	return true;
-}
-
-/* --- the thread -------------------------------------------------------- */
-
-/* Those that are out and need nothing more. */
-static void
-drop_excluded(struct mirror *m, struct tracked **batch, size_t count)
+give_back(struct mirror *m, struct tracked **batch, size_t count)
 {
 	pthread_mutex_lock(&m->lock);
 	for (size_t i = 0; i < count; i++) {
 		struct tracked *z = batch[i];
 
+		tracked_back(&m->zones, z);
 		if (z->slot == NULL && !z->queued && z->state != MIRROR_HELD)
 			tracked_remove(&m->zones, z);
 	}
+	if (!tracked_waiting(&m->zones, true))
+		m->working_since = 0;
+	else if (count > 0)
+		pthread_cond_signal(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* Ask for those of the batch that came after the last question to all. */
-static bool
-ask_batch(struct mirror *m, struct tracked **batch, size_t count)
+static void
+work(struct writer *w, struct tracked **batch, size_t count)
 {
-	enum target_result result = TARGET_OK;
-	size_t unasked = 0;
+	struct mirror *m = w->m;
 
-	for (size_t i = 0; i < count; i++)
-		unasked += !batch[i]->asked;
-	if (unasked > ASK_EACH_MAX)
-		result = ask_all(m);
-	for (size_t i = 0; i < count && result == TARGET_OK; i++)
-		/* A zone that cannot be asked for is one that cannot be written, which says why. */
-		if (!batch[i]->asked && (result = ask(m, batch[i])) == TARGET_HELD)
-			result = TARGET_OK;
-	if (result == TARGET_OK)
-		return true;
-	mirror_lost(m);
-	return false;
+	if (gate_pass(w) && gate_ask(w, batch, count)) {
+		mirror_write(w, batch, count);
+	} else {
+		pthread_mutex_lock(&m->lock);
+		for (size_t i = 0; i < count; i++)
+			tracked_queue(&m->zones, batch[i], false);
+		pthread_mutex_unlock(&m->lock);
+	}
+	give_back(m, batch, count);
+}
+
+/* One writer is left to small zones while others have large ones. */
+static bool
+may_be_big(const struct mirror *m)
+{
+	return m->writers == 1 || m->zones.big < m->writers - 1;
 }
 
 static void
-work(struct mirror *m, struct tracked **batch, size_t count)
+tend(struct writer *w)
 {
-	if (!connected(m) || !ask_batch(m, batch, count)) {
-		pthread_mutex_lock(&m->lock);
-		for (size_t i = 0; i < count; i++)
-			tracked_queue(&m->zones, batch[i]);
-		pthread_mutex_unlock(&m->lock);
-		return;
-	}
-	mirror_write(m, batch, count);
-	drop_excluded(m, batch, count);
+	struct mirror *m = w->m;
+
+	m->gate.busy = true;
+	pthread_mutex_unlock(&m->lock);
+	gate_tend(w);
+	pthread_mutex_lock(&m->lock);
+	m->gate.busy = false;
+	pthread_cond_broadcast(&m->wake);
 }
 
-/* Waits for work; 0: stop. */
-static size_t
-take_batch(struct mirror *m, struct tracked **batch)
+/* A paused mirror keeps its lease. */
+static bool
+gate_is_due(const struct mirror *m)
 {
+	return !m->gate.busy && (!m->status.paused || m->gate.open);
+}
+
+/* Waits for work, and sees to the gate meanwhile; 0: stop. */
+static size_t
+take_batch(struct writer *w, struct tracked **batch)
+{
+	struct mirror *m = w->m;
 	size_t count = 0;
-	int64_t until;
 
 	pthread_mutex_lock(&m->lock);
-	while (!m->stopping) {
-		if (m->zones.first != NULL && !m->status.paused && mirror_now() >= m->connect_at)
-			break;
-		until = m->zones.first != NULL && !m->status.paused ? m->connect_at : m->held_at;
-		if (until != m->held_at || mirror_now() < until) {
-			mirror_wait(m, until);
+	while (!m->stopping && count == 0) {
+		int64_t now = mirror_now(), until = m->held_at;
+
+		if (gate_is_due(m) && now >= m->gate.due) {
+			tend(w);
 			continue;
 		}
-		m->held_at = INT64_MAX;
-		pthread_mutex_unlock(&m->lock);
-		queue_all(m, true);
-		pthread_mutex_lock(&m->lock);
+		if (now >= m->held_at) {
+			m->held_at = INT64_MAX;
+			mirror_queue_all(m, true);
+			continue;
+		}
+		if (m->gate.open && !m->status.paused)
+			count = tracked_take(&m->zones, w, batch, GROUP_ZONES, may_be_big(m),
+			    m->writers > 1 && m->zones.big == 0);
+		if (count > 0)
+			break;
+		if (gate_is_due(m) && m->gate.due < until)
+			until = m->gate.due;
+		mirror_wait(m, until);
 	}
-	if (!m->stopping)
-		count = tracked_take(&m->zones, batch, GROUP_ZONES);
+	if (count > 0 && m->working_since == 0) {
+		m->working_since = mirror_now();
+		m->rows_since = 0;
+	}
+	/* Another one finds more. */
+	if (count > 0 && tracked_waiting(&m->zones, may_be_big(m)))
+		pthread_cond_signal(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 	return count;
 }
 
 static void *
-mirror_thread(void *arg)
+writer_thread(void *arg)
 {
-	struct mirror *m = arg;
+	struct writer *w = arg;
+	struct mirror *m = w->m;
 	struct tracked *batch[GROUP_ZONES];
 	size_t count;
 
 	slot_thread_begin();
-	m->target = target_open(&m->conf);
-	m->journal = journal_open_reader(m->journal_path);
-	while ((count = take_batch(m, batch)) > 0)
-		work(m, batch, count);
-	target_close(m->target);
-	journal_close(m->journal);
+	w->target = target_open(&m->conf);
+	w->journal = journal_open_reader(m->journal_path);
+	while ((count = take_batch(w, batch)) > 0)
+		work(w, batch, count);
+	gate_leave(w);
+	target_close(w->target);
+	journal_close(w->journal);
 	slot_thread_end();
+	free(w->telling);
+	free(w);
 	pthread_mutex_lock(&m->lock);
-	m->ended = true;
+	m->alive--;
 	pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 	return NULL;
@@ -341,8 +243,38 @@ copy_conf(struct mirror *m, const struct mirror_conf *conf)
 		.adopt = conf->adopt,
 		.style = { conf->target_version, conf->skip_unmirrorable },
 	};
+	m->writers = conf->type == MIRROR_SQLITE || conf->connections == 0 ? 1 :
+	    conf->connections < WRITERS_MAX ? conf->connections : WRITERS_MAX;
 	m->on_remove = conf->on_remove;
 	snprintf(m->status.name, sizeof(m->status.name), "%s", conf->name);
+}
+
+/* For the lease: who we are, and which process. */
+static void
+name_instance(struct mirror *m)
+{
+	uint64_t random[2];
+	char host[256] = "", name[PATH_MAX + 400];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		abort();
+	snprintf(m->token, sizeof(m->token), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
+	gethostname(host, sizeof(host) - 1);
+	snprintf(name, sizeof(name), "%s %s %s", host, m->journal_path, m->status.name);
+	if (strlen(name) > 255)
+		name[255] = '\0';
+	m->conf.instance = copy(m, name);
+	m->conf.token = m->token;
+}
+
+static void
+start_writer(struct mirror *m, pthread_t *thread)
+{
+	struct writer *w = xcalloc(1, sizeof(*w));
+
+	w->m = m;
+	if (pthread_create(thread, NULL, writer_thread, w) != 0)
+		abort();
 }
 
 struct mirror *
@@ -360,6 +292,7 @@ mirror_start(const struct mirror_conf *conf, const char *journal_path,
 	m->ctx = ctx;
 	tracked_init(&m->zones);
 	m->held_at = INT64_MAX;
+	name_instance(m);
 	snprintf(label, sizeof(label), "mirror %s", conf->name);
 	m->label = copy(m, label);
 	m->purger = purger_start(purge_new(copy_list(m, conf->pdns_control),
@@ -369,8 +302,9 @@ mirror_start(const struct mirror_conf *conf, const char *journal_path,
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&m->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	if (pthread_create(&m->thread, NULL, mirror_thread, m) != 0)
-		abort();
+	m->alive = m->writers;
+	for (unsigned i = 0; i < m->writers; i++)
+		start_writer(m, &m->thread[i]);
 	return m;
 }
 
@@ -383,22 +317,23 @@ mirror_stop(struct mirror *m)
 	pthread_mutex_lock(&m->lock);
 	m->stopping = true;
 	pthread_cond_broadcast(&m->wake);
-	while (!m->ended && mirror_now() < deadline)
+	while (m->alive > 0 && mirror_now() < deadline)
 		mirror_wait(m, deadline);
-	ended = m->ended;
+	ended = m->alive == 0;
 	pthread_mutex_unlock(&m->lock);
 	if (!ended) {
 		/* It ends by itself when the database answers; until then it needs what m has. */
 		mirror_tell(m, WARNING, NULL, "the database does not answer, the transaction under"
 		    " way is left to it");
-		pthread_detach(m->thread);
+		for (unsigned i = 0; i < m->writers; i++)
+			pthread_detach(m->thread[i]);
 		return;
 	}
-	pthread_join(m->thread, NULL);
+	for (unsigned i = 0; i < m->writers; i++)
+		pthread_join(m->thread[i], NULL);
 	purger_stop(m->purger);
 	while (m->zones.all != NULL)
 		tracked_remove(&m->zones, m->zones.all);
-	free(m->telling);
 	pthread_mutex_destroy(&m->lock);
 	pthread_cond_destroy(&m->wake);
 	arena_free(m->memory);
@@ -411,11 +346,15 @@ void
 mirror_wake(struct mirror *m, struct slot *slot)
 {
 	struct tracked *z;
+	struct zone *zone;
 
 	pthread_mutex_lock(&m->lock);
 	z = tracked_find(&m->zones, slot_origin(slot));
 	if (z != NULL && z->slot == slot) {
-		tracked_queue(&m->zones, z);
+		zone = slot_zone_ref(slot);
+		z->withdrawn = zone == NULL;
+		zone_unref(zone);
+		tracked_queue(&m->zones, z, true);
 		pthread_cond_signal(&m->wake);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -433,7 +372,8 @@ mirror_include(struct mirror *m, struct slot *slot)
 		if (z->slot != NULL)
 			slot_unref(z->slot);
 		z->slot = slot_ref(slot);
-		tracked_queue(&m->zones, z);
+		z->withdrawn = false;
+		tracked_queue(&m->zones, z, false);
 		pthread_cond_signal(&m->wake);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -454,9 +394,22 @@ mirror_exclude(struct mirror *m, const uint8_t *origin)
 			slot_unref(z->slot);
 		z->slot = NULL;
 		z->state = MIRROR_BEHIND;
-		tracked_queue(&m->zones, z);
+		tracked_queue(&m->zones, z, true);
 		pthread_cond_signal(&m->wake);
 	}
+	pthread_mutex_unlock(&m->lock);
+}
+
+void
+mirror_settled(struct mirror *m)
+{
+	pthread_mutex_lock(&m->lock);
+	/* Those that leave later are excluded by name. */
+	if (!m->gate.settled && m->on_remove != MIRROR_KEEP && m->gate.open) {
+		m->gate.due = 0;
+		pthread_cond_signal(&m->wake);
+	}
+	m->gate.settled = true;
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -465,7 +418,7 @@ mirror_pause(struct mirror *m, bool pause)
 {
 	pthread_mutex_lock(&m->lock);
 	m->status.paused = pause;
-	pthread_cond_signal(&m->wake);
+	pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -478,22 +431,43 @@ mirror_resync(struct mirror *m, struct slot *slot)
 	z = tracked_find(&m->zones, slot_origin(slot));
 	if (z != NULL && z->slot == slot) {
 		z->resync = true;
-		tracked_queue(&m->zones, z);
+		tracked_queue(&m->zones, z, true);
 		pthread_cond_signal(&m->wake);
 	}
 	pthread_mutex_unlock(&m->lock);
 }
 
+/* With the lock.  How long at the speed since there was last nothing to do. */
+static void
+estimate(const struct mirror *m, struct mirror_status *status, uint64_t rows_left)
+{
+	int64_t ms = m->working_since != 0 ? mirror_now() - m->working_since : 0;
+
+	status->seconds_left = rows_left == 0 ? 0 : -1;
+	if (ms <= 0 || m->rows_since == 0)
+		return;
+	status->rows_a_second = m->rows_since * 1000 / (uint64_t)ms;
+	if (status->rows_a_second > 0)
+		status->seconds_left = (int64_t)(rows_left / status->rows_a_second) + (rows_left > 0);
+}
+
 void
 mirror_status(struct mirror *m, struct mirror_status *status)
 {
+	uint64_t rows_left = 0;
+
 	pthread_mutex_lock(&m->lock);
 	*status = m->status;
 	for (const struct tracked *z = m->zones.all; z != NULL; z = z->next) {
-		status->in_step += z->slot != NULL && z->state == MIRROR_IN_STEP;
-		status->behind += z->slot != NULL && z->state == MIRROR_BEHIND;
-		status->held += z->slot != NULL && z->state == MIRROR_HELD;
+		if (z->slot == NULL)
+			continue;
+		status->in_step += z->state == MIRROR_IN_STEP;
+		status->behind += z->state == MIRROR_BEHIND;
+		status->held += z->state == MIRROR_HELD;
+		if (z->state == MIRROR_BEHIND)
+			rows_left += z->known && !z->resync ? 1 : z->records;
 	}
+	estimate(m, status, rows_left);
 	pthread_mutex_unlock(&m->lock);
 	status->purges = purger_done(m->purger);
 }

@@ -30,19 +30,24 @@ struct mirror_conf {
 	const char *const *pdns_control;	/* sockets, NULL at the end */
 	const char *const *pdns_api;		/* URLs, NULL at the end */
 	const char *api_key;
+	unsigned connections;		/* to MySQL that write at once; 0: 1 */
 };
 
-/* A thread, its database connection and a read-only connection to the journal.  It finds by itself where
- * the target is and catches up; while the database is away it tries again, and nothing else waits. */
+/* A thread for each connection to the database, with a read-only connection to the journal.  It finds by itself where
+ * the target is and catches up; while the database is away it tries again, and nothing else waits.  While another
+ * instance with the same owner writes there, it stands by, and takes over when that one is gone. */
 struct mirror;
 struct mirror *mirror_start(const struct mirror_conf *, const char *journal_path,
     report_fn *, void *ctx);
 void mirror_stop(struct mirror *);	/* lets a transaction under way end, but waits for 10 seconds at most */
 
 /* Any thread; none of these waits for the database. */
-void mirror_wake(struct mirror *, struct slot *);	/* the slot has a new version; takes a reference of its own */
+/* The slot has a new version, or none any more: then PowerDNS is made to refuse the zone until there is one. */
+void mirror_wake(struct mirror *, struct slot *);
 void mirror_include(struct mirror *, struct slot *);	/* this zone is to be mirrored */
 void mirror_exclude(struct mirror *, const uint8_t *origin);	/* no longer: on_remove decides about its rows */
+/* All zones have been included: what the target has of our owner beside them is no longer mirrored. */
+void mirror_settled(struct mirror *);
 void mirror_pause(struct mirror *, bool);
 void mirror_resync(struct mirror *, struct slot *);	/* compare all rows again */
 
@@ -56,8 +61,11 @@ struct mirror_zone {
 };
 struct mirror_status {
 	char name[64];
-	bool connected, paused;
+	bool connected, paused, standby;	/* standby: another instance writes */
+	char holder[256];		/* standby: which */
 	size_t in_step, behind, held;
+	uint64_t rows_a_second;		/* since it last had nothing to do */
+	int64_t seconds_left;		/* until all are in step, at that speed; -1: not known */
 	uint64_t rows_deleted, rows_inserted, rows_updated, transactions, purges;
 	char error[256];		/* the last one, "" when all is well */
 	time_t error_at;

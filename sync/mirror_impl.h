@@ -1,5 +1,5 @@
-/* mirror_impl.h - the inside of a mirror, for its two halves: mirror.c has thread and connection, mirror_write.c the
- * transactions. */
+/* mirror_impl.h - the inside of a mirror: mirror.c has its threads, mirror_gate.c connection and lease, mirror_write.c
+ * the transactions. */
 #ifndef SYNC_MIRROR_IMPL_H
 #define SYNC_MIRROR_IMPL_H
 
@@ -15,6 +15,8 @@
 #define GROUP_ZONES 200
 #define GROUP_ROWS 5000
 
+#define WRITERS_MAX 32
+
 #define HELD_RETRY 60000		/* milliseconds */
 
 struct mirror {
@@ -22,27 +24,44 @@ struct mirror {
 	const char *label;
 	struct target_conf conf;
 	const char *journal_path;
+	char token[40];
 	int on_remove;
 	report_fn *report;
 	void *ctx;
 	struct purger *purger;
-	pthread_t thread;
+	pthread_t thread[WRITERS_MAX];
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 
 	/* lock */
 	struct tracked_set zones;
-	bool stopping, ended;
+	bool stopping;
+	unsigned writers, alive, leaving;	/* threads */
 	struct mirror_status status;	/* without the counts of zones */
+	struct gate {
+		bool open;		/* the target was asked where its zones are, and the lease is ours */
+		bool busy;		/* a writer is at it */
+		uint64_t generation;	/* of connections: those of an older one are not used any more */
+		int64_t due;		/* when somebody has to look at it; monotonic */
+		int64_t lost_at;
+		unsigned losses;	/* of connections since the last COMMIT */
+		bool down;		/* told */
+		bool led;		/* we had the lease */
+		struct target_lease seen;	/* somebody else's, and since when it has not moved */
+		int64_t seen_at;
+		bool settled, orphans;	/* all zones are known; the target was asked for others */
+	} gate;
+	int64_t held_at;		/* when those held are tried again */
+	int64_t working_since;		/* 0: nothing to do */
+	uint64_t rows_since;
+};
 
-	/* the mirror's thread */
+/* One thread, one connection. */
+struct writer {
+	struct mirror *m;
 	struct target *target;
 	struct journal *journal;
-	int64_t connect_at;		/* not before; monotonic */
-	int64_t lost_at;
-	unsigned losses;		/* of connections since the last COMMIT */
-	bool down;			/* told */
-	int64_t held_at;		/* when those held are tried again */
+	uint64_t generation;		/* of its connection */
 	struct telling *telling;	/* reports of the transaction under way */
 	size_t tellings, telling_room;
 };
@@ -51,12 +70,22 @@ int64_t mirror_now(void);		/* monotonic, milliseconds */
 void mirror_wait(struct mirror *, int64_t until);	/* with the lock; returns at once when woken */
 void mirror_tell(struct mirror *, enum severity, const char *zone, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* With the lock. */
 void mirror_keep_error(struct mirror *, const char *text);	/* for mirror_status() */
+void mirror_queue_all(struct mirror *, bool held_only);
 
-/* The mirror's thread. */
-void mirror_lost(struct mirror *);	/* the connection, says target_why() */
-/* Where the target is with the zone; NULL: it does not have it. */
-void mirror_take_state(struct mirror *, struct tracked *, const struct target_state *);
+/* Called by a writer when it is due, without the lock: connect, see to the lease, ask where the zones are. */
+void gate_tend(struct writer *);
+/* The writer's connection, of this generation; false: the gate is shut. */
+bool gate_pass(struct writer *);
+/* The result of a call shuts the gate. */
+void gate_shut(struct writer *, enum target_result);
+void gate_leave(struct writer *);	/* the end: give the lease back */
+/* Ask for those of the batch that came after the last question to all. */
+bool gate_ask(struct writer *, struct tracked **, size_t count);
+/* With the lock.  Where the target is with the zone; NULL: it does not have it. */
+void gate_take_state(struct tracked *, const struct target_state *);
+
 /* Bring the zones in step, all of which the target was asked for. */
-void mirror_write(struct mirror *, struct tracked **, size_t count);
+void mirror_write(struct writer *, struct tracked **, size_t count);
 #endif

@@ -14,11 +14,11 @@
 /* A zone on its way into a transaction. */
 struct item {
 	struct tracked *tracked;
-	enum { UPDATE, COMPARE, REMOVE } action;
+	enum { UPDATE, COMPARE, REMOVE, WITHDRAW } action;
 	struct zone *now, *from;	/* from with delta: UPDATE */
 	struct delta *delta;
 	size_t rows;			/* about so many */
-	bool resync, changed, created;
+	bool resync, adopt, changed, created;
 };
 
 struct telling {
@@ -32,41 +32,40 @@ struct telling {
 static void
 keep_report(void *ctx, const struct report *report)
 {
-	struct mirror *m = ctx;
+	struct writer *w = ctx;
 
-	if (m->tellings == m->telling_room) {
-		m->telling_room = m->telling_room * 2 + 8;
-		m->telling = xrealloc(m->telling, m->telling_room * sizeof(*m->telling));
+	if (w->tellings == w->telling_room) {
+		w->telling_room = w->telling_room * 2 + 8;
+		w->telling = xrealloc(w->telling, w->telling_room * sizeof(*w->telling));
 	}
-	m->telling[m->tellings++] = (struct telling){ report->severity,
+	w->telling[w->tellings++] = (struct telling){ report->severity,
 	    report->zone != NULL ? xstrdup(report->zone) : NULL, xstrdup(report->text) };
 }
 
 static void
-end_tellings(struct mirror *m, bool say)
+end_tellings(struct writer *w, bool say)
 {
-	for (size_t i = 0; i < m->tellings; i++) {
-		struct telling *t = &m->telling[i];
+	for (size_t i = 0; i < w->tellings; i++) {
+		struct telling *t = &w->telling[i];
 
 		if (say)
-			mirror_tell(m, t->severity, t->zone, "%s", t->text);
+			mirror_tell(w->m, t->severity, t->zone, "%s", t->text);
 		free(t->zone);
 		free(t->text);
 	}
-	m->tellings = 0;
+	w->tellings = 0;
 }
 
 /* --- what to do -------------------------------------------------------- */
 
+/* With the lock. */
 static bool
-any_held(struct mirror *m)
+any_held(const struct mirror *m)
 {
 	const struct tracked *z;
 
-	pthread_mutex_lock(&m->lock);
 	for (z = m->zones.all; z != NULL && z->state != MIRROR_HELD; z = z->next)
 		;
-	pthread_mutex_unlock(&m->lock);
 	return z != NULL;
 }
 
@@ -88,7 +87,7 @@ free_item(struct item *item)
 /* The way from the version that the target has to this one: from the journal, or from both in
  * memory.  The old one shares memory with the new one when it is made here. */
 static void
-find_delta(struct mirror *m, struct item *item)
+find_delta(struct writer *w, struct item *item)
 {
 	struct tracked *z = item->tracked;
 	struct sink quiet = { 0 };
@@ -96,7 +95,7 @@ find_delta(struct mirror *m, struct item *item)
 
 	if (z->last != NULL && !zone_digest_equal(zone_digest(z->last), z->digest))
 		forget_last(z);
-	item->delta = journal_chain(m->journal, z->origin, z->digest, zone_digest(item->now));
+	item->delta = journal_chain(w->journal, z->origin, z->digest, zone_digest(item->now));
 	if (item->delta == NULL && z->last != NULL)
 		item->delta = delta_between(z->last, item->now);
 	if (item->delta == NULL)
@@ -127,7 +126,7 @@ in_step(struct mirror *m, struct item *item)
 	zone_unref(z->last);
 	z->last = zone_ref(item->now);
 	pthread_mutex_lock(&m->lock);
-	z->state = z->queued ? MIRROR_BEHIND : MIRROR_IN_STEP;
+	z->state = z->again ? MIRROR_BEHIND : MIRROR_IN_STEP;
 	free(z->why);
 	z->why = NULL;
 	pthread_mutex_unlock(&m->lock);
@@ -135,35 +134,43 @@ in_step(struct mirror *m, struct item *item)
 
 /* Fills the item; false when there is nothing to write. */
 static bool
-plan(struct mirror *m, struct tracked *z, struct item *item)
+plan(struct writer *w, struct tracked *z, struct item *item)
 {
+	struct mirror *m = w->m;
 	struct slot *slot;
+	bool withdrawn;
 
 	*item = (struct item){ .tracked = z };
 	pthread_mutex_lock(&m->lock);
 	slot = z->slot != NULL ? slot_ref(z->slot) : NULL;
 	item->resync = z->resync;
-	z->resync = false;
+	item->adopt = z->adopt;
+	withdrawn = z->withdrawn;
+	z->resync = z->adopt = false;
 	pthread_mutex_unlock(&m->lock);
 	if (slot == NULL) {
 		item->action = REMOVE;
 		item->rows = GROUP_ROWS;
-		if (z->known && !z->disabled && m->on_remove != MIRROR_KEEP)
+		if (z->known && (m->on_remove == MIRROR_DELETE || (m->on_remove == MIRROR_DISABLE && !z->disabled)))
 			return true;
 		tell_powerdns(m, z, false, false);
 		return false;
 	}
 	item->now = slot_zone_ref(slot);
 	slot_unref(slot);
-	if (item->now == NULL)
-		return false;
+	if (item->now == NULL) {
+		/* Not loaded yet, and what is there stays; or expired. */
+		item->action = WITHDRAW;
+		item->rows = 1;
+		return withdrawn && z->known && !z->disabled;
+	}
 	if (z->known && !z->disabled && !item->resync) {
 		if (zone_digest_equal(z->digest, zone_digest(item->now))) {
 			tell_powerdns(m, z, false, false);
 			in_step(m, item);
 			return false;
 		}
-		find_delta(m, item);
+		find_delta(w, item);
 	}
 	if (item->from != NULL) {
 		item->action = UPDATE;
@@ -178,20 +185,23 @@ plan(struct mirror *m, struct tracked *z, struct item *item)
 /* --- transactions ------------------------------------------------------ */
 
 static enum target_result
-write_item(struct mirror *m, struct item *item, struct sink *sink)
+write_item(struct writer *w, struct item *item, struct sink *sink)
 {
+	struct mirror *m = w->m;
 	struct tracked *z = item->tracked;
 
 	switch (item->action) {
 	case UPDATE:
-		return target_update(m->target, item->from, item->now, item->delta, sink);
+		return target_update(w->target, item->from, item->now, item->delta, sink);
 	case COMPARE:
-		return target_compare(m->target, item->now, false, sink);
+		return target_compare(w->target, item->now, item->adopt, sink);
+	case WITHDRAW:
+		return target_disable(w->target, z->origin);
 	case REMOVE:
 		break;
 	}
-	return m->on_remove == MIRROR_DELETE ? target_delete(m->target, z->origin) :
-	    target_disable(m->target, z->origin);
+	return m->on_remove == MIRROR_DELETE ? target_delete(w->target, z->origin) :
+	    target_disable(w->target, z->origin);
 }
 
 static uint64_t
@@ -201,21 +211,27 @@ changes(const struct target_counts *c)
 }
 
 static enum target_result
-write_group(struct mirror *m, struct item *item, size_t count)
+write_group(struct writer *w, struct item *item, size_t count)
 {
-	enum target_result result = target_begin(m->target);
+	struct target_intent intent[GROUP_ZONES];
+	enum target_result result = target_begin(w->target);
 
+	for (size_t i = 0; i < count; i++)
+		intent[i] = (struct target_intent){ item[i].tracked->origin,
+		    item[i].action == COMPARE && !item[i].tracked->known };
+	if (result == TARGET_OK && count > 1)
+		result = target_prepare(w->target, intent, count);
 	for (size_t i = 0; i < count && result == TARGET_OK; i++) {
-		struct target_counts before = *target_counts(m->target);
-		const struct target_counts *after = target_counts(m->target);
-		struct sink sink = { .fn = keep_report, .ctx = m };
+		struct target_counts before = *target_counts(w->target);
+		const struct target_counts *after = target_counts(w->target);
+		struct sink sink = { .fn = keep_report, .ctx = w };
 
-		result = write_item(m, &item[i], &sink);
+		result = write_item(w, &item[i], &sink);
 		item[i].changed = changes(after) != changes(&before);
 		item[i].created = after->domains_created != before.domains_created ||
 		    after->domains_deleted != before.domains_deleted;
 	}
-	return result == TARGET_OK ? target_commit(m->target) : result;
+	return result == TARGET_OK ? target_commit(w->target) : result;
 }
 
 static void
@@ -225,80 +241,101 @@ remember_item(struct mirror *m, struct item *item)
 
 	tell_powerdns(m, z, item->changed, item->created);
 	if (item->action == REMOVE) {
-		mirror_take_state(m, z, NULL);
+		pthread_mutex_lock(&m->lock);
+		gate_take_state(z, NULL);
+		pthread_mutex_unlock(&m->lock);
 		forget_last(z);
+		return;
+	}
+	if (item->action == WITHDRAW) {
+		pthread_mutex_lock(&m->lock);
+		z->disabled = true;
+		z->digest = (struct zone_digest){ { 0, 0 } };
+		pthread_mutex_unlock(&m->lock);
+		forget_last(z);
+		mirror_tell(m, WARNING, z->name, "has no version any more: PowerDNS refuses it until there is one");
 		return;
 	}
 	pthread_mutex_lock(&m->lock);
 	z->known = true;
 	z->serial = zone_serial(item->now);
 	z->digest = zone_digest(item->now);
-	pthread_mutex_unlock(&m->lock);
 	z->disabled = false;
+	pthread_mutex_unlock(&m->lock);
 	in_step(m, item);
 }
 
 static void
-committed(struct mirror *m, struct item *item, size_t count)
+committed(struct writer *w, struct item *item, size_t count)
 {
-	const struct target_counts *c = target_counts(m->target);
+	struct mirror *m = w->m;
+	const struct target_counts *c = target_counts(w->target);
 
-	m->losses = 0;
-	end_tellings(m, true);
+	end_tellings(w, true);
 	pthread_mutex_lock(&m->lock);
+	m->gate.losses = 0;
 	m->status.rows_deleted += c->deleted;
 	m->status.rows_inserted += c->inserted;
 	m->status.rows_updated += c->updated;
 	m->status.transactions++;
+	for (size_t i = 0; i < count; i++)
+		m->rows_since += item[i].rows;
 	pthread_mutex_unlock(&m->lock);
 	for (size_t i = 0; i < count; i++)
 		remember_item(m, &item[i]);
-	if (m->status.error[0] != '\0' && !any_held(m))
+	pthread_mutex_lock(&m->lock);
+	if (m->status.error[0] != '\0' && m->gate.open && !any_held(m))
 		mirror_keep_error(m, "");
+	pthread_mutex_unlock(&m->lock);
 }
 
 /* This zone waits for another version, for mirror_resync() or for HELD_RETRY; the others go on. */
 static void
-hold(struct mirror *m, struct item *item)
+hold(struct writer *w, struct item *item)
 {
+	struct mirror *m = w->m;
 	struct tracked *z = item->tracked;
-	const char *why = target_why(m->target);
+	const char *why = target_why(w->target);
 	struct zone_digest now = { { 0, 0 } };
 	bool again;
 
 	if (item->now != NULL)
 		now = zone_digest(item->now);
 	again = z->why != NULL && strcmp(z->why, why) == 0 && zone_digest_equal(z->held, now);
-	end_tellings(m, !again);
+	end_tellings(w, !again);
 	if (!again && z->known)
 		mirror_tell(m, ERROR, z->name, "held back: %s; PowerDNS goes on with serial %" PRIu32,
 		    why, z->serial);
 	else if (!again)
 		mirror_tell(m, ERROR, z->name, "held back: %s", why);
 	z->held = now;
+	pthread_mutex_lock(&m->lock);
 	if (m->held_at == INT64_MAX)
 		m->held_at = mirror_now() + HELD_RETRY;
-	pthread_mutex_lock(&m->lock);
 	z->state = MIRROR_HELD;
 	z->resync |= item->resync;
 	free(z->why);
 	z->why = xstrdup(why);
-	pthread_mutex_unlock(&m->lock);
 	mirror_keep_error(m, why);
+	pthread_mutex_unlock(&m->lock);
 }
 
 /* Whether they were committed is asked when there is a connection again. */
 static void
-put_back(struct mirror *m, struct item *item, size_t count, bool unsure)
+put_back(struct writer *w, struct item *item, size_t count, bool unsure)
 {
-	end_tellings(m, false);
+	struct mirror *m = w->m;
+
+	end_tellings(w, false);
 	for (size_t i = 0; i < count; i++) {
 		struct tracked *z = item[i].tracked;
 
 		z->unsure |= unsure;
 		pthread_mutex_lock(&m->lock);
 		z->resync |= item[i].resync;
-		tracked_queue(&m->zones, z);
+		z->adopt |= item[i].adopt;
+		z->asked &= !unsure;
+		tracked_queue(&m->zones, z, false);
 		pthread_mutex_unlock(&m->lock);
 	}
 }
@@ -321,38 +358,38 @@ pause_before_again(struct mirror *m, unsigned tries)
 /* Write the items in one transaction, and when that does not work for a reason of one of them, each in
  * its own.  false: no more now, those not written are queued. */
 static bool
-run_group(struct mirror *m, struct item *item, size_t count)
+run_group(struct writer *w, struct item *item, size_t count)
 {
 	enum target_result result;
 	unsigned tries = 0;
 
-	while ((result = write_group(m, item, count)) == TARGET_AGAIN && tries < AGAIN_TRIES) {
-		end_tellings(m, false);
-		if (!pause_before_again(m, tries++)) {
-			put_back(m, item, count, false);
+	while ((result = write_group(w, item, count)) == TARGET_AGAIN && tries < AGAIN_TRIES) {
+		end_tellings(w, false);
+		if (!pause_before_again(w->m, tries++)) {
+			put_back(w, item, count, false);
 			return false;
 		}
 	}
 	if (result == TARGET_OK) {
-		committed(m, item, count);
-	} else if (result == TARGET_LOST || result == TARGET_BROKEN) {
-		put_back(m, item, count, true);
-		mirror_lost(m);
+		committed(w, item, count);
+	} else if (result == TARGET_LOST || result == TARGET_BROKEN || result == TARGET_STANDBY) {
+		put_back(w, item, count, true);
+		gate_shut(w, result);
 		return false;
 	} else if (count > 1) {
-		end_tellings(m, false);
+		end_tellings(w, false);
 		for (size_t i = 0; i < count; i++)
-			if (!run_group(m, &item[i], 1)) {
-				put_back(m, item + i + 1, count - i - 1, false);
+			if (!run_group(w, &item[i], 1)) {
+				put_back(w, item + i + 1, count - i - 1, false);
 				return false;
 			}
 	} else if (result == TARGET_DRIFTED && item->action == UPDATE) {
 		/* The rows or their state are not ours alone any more. */
-		end_tellings(m, false);
+		end_tellings(w, false);
 		item->action = COMPARE;
-		return run_group(m, item, 1);
+		return run_group(w, item, 1);
 	} else {
-		hold(m, item);
+		hold(w, item);
 	}
 	return true;
 }
@@ -369,29 +406,29 @@ group_size(const struct item *item, size_t count)
 }
 
 static void
-write_items(struct mirror *m, struct item *item, size_t count)
+write_items(struct writer *w, struct item *item, size_t count)
 {
 	for (size_t at = 0, n; at < count; at += n) {
 		n = group_size(item + at, count - at);
-		if (!run_group(m, item + at, n)) {
-			put_back(m, item + at + n, count - at - n, false);
+		if (!run_group(w, item + at, n)) {
+			put_back(w, item + at + n, count - at - n, false);
 			return;
 		}
 	}
 }
 
 void
-mirror_write(struct mirror *m, struct tracked **zone, size_t count)
+mirror_write(struct writer *w, struct tracked **zone, size_t count)
 {
 	struct item item[GROUP_ZONES];
 	size_t items = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (plan(m, zone[i], &item[items]))
+		if (plan(w, zone[i], &item[items]))
 			items++;
 		else
 			free_item(&item[items]);
-	write_items(m, item, items);
+	write_items(w, item, items);
 	for (size_t i = 0; i < items; i++)
 		free_item(&item[i]);
 }

@@ -9,6 +9,7 @@
 
 #include "sync/pdns_text.h"
 #include "sync/target_impl.h"
+#include "zonefile/arena.h"
 #include "zonefile/name.h"
 
 enum target_result
@@ -32,8 +33,8 @@ target_open(const struct target_conf *conf)
 	return t;
 }
 
-static void
-disconnect(struct target *t)
+void
+target_disconnect(struct target *t)
 {
 	t->ops->disconnect(t);
 	t->connected = t->begun = false;
@@ -44,8 +45,10 @@ target_close(struct target *t)
 {
 	if (t == NULL)
 		return;
-	disconnect(t);
+	target_disconnect(t);
 	free(t->sql.s);
+	free(t->states.s);
+	free(t->domain);
 	t->ops->close(t);
 }
 
@@ -75,12 +78,12 @@ target_rollback(struct target *t)
 	t->begun = false;
 }
 
-/* Every way out: what is not done is undone. */
-static enum target_result
-done(struct target *t, enum target_result result)
+/* What is not done is undone. */
+enum target_result
+target_done(struct target *t, enum target_result result)
 {
 	if (result == TARGET_LOST || result == TARGET_BROKEN)
-		disconnect(t);
+		target_disconnect(t);
 	else if (result != TARGET_OK)
 		target_rollback(t);
 	return result;
@@ -100,7 +103,7 @@ target_connect(struct target *t)
 	result = t->ops->connect(t);
 	t->connected = result == TARGET_OK;
 	if (!t->connected)
-		disconnect(t);
+		target_disconnect(t);
 	return result;
 }
 
@@ -110,18 +113,32 @@ target_begin(struct target *t)
 	enum target_result result;
 
 	t->counts = (struct target_counts){ 0 };
+	t->states.len = t->state_rows = 0;
+	t->domains = t->domain_at = 0;
 	result = t->connected ? t->ops->begin(t) : target_fail(t, TARGET_LOST, "not connected");
 	t->begun = result == TARGET_OK;
-	return done(t, result);
+	t->begun_at = time(NULL);
+	if (result == TARGET_OK && t->conf->token != NULL)
+		result = target_lease_hold(t);
+	return target_done(t, result);
 }
 
 enum target_result
 target_commit(struct target *t)
 {
-	enum target_result result = t->ops->commit(t);
+	enum target_result result = TARGET_OK;
 
+	if (t->state_rows > 0)
+		result = t->ops->post(t, &t->states, t->state_rows);
+	/* Who waits for the lease must see that a long transaction was life, too. */
+	if (result == TARGET_OK && t->conf->token != NULL && time(NULL) - t->begun_at > 1)
+		result = t->ops->post(t, target_sql(t, LEASE_BEAT, t->conf->owner, t->conf->token), 1);
+	if (result == TARGET_OK)
+		result = t->ops->flush(t);
+	if (result == TARGET_OK)
+		result = t->ops->commit(t);
 	t->begun = t->begun && result != TARGET_OK;
-	return done(t, result);
+	return target_done(t, result);
 }
 
 /* How rows are derived, apart from the zone: what was written in another form is in step with no version. */
@@ -178,7 +195,7 @@ target_states(struct target *t, target_state_fn *fn, void *ctx)
 	if (!t->connected)
 		return target_fail(t, TARGET_LOST, "not connected");
 	form(t, s.form);
-	return done(t, t->ops->query(t, target_sql(t, STATES, t->conf->owner), states_row, &s));
+	return target_done(t, t->ops->query(t, target_sql(t, STATES, t->conf->owner), states_row, &s));
 }
 
 struct one_state {
@@ -226,13 +243,20 @@ target_state(struct target *t, const uint8_t *origin, struct target_state *state
 	form(t, s.form);
 	result = t->ops->query(t, target_sql(t, STATES " AND s.name = %q", t->conf->owner, name), states_row, &s);
 	*known = one.known;
-	return done(t, result);
+	return target_done(t, result);
 }
 
-/* The domain under way, as it stands in the database. */
+static enum target_result
+post(struct target *t, const struct text *text, int64_t expected)
+{
+	return t->ops->post(t, text, expected);
+}
+
+/* A domain as it stands in the database. */
 struct domain {
 	char name[PDNS_NAME_TEXT];
 	bool there, state;		/* a row in domains, one in tandem_state */
+	bool make, fresh;		/* to be made when it is not there; made in this transaction */
 	int64_t id;
 	char account[64], type[16], owner[64], digest[ZONE_DIGEST_TEXT + 8], form[FORM_MAX];
 	uint32_t serial;
@@ -244,12 +268,28 @@ copy(char *out, size_t size, const char *value)
 	snprintf(out, size, "%s", value != NULL ? value : "");
 }
 
+struct domains {
+	struct domain *d;
+	size_t count;
+};
+
+static struct domain *
+domain_named(const struct domains *list, const char *name)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcasecmp(list->d[i].name, name) == 0)
+			return &list->d[i];
+	return NULL;
+}
+
 static void
 domain_row(void *ctx, const char *const *value, const size_t *len)
 {
-	struct domain *d = ctx;
+	struct domain *d = domain_named(ctx, value[8]);
 
 	(void)len;
+	if (d == NULL)
+		return;
 	d->there = true;
 	d->id = strtoll(value[0], NULL, 10);
 	copy(d->account, sizeof(d->account), value[1]);
@@ -259,6 +299,34 @@ domain_row(void *ctx, const char *const *value, const size_t *len)
 	d->serial = value[4] != NULL ? (uint32_t)strtoul(value[4], NULL, 10) : 0;
 	copy(d->digest, sizeof(d->digest), value[5]);
 	copy(d->form, sizeof(d->form), value[7]);
+}
+
+/* " IN ('a', 'b')"; only those to be made, or all. */
+static void
+put_names(struct text *out, const struct domain *d, size_t count, bool make)
+{
+	const char *before = " IN (";
+
+	for (size_t i = 0; i < count; i++) {
+		if (make && !d[i].make)
+			continue;
+		text_str(out, before);
+		text_quote(out, d[i].name, strlen(d[i].name));
+		before = ", ";
+	}
+	text_str(out, ")");
+}
+
+/* What is there of the domains that have names. */
+static enum target_result
+domains_find(struct target *t, struct domain *d, size_t count)
+{
+	struct text *sql = target_sql(t, "SELECT d.id, d.account, d.type, s.owner, s.serial, s.digest, s.name, s.form, d.name "
+	    "FROM domains d LEFT JOIN tandem_state s ON s.domain_id = d.id WHERE d.name");
+
+	put_names(sql, d, count, false);
+	text_str(sql, t->ops->for_update);
+	return t->ops->query(t, sql, domain_row, &(struct domains){ d, count });
 }
 
 static enum target_result
@@ -271,22 +339,110 @@ domain_find(struct target *t, const uint8_t *origin, struct domain *d)
 		return result;
 	if (!t->begun)
 		return target_fail(t, TARGET_LOST, "not connected");
-	return t->ops->query(t, target_sql(t, "SELECT d.id, d.account, d.type, s.owner, s.serial, s.digest, s.name, s.form "
-	    "FROM domains d LEFT JOIN tandem_state s ON s.domain_id = d.id WHERE d.name = %q%s",
-	    d->name, t->ops->for_update), domain_row, d);
+	if (t->domain_at < t->domains && strcmp(t->domain[t->domain_at].name, d->name) == 0) {
+		*d = t->domain[t->domain_at++];
+		return TARGET_OK;
+	}
+	return domains_find(t, d, 1);
 }
 
+static const char *
+kind(const struct target *t)
+{
+	return t->conf->kind_master ? "MASTER" : "NATIVE";
+}
+
+static void
+id_row(void *ctx, const char *const *value, const size_t *len)
+{
+	struct domain *d = domain_named(ctx, value[1]);
+
+	(void)len;
+	if (d != NULL && d->make)
+		d->id = strtoll(value[0], NULL, 10);
+}
+
+/* Those that are to be made. */
+static enum target_result
+create(struct target *t, struct domain *d, size_t count)
+{
+	struct text *sql = target_sql(t, "INSERT INTO domains (name, type, account) VALUES ");
+	enum target_result result;
+	int64_t rows = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!d[i].make)
+			continue;
+		text_str(sql, rows++ > 0 ? ", (" : "(");
+		text_quote(sql, d[i].name, strlen(d[i].name));
+		text_str(sql, ", ");
+		text_quote(sql, kind(t), strlen(kind(t)));
+		text_str(sql, ", ");
+		text_quote(sql, t->conf->owner, strlen(t->conf->owner));
+		text_str(sql, ")");
+	}
+	if (rows == 0)
+		return TARGET_OK;
+	result = post(t, sql, rows);
+	if (result == TARGET_OK)
+		result = t->ops->flush(t);
+	if (result != TARGET_OK)
+		return result;
+	sql = target_sql(t, "SELECT id, name FROM domains WHERE name");
+	put_names(sql, d, count, true);
+	result = t->ops->query(t, sql, id_row, &(struct domains){ d, count });
+	if (result != TARGET_OK)
+		return result;
+	/* A state of another domain that had this id is no longer of use. */
+	sql = target_sql(t, "DELETE FROM tandem_state WHERE domain_id IN (-1");
+	for (size_t i = 0; i < count; i++) {
+		if (!d[i].make)
+			continue;
+		text_str(sql, ", ");
+		text_number(sql, d[i].id);
+		d[i].there = d[i].fresh = true;
+		d[i].make = false;
+	}
+	text_str(sql, ")");
+	return post(t, sql, -1);
+}
+
+static enum target_result
+prepare(struct target *t, const struct target_intent *intent, size_t count)
+{
+	struct domain *d;
+	enum target_result result;
+	size_t n = 0;
+
+	if (!t->begun)
+		return target_fail(t, TARGET_LOST, "not connected");
+	if (count > t->domain_room)
+		t->domain = xrealloc(t->domain, (t->domain_room = count) * sizeof(*t->domain));
+	d = t->domain;
+	for (size_t i = 0; i < count; i++) {
+		d[n] = (struct domain){ .make = intent[i].create };
+		if (zone_name(t, intent[i].origin, d[n].name) == TARGET_OK)
+			n++;
+	}
+	if (n == 0 || (result = domains_find(t, d, n)) != TARGET_OK)
+		return n == 0 ? TARGET_OK : result;
+	for (size_t i = 0; i < n; i++)
+		d[i].make = d[i].make && !d[i].there;
+	if ((result = create(t, d, n)) == TARGET_OK)
+		t->domains = n;
+	return result;
+}
+
+enum target_result
+target_prepare(struct target *t, const struct target_intent *intent, size_t count)
+{
+	return target_done(t, prepare(t, intent, count));
+}
 static bool
 is_ours(const struct target *t, const struct domain *d)
 {
 	return d->there && strcmp(d->account, t->conf->owner) == 0 &&
 	    (!d->state || strcmp(d->owner, t->conf->owner) == 0);
-}
-
-static enum target_result
-post(struct target *t, const struct text *text, int64_t expected)
-{
-	return t->ops->post(t, text, expected);
 }
 
 /* PRESIGNED and NSEC3PARAM, and what would make PowerDNS answer from something else than our rows. */
@@ -333,6 +489,19 @@ write_meta(struct target *t, const struct domain *d, const struct rows_meta *wan
 	return result;
 }
 
+/* Those of many new domains share a statement. */
+static enum target_result
+add_state(struct target *t, const struct domain *d, int64_t serial, const char *digest, const char *ours, int64_t now)
+{
+	struct text *row = target_sql(t, "(%n, %q, %q, %n, %q, %q, %n)", d->id, t->conf->owner, d->name, serial, digest,
+	    ours, now);
+
+	text_str(&t->states, t->state_rows++ > 0 ? ", " :
+	    "INSERT INTO tandem_state (domain_id, owner, name, serial, digest, form, changed_at) VALUES ");
+	text_put(&t->states, row->s, row->len);
+	return TARGET_OK;
+}
+
 static enum target_result
 write_state(struct target *t, const struct domain *d, const struct zone *zone)
 {
@@ -350,6 +519,8 @@ write_state(struct target *t, const struct domain *d, const struct zone *zone)
 	if (d->state)
 		return post(t, target_sql(t, "UPDATE tandem_state SET serial = %n, digest = %q, form = %q, changed_at = %n "
 		    "WHERE domain_id = %n AND owner = %q", serial, digest, ours, now, d->id, t->conf->owner), 1);
+	if (d->fresh)
+		return add_state(t, d, serial, digest, ours, now);
 	/* One of another domain that had this id is no longer of use. */
 	result = post(t, target_sql(t, "DELETE FROM tandem_state WHERE domain_id = %n", d->id), -1);
 	if (result != TARGET_OK)
@@ -382,14 +553,14 @@ update(struct target *t, const struct zone *from, const struct zone *to,
 		result = write_meta(t, &d, &new);
 	if (result == TARGET_OK)
 		result = write_state(t, &d, to);
-	return result == TARGET_OK ? t->ops->flush(t) : result;
+	return result;
 }
 
 enum target_result
 target_update(struct target *t, const struct zone *from, const struct zone *to,
     const struct delta *delta, struct sink *sink)
 {
-	return done(t, update(t, from, to, delta, sink));
+	return target_done(t, update(t, from, to, delta, sink));
 }
 
 static void
@@ -397,28 +568,6 @@ count_row(void *ctx, const char *const *value, const size_t *len)
 {
 	(void)len;
 	*(int64_t *)ctx = strtoll(value[0], NULL, 10);
-}
-
-static const char *
-kind(const struct target *t)
-{
-	return t->conf->kind_master ? "MASTER" : "NATIVE";
-}
-
-static enum target_result
-create(struct target *t, struct domain *d)
-{
-	enum target_result result;
-
-	result = post(t, target_sql(t, "INSERT INTO domains (name, type, account) VALUES (%q, %q, %q)", d->name,
-	    kind(t), t->conf->owner), 1);
-	if (result == TARGET_OK)
-		result = t->ops->flush(t);
-	if (result == TARGET_OK)
-		result = t->ops->query(t, target_sql(t, "SELECT id FROM domains WHERE name = %q", d->name),
-		    count_row, &d->id);
-	t->counts.domains_created++;
-	return result;
 }
 
 /* May we write this domain?  If it is nobody's, take it. */
@@ -462,23 +611,27 @@ compare(struct target *t, const struct zone *zone, bool adopt, struct sink *sink
 
 	if ((result = domain_find(t, zone_origin(zone), &d)) != TARGET_OK)
 		return result;
-	if (d.there) {
+	if (d.there && !d.fresh) {
 		if ((result = own(t, &d, adopt)) == TARGET_OK)
 			result = target_rows_compare(t, d.id, zone, sink);
-	} else if ((result = create(t, &d)) == TARGET_OK)
-		result = target_rows_new(t, d.id, zone, sink);
+	} else {
+		t->counts.domains_created++;
+		d.make = !d.fresh;
+		if ((result = create(t, &d, 1)) == TARGET_OK)
+			result = target_rows_new(t, d.id, zone, sink);
+	}
 	rows_meta(zone, &meta);
-	if (result == TARGET_OK && (d.there || meta.presigned))
+	if (result == TARGET_OK && (!d.fresh || meta.presigned))
 		result = write_meta(t, &d, &meta);
 	if (result == TARGET_OK)
 		result = write_state(t, &d, zone);
-	return result == TARGET_OK ? t->ops->flush(t) : result;
+	return result;
 }
 
 enum target_result
 target_compare(struct target *t, const struct zone *zone, bool adopt, struct sink *sink)
 {
-	return done(t, compare(t, zone, adopt, sink));
+	return target_done(t, compare(t, zone, adopt, sink));
 }
 
 static enum target_result
@@ -495,13 +648,13 @@ disable(struct target *t, const uint8_t *origin)
 	if (result == TARGET_OK)
 		result = post(t, target_sql(t, "UPDATE tandem_state SET digest = 'disabled', changed_at = %n "
 		    "WHERE domain_id = %n", (int64_t)time(NULL), d.id), 1);
-	return result == TARGET_OK ? t->ops->flush(t) : result;
+	return result;
 }
 
 enum target_result
 target_disable(struct target *t, const uint8_t *origin)
 {
-	return done(t, disable(t, origin));
+	return target_done(t, disable(t, origin));
 }
 
 /* Children first: with foreign keys a domain's end would end them, too, but silently. */
@@ -525,11 +678,11 @@ delete_domain(struct target *t, const uint8_t *origin)
 		result = post(t, target_sql(t, "DELETE FROM domains WHERE id = %n", d.id), 1);
 	t->counts.deleted += (uint64_t)rows;
 	t->counts.domains_deleted++;
-	return result == TARGET_OK ? t->ops->flush(t) : result;
+	return result;
 }
 
 enum target_result
 target_delete(struct target *t, const uint8_t *origin)
 {
-	return done(t, delete_domain(t, origin));
+	return target_done(t, delete_domain(t, origin));
 }

@@ -25,6 +25,8 @@ struct target_conf {
 	bool kind_master;		/* domains.type MASTER instead of NATIVE */
 	bool adopt;			/* take over domains that belong to nobody */
 	struct rows_style style;
+	const char *instance;		/* who we are, for people; the same when we start again */
+	const char *token;		/* of this process alone, at most 32; NULL: no lease is asked for */
 };
 
 /* Whatever is not TARGET_OK has rolled the transaction back, and target_why() has a sentence. */
@@ -33,6 +35,7 @@ enum target_result {
 	TARGET_AGAIN,		/* a deadlock or the like: the same transaction again, soon */
 	TARGET_LOST,		/* no connection: connect again, then ask where the zones are; a COMMIT may have worked */
 	TARGET_DRIFTED,		/* the rows are not those that the delta starts from: target_compare() */
+	TARGET_STANDBY,		/* another instance has the lease; only its holder writes */
 	TARGET_HELD,		/* this zone cannot be written until something changes */
 	TARGET_BROKEN,		/* no zone can be written until something changes; not connected */
 };
@@ -43,10 +46,24 @@ struct target *target_open(const struct target_conf *);
 void target_close(struct target *);		/* NULL is fine */
 const char *target_why(const struct target *);
 
-/* Connect, and make what is missing: tandem_state; for SQLite PowerDNS's tables too.  Does nothing when
+/* Connect, and make what is missing: tandem_state and tandem_lease; for SQLite PowerDNS's tables too.  Does nothing when
  * connected. */
 enum target_result target_connect(struct target *);
 bool target_connected(const struct target *);
+void target_disconnect(struct target *);
+
+/* Of several instances with one owner only the holder of its lease writes.  Each transaction makes sure of that in the
+ * database and keeps the lease from changing hands until it ends, so there are never two, whatever the clocks say. */
+struct target_lease {
+	bool ours;
+	char token[40], holder[256];	/* "": nobody's */
+	int64_t beat;			/* moves while the holder lives */
+};
+enum target_result target_lease_read(struct target *, struct target_lease *);
+/* It becomes ours, if it still is as it was seen; else TARGET_STANDBY. */
+enum target_result target_lease_take(struct target *, const struct target_lease *seen);
+enum target_result target_lease_beat(struct target *);
+void target_lease_release(struct target *);	/* if it is ours */
 
 /* Where the zones of our owner are. */
 struct target_state {
@@ -66,6 +83,14 @@ enum target_result target_state(struct target *, const uint8_t *origin,
 enum target_result target_begin(struct target *);
 enum target_result target_commit(struct target *);
 void target_rollback(struct target *);
+
+/* Finds the domains of a group at once, and makes those that are to be compared and are not there.  Not needed, but a round
+ * trip is saved for each of them when they are then written in this order. */
+struct target_intent {
+	const uint8_t *origin;
+	bool create;
+};
+enum target_result target_prepare(struct target *, const struct target_intent *, size_t count);
 
 /* What changed since target_begin(). */
 struct target_counts {

@@ -2,6 +2,8 @@
 #ifndef SYNC_TARGET_IMPL_H
 #define SYNC_TARGET_IMPL_H
 
+#include <time.h>
+
 #include "sync/target.h"
 
 /* SQL under way.  Values are quoted in the standard's way, '' for ', which is right for SQLite, and for MySQL
@@ -22,6 +24,7 @@ typedef void sql_row_fn(void *ctx, const char *const *value, const size_t *len);
 struct target_ops {
 	const char *content;		/* the expression that compares content by octets */
 	const char *for_update;		/* after a SELECT that is the base of writes */
+	const char *for_share;		/* after one whose rows shall stay until the transaction ends */
 	enum target_result (*connect)(struct target *);
 	void (*disconnect)(struct target *);
 	void (*close)(struct target *);	/* frees it */
@@ -40,8 +43,13 @@ struct target {
 	const struct target_ops *ops;
 	const struct target_conf *conf;
 	bool connected, begun;
+	time_t begun_at;
 	struct target_counts counts;
 	struct text sql;		/* the statement under way */
+	struct text states;		/* rows of tandem_state for new domains, inserted at the end */
+	unsigned state_rows;
+	struct domain *domain;		/* target_prepare()'s, taken in order */
+	size_t domains, domain_at, domain_room;
 	char state_name[256];
 	char why[512];
 };
@@ -49,6 +57,8 @@ struct target {
 enum target_result target_fail(struct target *, enum target_result, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Gives up what cannot go on, and returns the result: every way out of target.h's functions. */
+enum target_result target_done(struct target *, enum target_result);
 /* A statement in t->sql: %s text, %q quoted text or NULL, %n int64_t. */
 struct text *target_sql(struct target *, const char *fmt, ...);
 
@@ -60,6 +70,11 @@ enum target_result target_rows_diff(struct target *, int64_t domain, const struc
     const struct zone *to, const struct delta *, struct sink *);
 enum target_result target_rows_compare(struct target *, int64_t domain,
     const struct zone *, struct sink *);
+
+#define LEASE_BEAT "UPDATE tandem_lease SET beat = beat + 1 WHERE owner = %q AND part = 'beat' AND token = %q"
+
+/* Inside a transaction: TARGET_OK when the lease is ours, until it ends. */
+enum target_result target_lease_hold(struct target *);
 
 struct target *target_sqlite_open(void);
 struct target *target_mysql_open(void);

@@ -211,7 +211,7 @@ set_session(struct mysql *m)
 	if (result != TARGET_OK)
 		return result;
 	snprintf(set, sizeof(set), "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES', "
-	    "autocommit = 1, innodb_lock_wait_timeout = %d", LOCK_SECONDS);
+	    "autocommit = 1, wait_timeout = 28800, innodb_lock_wait_timeout = %d", LOCK_SECONDS);
 	if ((result = execute(m, set)) != TARGET_OK)
 		return result;
 	/* READ COMMITTED takes no gap locks, but cannot be logged as statements. */
@@ -267,7 +267,7 @@ check_tables(struct mysql *m)
 	}
 	m->head.why[0] = '\0';
 	result = ask(m, "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() "
-	    "AND TABLE_NAME IN ('domains', 'records', 'domainmetadata', 'tandem_state') "
+	    "AND TABLE_NAME IN ('domains', 'records', 'domainmetadata', 'tandem_state', 'tandem_lease') "
 	    "AND ENGINE <> 'InnoDB'", engine_row, m);
 	if (result == TARGET_OK && m->head.why[0] != '\0')
 		return TARGET_BROKEN;
@@ -289,6 +289,19 @@ make_state(struct mysql *m)
 	    "changed_at BIGINT NOT NULL, KEY owner (owner)) ENGINE = InnoDB CHARACTER SET latin1");
 }
 
+static enum target_result
+make_lease(struct mysql *m)
+{
+	enum target_result result;
+
+	result = ask(m, "SELECT owner, part, token, instance, beat FROM tandem_lease WHERE 1 = 0", no_row, NULL);
+	if (result == TARGET_OK || mysql_errno(&m->db) != ER_NO_SUCH_TABLE)
+		return result;
+	return execute(m, "CREATE TABLE IF NOT EXISTS tandem_lease (owner VARCHAR(40) CHARACTER SET utf8 NOT NULL, "
+	    "part VARCHAR(8) NOT NULL, token VARCHAR(32) NOT NULL, instance VARCHAR(255) NOT NULL, "
+	    "beat BIGINT NOT NULL, PRIMARY KEY (owner, part)) ENGINE = InnoDB CHARACTER SET latin1");
+}
+
 /* The hosts in turn, from the one after that which failed last. */
 static enum target_result
 mysql_target_connect(struct target *t)
@@ -306,7 +319,8 @@ mysql_target_connect(struct target *t)
 		if ((result = connect_to(m, host)) == TARGET_OK &&
 		    (result = set_session(m)) == TARGET_OK &&
 		    (result = check_tables(m)) == TARGET_OK &&
-		    (result = make_state(m)) == TARGET_OK) {
+		    (result = make_state(m)) == TARGET_OK &&
+		    (result = make_lease(m)) == TARGET_OK) {
 			/* The next time begins with this host. */
 			m->host = hosts > 0 ? (m->host - 1) % hosts : 0;
 			return TARGET_OK;
@@ -453,6 +467,7 @@ target_mysql_open(void)
 {
 	static const struct target_ops ops = {
 		.content = "CAST(content AS BINARY)", .for_update = " FOR UPDATE",
+		.for_share = " LOCK IN SHARE MODE",
 		.connect = mysql_target_connect, .disconnect = mysql_disconnect, .close = mysql_free,
 		.begin = mysql_target_begin, .commit = mysql_target_commit,
 		.rollback = mysql_target_rollback, .query = mysql_target_query, .post = mysql_post,

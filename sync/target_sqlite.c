@@ -54,7 +54,10 @@ static const char schema[] =
 "CREATE UNIQUE INDEX IF NOT EXISTS tsigkeys_idx ON tsigkeys (name, algorithm);"
 "CREATE TABLE IF NOT EXISTS tandem_state (domain_id INTEGER PRIMARY KEY, owner VARCHAR(40) NOT NULL,"
 " name VARCHAR(255) NOT NULL, serial INTEGER NOT NULL, digest VARCHAR(32) NOT NULL,"
-" form VARCHAR(32) NOT NULL, changed_at INTEGER NOT NULL);";
+" form VARCHAR(32) NOT NULL, changed_at INTEGER NOT NULL);"
+"CREATE TABLE IF NOT EXISTS tandem_lease (owner VARCHAR(40) NOT NULL, part VARCHAR(8) NOT NULL,"
+" token VARCHAR(32) NOT NULL, instance VARCHAR(255) NOT NULL, beat INTEGER NOT NULL,"
+" PRIMARY KEY (owner, part));";
 
 static enum target_result
 failed(struct sqlite *s, int rc)
@@ -234,7 +237,7 @@ struct target *
 target_sqlite_open(void)
 {
 	static const struct target_ops ops = {
-		.content = "content", .for_update = "",
+		.content = "content", .for_update = "", .for_share = "",
 		.connect = sqlite_connect, .disconnect = sqlite_disconnect, .close = sqlite_close,
 		.begin = sqlite_begin, .commit = sqlite_commit, .rollback = sqlite_rollback,
 		.query = sqlite_query, .post = sqlite_post, .insert = sqlite_insert,

@@ -12,7 +12,9 @@
 void
 tracked_init(struct tracked_set *set)
 {
-	*set = (struct tracked_set){ .last = &set->first };
+	*set = (struct tracked_set){ .tree = NULL };
+	for (int i = 0; i < TRACKED_CLASSES; i++)
+		TAILQ_INIT(&set->line[i]);
 }
 
 static int
@@ -53,6 +55,7 @@ tracked_add(struct tracked_set *set, const uint8_t *origin)
 	pdns_name(name, z->origin);
 	z->name = xstrdup(name);
 	z->state = MIRROR_BEHIND;
+	z->number = ++set->added;
 	z->next = set->all;
 	z->at = &set->all;
 	if (set->all != NULL)
@@ -79,31 +82,83 @@ tracked_remove(struct tracked_set *set, struct tracked *z)
 	free(z);
 }
 
-void
-tracked_queue(struct tracked_set *set, struct tracked *z)
+/* A large zone that is there changes by a difference, as a rule. */
+static enum tracked_class
+class_of(struct tracked *z, bool changed)
 {
+	struct zone *zone = z->slot != NULL ? slot_zone_ref(z->slot) : NULL;
+
+	z->records = zone != NULL ? zone_records(zone) : 0;
+	zone_unref(zone);
+	if (z->records > TRACKED_LARGE && (!z->known || z->disabled || z->resync))
+		return TRACKED_BIG;
+	return changed ? TRACKED_CHANGED : TRACKED_BEHIND;
+}
+
+void
+tracked_queue(struct tracked_set *set, struct tracked *z, bool changed)
+{
+	enum tracked_class class;
+
 	if (z->state == MIRROR_IN_STEP)
 		z->state = MIRROR_BEHIND;
-	if (z->queued)
+	if (z->busy != NULL) {
+		z->again = true;
 		return;
+	}
+	class = class_of(z, changed);
+	if (z->queued && (z->class == class || (z->class == TRACKED_CHANGED && class != TRACKED_BIG)))
+		return;
+	if (z->queued)
+		TAILQ_REMOVE(&set->line[z->class], z, line);
 	z->queued = true;
-	z->next_queued = NULL;
-	*set->last = z;
-	set->last = &z->next_queued;
+	z->class = class;
+	TAILQ_INSERT_TAIL(&set->line[class], z, line);
+}
+
+static struct tracked *
+take_one(struct tracked_set *set, const void *writer, enum tracked_class class)
+{
+	struct tracked *z = TAILQ_FIRST(&set->line[class]);
+
+	if (z == NULL)
+		return NULL;
+	TAILQ_REMOVE(&set->line[class], z, line);
+	z->queued = false;
+	z->busy = writer;
+	set->big += class == TRACKED_BIG;
+	return z;
 }
 
 size_t
-tracked_take(struct tracked_set *set, struct tracked **batch, size_t room)
+tracked_take(struct tracked_set *set, const void *writer, struct tracked **batch, size_t room, bool big, bool big_first)
 {
 	size_t count = 0;
 
-	while (set->first != NULL && count < room) {
-		batch[count] = set->first;
-		set->first->queued = false;
-		set->first = set->first->next_queued;
-		count++;
-	}
-	if (set->first == NULL)
-		set->last = &set->first;
+	if (big && big_first && (batch[0] = take_one(set, writer, TRACKED_BIG)) != NULL)
+		return 1;
+	for (int class = TRACKED_CHANGED; class <= TRACKED_BEHIND; class++)
+		while (count < room && (batch[count] = take_one(set, writer, class)) != NULL)
+			count++;
+	if (count == 0 && big && (batch[0] = take_one(set, writer, TRACKED_BIG)) != NULL)
+		count = 1;
 	return count;
+}
+
+void
+tracked_back(struct tracked_set *set, struct tracked *z)
+{
+	set->big -= z->class == TRACKED_BIG;
+	z->busy = NULL;
+	if (z->again) {
+		z->again = false;
+		tracked_queue(set, z, true);
+	}
+}
+
+bool
+tracked_waiting(const struct tracked_set *set, bool big)
+{
+	return !TAILQ_EMPTY(&set->line[TRACKED_CHANGED]) || !TAILQ_EMPTY(&set->line[TRACKED_BEHIND]) ||
+	    (big && !TAILQ_EMPTY(&set->line[TRACKED_BIG]));
 }

@@ -5,52 +5,75 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "sync/mirror.h"
 #include "sync/slot.h"
 #include "zonefile/zone.h"
 
-/* A zone that is mirrored, or was and shall be taken out.  Only the mirror's thread removes one. */
+/* Those that wait, in the order of need. */
+enum tracked_class {
+	TRACKED_CHANGED,		/* a new version just came */
+	TRACKED_BEHIND,			/* to be looked at after a start or an absence */
+	TRACKED_BIG,			/* to be written whole, and large */
+	TRACKED_CLASSES
+};
+
+/* A zone that is mirrored, or was and shall be taken out.  One writer at a time has it. */
 struct tracked {
 	char *name;			/* first: key of the tree; as in domains.name */
 	uint8_t *origin;
 
 	/* the mirror's lock */
 	struct tracked *next, **at;	/* of all */
-	struct tracked *next_queued;
+	TAILQ_ENTRY(tracked) line;
 	struct slot *slot;		/* a reference; NULL: excluded */
-	bool queued, resync;
+	bool queued, again;		/* when it is back it is queued again */
+	const void *busy;		/* the writer that has it */
+	uint64_t number;		/* in the order they came */
+	bool resync, adopt, withdrawn;	/* withdrawn: it had a version and has none now */
+	bool asked;			/* where the target is with it, since it was last away */
+	bool met;			/* ever */
+	enum tracked_class class;
 	enum mirror_zone_state state;
+	size_t records;			/* of its version when it was queued */
 	char *why;			/* HELD */
 
-	/* the mirror's thread writes, with lock; others read with lock */
+	/* who has it writes, with lock; others read with lock */
 	bool known;			/* the target has it, at: */
 	uint32_t serial;
 	struct zone_digest digest;
-
-	/* the mirror's thread */
-	bool asked;			/* for the three above, of this connection */
-	bool met;			/* of any */
 	bool disabled;			/* in the target */
+
+	/* who has it */
 	bool unsure;			/* whether PowerDNS was told of what is there, and that it is */
 	struct zone *last;		/* what the target has, shares memory with what comes; or NULL */
 	struct zone_digest held;	/* the version that is held back, told once */
 };
 
+TAILQ_HEAD(tracked_line, tracked);
 struct tracked_set {
 	void *tree;			/* by name */
 	struct tracked *all;
-	struct tracked *first, **last;	/* queue */
+	struct tracked_line line[TRACKED_CLASSES];
+	uint64_t added;
+	unsigned big;			/* large ones that writers have */
 };
 
-/* All with the mirror's lock. */
+#define TRACKED_LARGE 5000		/* records from which on a zone is large */
+
+/* All with the mirror's lock, on threads that may read slots. */
 void tracked_init(struct tracked_set *);
 struct tracked *tracked_named(const struct tracked_set *, const char *name);
 struct tracked *tracked_find(const struct tracked_set *, const uint8_t *origin);	/* any case */
 struct tracked *tracked_add(struct tracked_set *, const uint8_t *origin);
-void tracked_remove(struct tracked_set *, struct tracked *);	/* not a queued one, but at the end */
+void tracked_remove(struct tracked_set *, struct tracked *);	/* not one that is queued or busy, but at the end */
 
-/* What was in step is behind; one that is queued already keeps its place. */
-void tracked_queue(struct tracked_set *, struct tracked *);
-size_t tracked_take(struct tracked_set *, struct tracked **batch, size_t room);
+/* What was in step is behind.  changed: a new version is the cause. */
+void tracked_queue(struct tracked_set *, struct tracked *, bool changed);
+/* A batch of small ones, or a single large one; they are busy until tracked_back().  big: large ones may be taken, and
+ * are taken first. */
+size_t tracked_take(struct tracked_set *, const void *writer, struct tracked **batch, size_t room, bool big, bool big_first);
+void tracked_back(struct tracked_set *, struct tracked *);
+bool tracked_waiting(const struct tracked_set *, bool big);
 #endif

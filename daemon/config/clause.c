@@ -70,6 +70,7 @@ const struct conf conf_defaults = {
 const struct conf_mirror conf_mirror_defaults = {
 	.zones_all = true,
 	.target_version = 407,
+	.connections = 2,
 };
 
 static const struct word yes_no[] = {
@@ -265,6 +266,7 @@ static const struct clause clauses[] = {
 	{ "password-file", IN_MIRROR, parse_string, print_string, AT(conf_mirror, password_file), .mysql = true },
 	{ "tls", IN_MIRROR, parse_word, print_word, AT(conf_mirror, tls_require), .words = tls, .mysql = true },
 	{ "ca-file", IN_MIRROR, parse_string, print_string, AT(conf_mirror, ca_file), .mysql = true },
+	{ "connections", IN_MIRROR, parse_number, print_number, AT(conf_mirror, connections), .min = 1, .max = 32, .mysql = true },
 	{ "kind", IN_MIRROR, parse_word, print_word, AT(conf_mirror, kind_master), .words = kinds },
 	{ "owner", IN_MIRROR, parse_string, print_string, AT(conf_mirror, owner) },
 	{ "zones", IN_MIRROR, parse_word, print_word, AT(conf_mirror, zones_all), .words = all_none },

@@ -131,6 +131,7 @@ struct conf_mirror {
 	const char *const *pdns_control; size_t pdns_control_count;
 	const char *const *pdns_api; size_t pdns_api_count;
 	const char *key_file;
+	unsigned connections;
 	const char *place_file; uint32_t place_line;
 };
 

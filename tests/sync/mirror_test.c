@@ -49,9 +49,13 @@ static struct {
 	struct target_counts counts;
 	const char *refuses;		/* a zone that cannot be written */
 	char why[128];
+	struct target_lease lease;
+	bool other_lives;
 } db = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static atomic_uint order;		/* of COMMITs and purges */
+
+static char our_token[40];		/* of the mirror that was started last */
 
 struct target { int unused; };
 static struct target the_target;
@@ -184,7 +188,7 @@ step(const char *what)
 struct target *
 target_open(const struct target_conf *conf)
 {
-	(void)conf;
+	snprintf(our_token, sizeof(our_token), "%s", conf->token);
 	return &the_target;
 }
 
@@ -224,6 +228,72 @@ target_connect(struct target *t)
 	}
 	pthread_mutex_unlock(&db.lock);
 	return result;
+}
+
+void
+target_disconnect(struct target *t)
+{
+	(void)t;
+	pthread_mutex_lock(&db.lock);
+	db.connected = db.begun = false;
+	pthread_mutex_unlock(&db.lock);
+}
+
+/* The lease of this database: "" or a token; another one's beats or not. */
+enum target_result
+target_lease_read(struct target *t, struct target_lease *lease)
+{
+	(void)t;
+	pthread_mutex_lock(&db.lock);
+	*lease = db.lease;
+	lease->ours = strcmp(lease->token, our_token) == 0;
+	if (!lease->ours && db.other_lives)
+		db.lease.beat++;
+	pthread_mutex_unlock(&db.lock);
+	return TARGET_OK;
+}
+
+enum target_result
+target_lease_take(struct target *t, const struct target_lease *seen)
+{
+	(void)t;
+	(void)seen;
+	pthread_mutex_lock(&db.lock);
+	db.lease = (struct target_lease){ .ours = true };
+	strcpy(db.lease.token, our_token);
+	pthread_mutex_unlock(&db.lock);
+	return TARGET_OK;
+}
+
+enum target_result
+target_lease_beat(struct target *t)
+{
+	bool ours;
+
+	(void)t;
+	pthread_mutex_lock(&db.lock);
+	ours = strcmp(db.lease.token, our_token) == 0;
+	pthread_mutex_unlock(&db.lock);
+	return ours ? TARGET_OK : TARGET_STANDBY;
+}
+
+void
+target_lease_release(struct target *t)
+{
+	(void)t;
+	pthread_mutex_lock(&db.lock);
+	if (strcmp(db.lease.token, our_token) == 0)
+		db.lease.token[0] = '\0';
+	pthread_mutex_unlock(&db.lock);
+}
+
+enum target_result
+target_prepare(struct target *t, const struct target_intent *intent, size_t count)
+{
+	(void)t;
+	(void)intent;
+	(void)count;
+	return TARGET_OK;
 }
 
 static bool
@@ -281,7 +351,9 @@ target_begin(struct target *t)
 	(void)t;
 	pthread_mutex_lock(&db.lock);
 	db.counts = (struct target_counts){ 0 };
-	if ((result = step("begin")) == TARGET_OK) {
+	if ((result = step("begin")) == TARGET_OK && strcmp(db.lease.token, our_token) != 0)
+		result = TARGET_STANDBY;
+	if (result == TARGET_OK) {
 		db.begun = true;
 		copy_tables(&db.work, &db.kept);
 	}
@@ -575,6 +647,8 @@ clear_db(void)
 	db.steps = db.updates = db.compares = db.connects = db.transactions = db.states = 0;
 	db.commit_works = false;
 	db.refuses = NULL;
+	db.lease = (struct target_lease){ .ours = false };
+	db.other_lives = false;
 	pdns.count = 0;
 	pdns.deaf = 0;
 	errors = notes = 0;
@@ -963,6 +1037,112 @@ a_deaf_powerdns_is_asked_again_and_others_do_not_wait(void **state)
 	assert_int_equal(notes, 1);
 }
 
+static bool
+stands_by(void)
+{
+	struct mirror_status status;
+
+	mirror_status(mirror, &status);
+	return status.standby;
+}
+
+static void
+lend_to_another(bool lives)
+{
+	pthread_mutex_lock(&db.lock);
+	strcpy(db.lease.token, "another");
+	strcpy(db.lease.holder, "far away");
+	db.other_lives = lives;
+	pthread_mutex_unlock(&db.lock);
+}
+
+static void
+who_stands_by_writes_nothing_and_takes_over(void **state)
+{
+	struct mirror_status status;
+
+	(void)state;
+	edit("example.", 1);
+	lend_to_another(true);
+	start_mirror(MIRROR_KEEP);
+	reached(stands_by);
+	sleep_ms(100);
+	mirror_status(mirror, &status);
+	assert_string_equal(status.holder, "far away");
+	assert_false(status.connected);
+	assert_int_equal(db.transactions, 0);
+	pthread_mutex_lock(&db.lock);
+	db.lease.token[0] = '\0';
+	pthread_mutex_unlock(&db.lock);
+	reached(all_in_step);
+	assert_false(stands_by());
+	/* Taken from us: the next transaction is not done. */
+	lend_to_another(false);
+	edit("example.", 2);
+	reached(stands_by);
+	assert_int_equal(zone_serial(first_row().zone), 1);
+	/* It is silent: after a while we take over. */
+	for (int i = 0; i < 1000 && stands_by(); i++)
+		sleep_ms(15);
+	reached(all_in_step);
+	assert_int_equal(errors, 0);
+}
+
+static struct slot *
+withdraw(const char *origin)
+{
+	struct slot *slot = slot_of(origin);
+
+	slot_publish(slot, NULL);
+	mirror_wake(mirror, slot);
+	return slot;
+}
+
+static void
+a_zone_that_expires_is_disabled_until_it_is_back(void **state)
+{
+	(void)state;
+	edit("example.", 1);
+	start_mirror(MIRROR_KEEP);
+	reached(all_in_step);
+	withdraw("example.");
+	reached(is_disabled);
+	edit("example.", 2);
+	reached(all_in_step);
+	/* One that is not loaded yet is not withdrawn. */
+	slot_publish(slot_of("example."), NULL);
+	restart_mirror();
+	sleep_ms(100);
+	assert_false(is_disabled());
+	edit("example.", 3);
+	reached(all_in_step);
+}
+
+static void
+what_left_the_configuration_while_nobody_watched_is_taken_out(void **state)
+{
+	(void)state;
+	edit("example.", 1);
+	db.kept.zone[0] = (struct db_zone){ "gone.example", make_zone("gone.example.", 3, 9, 1), false, false, 0 };
+	db.kept.count = 1;
+	start_mirror(MIRROR_DISABLE);
+	reached(all_in_step);
+	assert_false(is_disabled());
+	mirror_settled(mirror);
+	reached(is_disabled);
+	mirror_stop(mirror);
+
+	start_mirror(MIRROR_KEEP);
+	mirror_settled(mirror);
+	reached(all_in_step);
+	assert_false(is_deleted());
+	mirror_stop(mirror);
+
+	start_mirror(MIRROR_DELETE);
+	mirror_settled(mirror);
+	reached(is_deleted);
+}
+
 static int
 make_dir(void **state)
 {
@@ -999,6 +1179,9 @@ main(void)
 		TEST(an_excluded_zone_is_kept_disabled_or_deleted),
 		TEST(a_paused_mirror_waits),
 		TEST(many_small_zones_share_transactions),
+		TEST(who_stands_by_writes_nothing_and_takes_over),
+		TEST(a_zone_that_expires_is_disabled_until_it_is_back),
+		TEST(what_left_the_configuration_while_nobody_watched_is_taken_out),
 		TEST(a_deaf_powerdns_is_asked_again_and_others_do_not_wait),
 	};
 
