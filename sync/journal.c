@@ -48,7 +48,7 @@ static const char schema[] =
 enum statement {
 	ZONE_GET, ZONE_NEW, ZONE_STEP, ZONE_BASE, ZONE_SIZE, ZONE_DROP,
 	BASE_PUT, BASE_GET, BASE_DROP,
-	DELTA_PUT, DELTA_BACK, DELTA_OLDEST, DELTA_DROP,
+	DELTA_PUT, DELTA_BACK, DELTA_FROM, DELTA_OLDEST, DELTA_DROP,
 	STATEMENTS
 };
 static const char *const sql[STATEMENTS] = {
@@ -68,6 +68,8 @@ static const char *const sql[STATEMENTS] = {
 	    " at, source, check_sum, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[DELTA_BACK] = "SELECT from_digest, to_digest, check_sum, data FROM delta"
 	    " WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC",
+	[DELTA_FROM] = "SELECT DISTINCT from_digest FROM delta"
+	    " WHERE id BETWEEN ?1 AND ?2 AND from_serial = ?3",
 	[DELTA_OLDEST] = "SELECT id, length(data) FROM delta"
 	    " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
 	[DELTA_DROP] = "DELETE FROM delta WHERE id BETWEEN ?1 AND ?2",
@@ -445,6 +447,26 @@ journal_chain(struct journal *j, const uint8_t *origin, struct zone_digest from,
 	}
 	free(chain.delta);
 	return delta;
+}
+
+struct delta *
+journal_chain_since(struct journal *j, const uint8_t *origin, uint32_t serial,
+    struct zone_digest to)
+{
+	struct zone_digest from;
+	struct dbfile *f = j->file;
+	struct entry e;
+	unsigned versions = 0;
+
+	if (dbfile_ready(f) < 0 || get_entry(j, origin, &e) != 1)
+		return NULL;
+	dbfile_ask(f, DELTA_FROM, "iii", KEY(e.id, 0), KEY(e.id, SEQ_MAX), (int64_t)serial);
+	while (dbfile_row(f, DELTA_FROM) == 1) {
+		dbfile_words(f, DELTA_FROM, 0, from.word);
+		versions++;
+	}
+	dbfile_done(f, DELTA_FROM);
+	return versions == 1 ? journal_chain(j, origin, from, to) : NULL;
 }
 
 /* From the base to the last version. */

@@ -55,4 +55,7 @@ struct zone *journal_restore(struct journal *, const uint8_t *origin);
 /* What leads from one version to another, newer one; NULL when that is not there. */
 struct delta *journal_chain(struct journal *, const uint8_t *origin,
     struct zone_digest from, struct zone_digest to);
+/* The same from the version of a serial.  NULL also when the journal knows two of them. */
+struct delta *journal_chain_since(struct journal *, const uint8_t *origin, uint32_t serial,
+    struct zone_digest to);
 #endif

@@ -8,7 +8,8 @@
 
 #define POINTER 0xc000u
 #define POINTER_MAX 0x3fffu
-#define ROOT MESSAGE_NAMES	/* entry of the root, which is never pointed at */
+#define ROOT 0xffff		/* entry of the root, which is never pointed at */
+#define NO_NAME ROOT
 
 /* --- octets in words --- */
 
@@ -234,7 +235,7 @@ label_equal(const uint8_t *a, const uint8_t *b)
 	return true;
 }
 
-/* The entry for a label in front of entry above, or MESSAGE_NAMES; then *slot is a free one for it. */
+/* The entry for a label in front of entry above, or NO_NAME; then *slot is a free one for it. */
 static inline unsigned
 names_find(const struct message *m, unsigned above, const uint8_t *label,
     unsigned *slot, uint16_t *hash)
@@ -243,35 +244,35 @@ names_find(const struct message *m, unsigned above, const uint8_t *label,
 	/* Where the table lies is known to nobody outside: no name can be made to collide. */
 	uint64_t seed = (uintptr_t)names * UINT64_C(0xa0761d6478bd642f) + above;
 	uint32_t h = label_hash(seed, label);
-	unsigned i = h % MESSAGE_SLOTS;
+	unsigned i = h & m->slot_mask;
 
 	*hash = (uint16_t)(h >> 16);
-	for (;; i = (i + 1) % MESSAGE_SLOTS) {
-		unsigned e = names->slot[i];
-		const struct message_suffix *s = &names->name[e];
+	for (;; i = (i + 1) & m->slot_mask) {
+		unsigned e = m->slot[i];
+		const struct message_suffix *s = &m->name[e];
 
 		*slot = i;
 		if (e >= names->count || s->slot != i)
-			return MESSAGE_NAMES;
+			return NO_NAME;
 		if (s->hash == *hash && s->above == above &&
 		    label_equal(m->base + s->at, label))
 			return e;
 	}
 }
 
-/* Returns the new entry, or MESSAGE_NAMES when the table is full or the place out of a pointer's reach. */
+/* Returns the new entry, or NO_NAME when the table is full or the place out of a pointer's reach. */
 static inline unsigned
-names_add(struct message_names *names, unsigned above, size_t at, unsigned slot,
+names_add(struct message *m, unsigned above, size_t at, unsigned slot,
     uint16_t hash)
 {
-	unsigned e = names->count;
+	unsigned e = m->names->count;
 
-	if (e == MESSAGE_NAMES || at > POINTER_MAX)
-		return MESSAGE_NAMES;
-	names->name[e] = (struct message_suffix){ (uint16_t)at, (uint16_t)above,
+	if (e == m->name_room || at > POINTER_MAX)
+		return NO_NAME;
+	m->name[e] = (struct message_suffix){ (uint16_t)at, (uint16_t)above,
 	    (uint16_t)slot, hash };
-	names->slot[slot] = (uint16_t)e;
-	names->count++;
+	m->slot[slot] = (uint16_t)e;
+	m->names->count++;
 	return e;
 }
 
@@ -297,9 +298,9 @@ names_learn(struct message *m, unsigned above, const uint8_t *name, size_t at,
 		uint16_t hash;
 		unsigned e = names_find(m, above, name + start[n], &slot, &hash);
 
-		if (e == MESSAGE_NAMES)
-			e = names_add(m->names, above, at + start[n], slot, hash);
-		if (e == MESSAGE_NAMES)
+		if (e == NO_NAME)
+			e = names_add(m, above, at + start[n], slot, hash);
+		if (e == NO_NAME)
 			return;
 		above = e;
 	}
@@ -330,7 +331,7 @@ put_name(struct message *m, size_t at, const uint8_t *name)
 	for (n = label_starts(name, start); n > 0; n--) {
 		unsigned e = names_find(m, above, name + start[n - 1], &slot, &hash);
 
-		if (e == MESSAGE_NAMES)
+		if (e == NO_NAME)
 			break;
 		above = e;
 	}
@@ -339,11 +340,11 @@ put_name(struct message *m, size_t at, const uint8_t *name)
 	if (above == ROOT)
 		m->base[at + len] = 0;
 	else
-		put16(m->base + at + len, POINTER | m->names->name[above].at);
+		put16(m->base + at + len, POINTER | m->name[above].at);
 	if (n > 0) {
-		unsigned e = names_add(m->names, above, at + start[n - 1], slot, hash);
+		unsigned e = names_add(m, above, at + start[n - 1], slot, hash);
 
-		if (e != MESSAGE_NAMES)
+		if (e != NO_NAME)
 			names_learn(m, e, name, at, start, n - 1);
 	}
 	return len + (above == ROOT ? 1 : 2);
@@ -351,9 +352,9 @@ put_name(struct message *m, size_t at, const uint8_t *name)
 
 /* --- writing --- */
 
-void
-message_begin(struct message *m, uint8_t *base, size_t limit,
-    struct message_names *names, const struct question *question)
+static void
+begin(struct message *m, uint8_t *base, size_t limit, struct message_names *names,
+    const struct question *question)
 {
 	m->base = base;
 	m->at = MESSAGE_HEADER;
@@ -370,6 +371,28 @@ message_begin(struct message *m, uint8_t *base, size_t limit,
 		m->question_len = question->name_len;
 		m->at += question->name_len + 4u;
 	}
+}
+
+void
+message_begin(struct message *m, uint8_t *base, size_t limit,
+    struct message_names *names, const struct question *question)
+{
+	begin(m, base, limit, names, question);
+	m->name = names->name;
+	m->slot = names->slot;
+	m->name_room = MESSAGE_NAMES;
+	m->slot_mask = MESSAGE_SLOTS - 1;
+}
+
+void
+message_begin_many(struct message *m, uint8_t *base, size_t limit,
+    struct message_many_names *names, const struct question *question)
+{
+	begin(m, base, limit, &names->few, question);
+	m->name = names->name;
+	m->slot = names->slot;
+	m->name_room = MESSAGE_MANY_NAMES;
+	m->slot_mask = MESSAGE_MANY_SLOTS - 1;
 }
 
 void
@@ -486,48 +509,92 @@ put_first(struct message *m, size_t at, struct owner *owner, struct front *f)
 	return at + len + 8;
 }
 
+/* Write a record behind the message.  *named: the owner has to be spelled.  Returns false when it does not fit. */
+static inline bool
+put_rr(struct message *m, struct owner *owner, bool *named, struct front *f,
+    struct packed packed, const uint8_t *rdata, size_t len)
+{
+	size_t at = *named ? put_first(m, m->at, owner, f) : put_front(m, m->at, f);
+
+	if (packed.names == 0) {
+		if (at + 2 + len > m->limit)
+			return false;
+		put16(m->base + at, (unsigned)len);
+		copy(m->base + at + 2, rdata, len);
+		at += len + 2;
+	} else if ((at = put_packed(m, at, rdata, len, packed)) > m->limit) {
+		return false;
+	}
+	*named = *named && owner->at == 0;
+	m->at = at;
+	m->count[m->section]++;
+	return true;
+}
+
+void
+message_part(struct message *m, struct owner *owner, const struct rrset *set,
+    const uint8_t **rdata, unsigned *left)
+{
+	struct packed packed = packed_of(set->type);
+	bool named = owner->at == 0 && owner->name[0] != 0;
+	const uint8_t *p = *rdata;
+	struct front f;
+
+	front_make(&f, owner, set->type, CLASS_IN, set->ttl);
+	for (; *left > 0; --*left) {
+		struct message_mark mark = message_mark(m);
+		size_t len = get16(p), owner_at = owner->at;
+
+		if (!put_rr(m, owner, &named, &f, packed, p + 2, len)) {
+			message_back(m, mark);
+			owner->at = owner_at;
+			break;
+		}
+		p += 2 + len;
+	}
+	*rdata = p;
+}
+
 bool
 message_rrset(struct message *m, struct owner *owner, const struct rrset *set,
     uint32_t ttl)
 {
 	struct message_mark mark = message_mark(m);
-	size_t at = m->at, owner_at = owner->at;
+	size_t owner_at = owner->at;
 	bool named = owner_at == 0 && owner->name[0] != 0;
 	struct packed packed = packed_of(set->type);
 	const uint8_t *p = set->rdata;
-	unsigned left = set->count;
 	struct front f;
 
 	front_make(&f, owner, set->type, CLASS_IN, ttl);
 	/* Whole when nothing can be saved; else each record shows. */
-	if (packed.names == 0 && at + left * f.len + set->size > m->limit)
+	if (packed.names == 0 && m->at + set->count * f.len + set->size > m->limit)
 		return false;
-	for (; left > 0; left--) {
+	for (unsigned left = set->count; left > 0; left--) {
 		size_t len = get16(p);
 
-		if (named) {
-			at = put_first(m, at, owner, &f);
-			named = owner->at == 0;
-		} else {
-			at = put_front(m, at, &f);
-		}
-		if (packed.names == 0) {
-			/* Long owners may still not fit. */
-			if (at + 2 + len > m->limit)
-				goto full;
-			copy(m->base + at, p, len + 2);
-			at += len + 2;
-		} else {
-			at = put_packed(m, at, p + 2, len, packed);
-			if (at > m->limit)
-				goto full;
+		if (!put_rr(m, owner, &named, &f, packed, p + 2, len)) {
+			message_back(m, mark);
+			owner->at = owner_at;
+			return false;
 		}
 		p += 2 + len;
 	}
-	m->at = at;
-	m->count[m->section] += set->count;
 	return true;
-full:
+}
+
+bool
+message_rr(struct message *m, struct owner *owner, uint16_t type, uint32_t ttl,
+    const uint8_t *rdata, uint16_t len)
+{
+	struct message_mark mark = message_mark(m);
+	size_t owner_at = owner->at;
+	bool named = owner_at == 0 && owner->name[0] != 0;
+	struct front f;
+
+	front_make(&f, owner, type, CLASS_IN, ttl);
+	if (put_rr(m, owner, &named, &f, packed_of(type), rdata, len))
+		return true;
 	message_back(m, mark);
 	owner->at = owner_at;
 	return false;

@@ -99,12 +99,21 @@ struct message_names {
 	unsigned count;
 	struct message_suffix {
 		uint16_t at;		/* in the message */
-		uint16_t above;		/* entry of the rest, or MESSAGE_NAMES: the root */
+		uint16_t above;		/* entry of the rest, or 0xffff: the root */
 		uint16_t slot;
 		uint16_t hash;
 	} name[MESSAGE_NAMES];
 	/* An entry counts when it names its slot and the slot names it (below count). */
 	uint16_t slot[MESSAGE_SLOTS];
+};
+
+/* For messages of a thousand records. */
+#define MESSAGE_MANY_NAMES 2048
+#define MESSAGE_MANY_SLOTS 4096
+struct message_many_names {
+	struct message_names few;	/* its count is used */
+	struct message_suffix name[MESSAGE_MANY_NAMES];
+	uint16_t slot[MESSAGE_MANY_SLOTS];
 };
 
 enum section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL };
@@ -121,12 +130,17 @@ struct message {
 	uint16_t flags;			/* AA, TC */
 	uint16_t rcode;			/* 12 bits; the upper 8 are for the OPT record */
 	struct message_names *names;
+	struct message_suffix *name;	/* the table in use, its size, */
+	uint16_t *slot;
+	unsigned name_room, slot_mask;	/* and the slots' less one */
 };
 
 /* names is scratch memory and need not be initialized again between messages (zeroed once).  question is NULL or
  * what reader_question() filled. */
 void message_begin(struct message *, uint8_t *base, size_t limit,
     struct message_names *, const struct question *question);
+void message_begin_many(struct message *, uint8_t *base, size_t limit,
+    struct message_many_names *, const struct question *question);
 /* Writes the header.  Returns the length. */
 size_t message_end(struct message *, uint16_t id, uint16_t flags);
 
@@ -145,6 +159,12 @@ message_question_suffix(const struct message *m, size_t len)
 /* A whole RRset, or nothing and false when it does not fit. */
 bool message_rrset(struct message *, struct owner *, const struct rrset *,
     uint32_t ttl);
+/* As many of its records as fit, from the one at *rdata on, of which *left are left; both go on. */
+void message_part(struct message *, struct owner *, const struct rrset *,
+    const uint8_t **rdata, unsigned *left);
+/* One record, its names compressed as in a set. */
+bool message_rr(struct message *, struct owner *, uint16_t type, uint32_t ttl,
+    const uint8_t *rdata, uint16_t len);
 /* One record that is made up. */
 bool message_record(struct message *, struct owner *, uint16_t type,
     uint16_t class, uint32_t ttl, const void *rdata, uint16_t len);

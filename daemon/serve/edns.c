@@ -6,9 +6,10 @@
 #define FIXED 11		/* of an OPT record: owner, type, size, rcode, version, flags, length */
 #define FLAG_DO 0x8000
 #define EDE_LEN 6
+#define EXPIRE_LEN 8
 #define ID_MAX 255		/* that even 512 octets hold the record */
 
-enum { OPTION_NSID = 3, OPTION_EDE = 15 };
+enum { OPTION_NSID = 3, OPTION_EXPIRE = 9, OPTION_EDE = 15 };
 
 unsigned
 edns_read(struct edns *edns, const struct reader_record *opt)
@@ -25,6 +26,8 @@ edns_read(struct edns *edns, const struct reader_record *opt)
 			return RCODE_FORMERR;
 		if (get16(p) == OPTION_NSID)
 			edns->nsid = true;
+		else if (get16(p) == OPTION_EXPIRE)
+			edns->expire = true;
 		p += 4 + get16(p + 2);
 	}
 	return RCODE_NOERROR;
@@ -42,7 +45,9 @@ edns_room(const struct edns *edns, const char *id)
 	size_t len = id_len(edns, id);
 
 	/* The error is not known yet. */
-	return edns->present ? FIXED + EDE_LEN + (len > 0 ? 4 + len : 0) : 0;
+	_Static_assert(EDNS_MAX == FIXED + EDE_LEN + 4 + ID_MAX + EXPIRE_LEN, "EDNS_MAX");
+	return edns->present ? FIXED + EDE_LEN + (len > 0 ? 4 + len : 0) +
+	    (edns->expire ? EXPIRE_LEN : 0) : 0;
 }
 
 void
@@ -66,6 +71,12 @@ edns_write(const struct edns *edns, struct message *m, uint16_t size,
 		put16(m->base + m->at + 2, (unsigned)len);
 		memcpy(m->base + m->at + 4, id, len);
 		m->at += 4 + len;
+	}
+	if (edns->expires >= 0) {
+		put16(m->base + m->at, OPTION_EXPIRE);
+		put16(m->base + m->at + 2, 4);
+		put32(m->base + m->at + 4, (uint32_t)edns->expires);
+		m->at += EXPIRE_LEN;
 	}
 	if (edns->error != EDE_NONE) {
 		put16(m->base + m->at, OPTION_EDE);

@@ -11,10 +11,14 @@
 enum { EDE_NONE = -1, EDE_NOT_READY = 14, EDE_PROHIBITED = 18 };
 
 struct edns {
-	bool present, dnssec, nsid;	/* of the request; DO, and that it asks for NSID */
+	bool present, dnssec, nsid, expire;	/* of the request; DO, and that it asks for NSID, EXPIRE */
 	uint16_t size;			/* what the client takes over UDP, at least 512 */
 	int error;			/* EDE to tell */
+	int64_t expires;		/* seconds to tell (RFC 7314), or -1 */
 };
+
+/* Octets of the longest that is written. */
+#define EDNS_MAX 284
 
 /* Returns RCODE_NOERROR, RCODE_FORMERR or RCODE_BADVERS. */
 unsigned edns_read(struct edns *, const struct reader_record *);

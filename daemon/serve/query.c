@@ -2,12 +2,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/serve/answer.h"
 #include "daemon/serve/edns.h"
+#include "daemon/transfer/tsig.h"
+#include "daemon/transfer/xfrout.h"
 #include "sync/slot.h"
 #include "zonefile/arena.h"
 #include "zonefile/message.h"
+#include "zonefile/serial.h"
 
 #define UDP_MIN 512		/* RFC 1035 4.2.1 */
 #define CHAOS_MAX 255		/* of a <character-string> */
@@ -18,7 +22,7 @@ struct query {
 	const struct query_server *server;
 	struct query_stats *stats;
 	const struct sockaddr *from;
-	bool tcp;
+	struct xfrout **transfer;	/* NULL: UDP */
 
 	/* What it says: an rcode when it says something wrong. */
 	unsigned flags, rcode;
@@ -28,10 +32,15 @@ struct query {
 	bool asks;			/* question is there */
 	struct question question;
 	struct edns edns;
+	unsigned soa_section;		/* 0: soa is not there */
+	struct reader_record soa;	/* what the client has: in IXFR and NOTIFY */
+	size_t tsig_at;			/* 0: no TSIG, and tsig is not used */
+	struct tsig tsig;
+	uint64_t now;			/* when there is TSIG */
 
 	/* Class IN: who answers. */
 	struct slot *slot;
-	const struct zone *zone;
+	struct zone *zone;
 	struct zone_ahead ahead;
 
 	struct message message;
@@ -127,8 +136,6 @@ meta_rcode(uint16_t type)
 		uint16_t type;
 		uint8_t rcode;
 	} known[] = {
-		{ T_AXFR, RCODE_REFUSED },
-		{ T_IXFR, RCODE_REFUSED },
 		{ T_TKEY, RCODE_NOTIMP },
 		{ 253 /* MAILB */, RCODE_NOTIMP },
 		{ 254 /* MAILA */, RCODE_NOTIMP },
@@ -156,24 +163,124 @@ slot_for(const struct question *question)
 	return slot != NULL ? slot : slot_find(question->name, false);
 }
 
-static void
-run_internet(struct query *q)
+/* The key that the request is signed with, or NULL. */
+static const struct tsig_key *
+key_of(const struct query *q)
 {
-	struct query_stats *stats = q->stats;
-	const struct query_policy *policy;
-	unsigned rcode = meta_rcode(q->question.type);
+	return q->tsig_at != 0 ? q->tsig.key : NULL;
+}
 
-	if (rcode != RCODE_NOERROR) {
-		fail(q, rcode);
+static bool
+allowed(const struct query *q, const struct query_right *right, bool otherwise)
+{
+	const struct tsig_key *key = key_of(q);
+
+	if (right->allow == NULL)
+		return otherwise;
+	return right->allow(right->list, q->from, key != NULL ? key->name : NULL);
+}
+
+/* Is the question's name the origin of the slot? */
+static bool
+at_apex(const struct query *q)
+{
+	return q->slot != NULL && q->question.name_len == name_len(slot_origin(q->slot));
+}
+
+static void
+tell_expiry(struct query *q)
+{
+	uint64_t expires = slot_expires(q->slot), now;
+	const uint8_t *soa = zone_soa(q->zone)->rdata;
+
+	if (!q->edns.expire || !at_apex(q))
+		return;
+	if (expires == 0) {
+		q->edns.expires = get32(soa + 2 + get16(soa) - 8);
+	} else {
+		now = (uint64_t)time(NULL);
+		q->edns.expires = expires > now ? (int64_t)(expires - now) : 0;
+	}
+}
+
+/* --- transfers --- */
+
+/* The serial of the SOA that the request has in a section.  Returns false when there is none. */
+static bool
+serial_in(const struct query *q, unsigned section, uint32_t *serial)
+{
+	uint8_t name[DNAME_MAX];
+	size_t start, len, more;
+
+	if (q->soa_section != section)
+		return false;
+	start = (size_t)(q->soa.rdata - q->reader.base);
+	if ((len = reader_name(&q->reader, start, name)) == 0 ||
+	    (more = reader_name(&q->reader, start + len, name)) == 0 ||
+	    len + more + 20 != q->soa.len)
+		return false;
+	*serial = get32(q->soa.rdata + len + more);
+	return true;
+}
+
+static void
+answer_soa(struct query *q)
+{
+	const struct rrset *soa = zone_soa(q->zone);
+	struct owner owner = { q->question.wire, MESSAGE_HEADER };
+
+	q->message.flags |= MESSAGE_AA;
+	if (!message_rrset(&q->message, &owner, soa, soa->ttl))
+		q->message.flags |= MESSAGE_TC;
+	query_count(&q->stats->answers);
+}
+
+static void
+start_transfer(struct query *q, uint32_t since, const struct query_policy *policy)
+{
+	const struct query_server *server = q->server;
+	uint8_t octets[EDNS_MAX];
+	struct message opt = { .base = octets };
+	struct xfrout_request request = {
+		.question = &q->question,
+		.id = get16(q->reader.base),
+		.flags = (uint16_t)(MESSAGE_QR | (q->flags & MESSAGE_RD)),
+		.opt = octets,
+		.message_size = server->transfers.message_size,
+		.one_answer = allowed(q, &server->one_answer, false),
+	};
+
+	if (server->transfers.at_once > 0 && xfrout_count() >= server->transfers.at_once) {
+		fail(q, RCODE_SERVFAIL);
 		return;
 	}
-	if (q->slot == NULL) {
-		fail(q, RCODE_REFUSED);
+	edns_write(&q->edns, &opt, server->edns_udp_size, server->server_id);
+	request.opt_len = opt.at;
+	if (q->tsig_at != 0) {
+		/* The transfer's now. */
+		request.tsig = q->tsig;
+		q->tsig_at = 0;
+	}
+	if (q->question.type == T_AXFR)
+		*q->transfer = xfrout_axfr(q->zone, &request);
+	else
+		*q->transfer = xfrout_ixfr(q->zone, since,
+		    policy->no_ixfr ? NULL : server->history, policy->max_ixfr_ratio, &request);
+	query_count(&q->stats->transfers);
+}
+
+static void
+run_transfer(struct query *q)
+{
+	const struct query_policy *policy;
+	uint32_t since = 0, serial;
+
+	if (!at_apex(q)) {
+		fail(q, RCODE_NOTAUTH);
 		return;
 	}
 	policy = slot_policy(q->slot);
-	if (policy != NULL && policy->ask.allow != NULL &&
-	    !policy->ask.allow(policy->ask.list, q->from, NULL)) {
+	if (policy == NULL || !allowed(q, &policy->transfer, false)) {
 		q->edns.error = EDE_PROHIBITED;
 		fail(q, RCODE_REFUSED);
 		return;
@@ -183,9 +290,55 @@ run_internet(struct query *q)
 		fail(q, RCODE_SERVFAIL);
 		return;
 	}
+	tell_expiry(q);
+	if (q->question.type == T_AXFR ? q->transfer == NULL : !serial_in(q, 2, &since)) {
+		fail(q, RCODE_FORMERR);
+		return;
+	}
+	serial = zone_serial(q->zone);
+	/* Over UDP the one SOA says that there is more to be had over TCP (RFC 1995 2). */
+	if (q->transfer == NULL || (q->question.type == T_IXFR &&
+	    (since == serial || serial_newer(since, serial))))
+		answer_soa(q);
+	else
+		start_transfer(q, since, policy);
+}
+
+static void
+run_internet(struct query *q)
+{
+	struct query_stats *stats = q->stats;
+	const struct query_policy *policy;
+	unsigned rcode = meta_rcode(q->question.type);
+
+	if (q->question.type == T_AXFR || q->question.type == T_IXFR) {
+		run_transfer(q);
+		return;
+	}
+	if (rcode != RCODE_NOERROR) {
+		fail(q, rcode);
+		return;
+	}
+	if (q->slot == NULL) {
+		fail(q, RCODE_REFUSED);
+		return;
+	}
+	policy = slot_policy(q->slot);
+	if (policy != NULL && !allowed(q, &policy->ask, true)) {
+		q->edns.error = EDE_PROHIBITED;
+		fail(q, RCODE_REFUSED);
+		return;
+	}
+	if (q->zone == NULL) {
+		q->edns.error = EDE_NOT_READY;
+		fail(q, RCODE_SERVFAIL);
+		return;
+	}
+	if (q->question.type == T_SOA)
+		tell_expiry(q);
 	switch (answer(&q->scratch->answer, q->zone, &q->question,
 	    (struct answer_style){ .dnssec = q->edns.dnssec,
-	    .minimal = q->server->minimal_responses, .any_whole = q->tcp },
+	    .minimal = q->server->minimal_responses, .any_whole = q->transfer != NULL },
 	    &q->message)) {
 	case ANSWER_FOUND:
 	case ANSWER_CHAINED:
@@ -223,9 +376,47 @@ run_query(struct query *q)
 	}
 }
 
+/* RFC 1996.  Other types are for other receivers (RFC 9859 5). */
+static void
+run_notify(struct query *q)
+{
+	const struct query_server *server = q->server;
+	const struct query_policy *policy;
+	uint32_t serial;
+
+	if (q->question.class != CLASS_IN) {
+		fail(q, RCODE_REFUSED);
+		return;
+	}
+	if (q->question.type != T_SOA) {
+		fail(q, RCODE_NOTIMP);
+		return;
+	}
+	if (!at_apex(q)) {
+		if (server->notified_unknown == NULL || !server->notified_unknown(server->ctx,
+		    q->question.name, q->from, key_of(q))) {
+			fail(q, RCODE_NOTAUTH);
+			return;
+		}
+	} else {
+		policy = slot_policy(q->slot);
+		if (policy == NULL || server->notified == NULL ||
+		    !allowed(q, &policy->notify, false)) {
+			q->edns.error = EDE_PROHIBITED;
+			fail(q, RCODE_REFUSED);
+			return;
+		}
+		server->notified(server->ctx, q->slot, q->from, key_of(q),
+		    serial_in(q, 1, &serial) ? &serial : NULL);
+	}
+	q->message.flags |= MESSAGE_AA;
+	query_count(&q->stats->notifies);
+}
+
 /* Those that are not here get NOTIMP. */
 static void (*const opcodes[16])(struct query *) = {
-	run_query,
+	[0] = run_query,
+	[4] = run_notify,
 };
 
 /* --- the request as a whole --- */
@@ -235,7 +426,7 @@ static unsigned
 read_records(struct query *q)
 {
 	struct reader_record record;
-	unsigned rcode;
+	unsigned rcode = RCODE_NOERROR;
 
 	for (unsigned section = 1; section <= 3; section++)
 		for (unsigned left = q->counts[section]; left > 0; left--) {
@@ -245,16 +436,36 @@ read_records(struct query *q)
 				if (section != 3 || q->edns.present ||
 				    q->reader.base[record.owner] != 0)
 					return RCODE_FORMERR;
+				/* Who signs is told only what is true of what was signed. */
 				rcode = edns_read(&q->edns, &record);
-				if (rcode != RCODE_NOERROR)
-					return rcode;
 			} else if (record.type == T_TSIG) {
 				if (section != 3 || left != 1)
 					return RCODE_FORMERR;
-				return RCODE_NOTAUTH;	/* we share no key with anybody */
+				q->tsig_at = record.owner;
+			} else if (record.type == T_SOA && section < 3 && q->soa_section == 0) {
+				q->soa_section = section;
+				q->soa = record;
 			}
 		}
-	return RCODE_NOERROR;
+	return rcode;
+}
+
+/* Before anything else of the request is looked at. */
+static void
+verify(struct query *q, size_t len)
+{
+	q->now = (uint64_t)time(NULL);
+	switch (tsig_request(&q->tsig, q->server->keys, q->reader.base, len, q->tsig_at, q->now)) {
+	case TSIG_OK:
+		break;
+	case TSIG_MALFORMED:
+		tsig_end(&q->tsig);
+		q->tsig_at = 0;
+		q->rcode = RCODE_FORMERR;
+		break;
+	default:
+		q->rcode = RCODE_NOTAUTH;
+	}
 }
 
 static size_t
@@ -280,7 +491,7 @@ port_of(const struct sockaddr *from)
 static bool
 begin(struct query *q, const uint8_t *request, size_t len)
 {
-	query_count(q->tcp ? &q->stats->tcp : &q->stats->udp);
+	query_count(q->transfer != NULL ? &q->stats->tcp : &q->stats->udp);
 	if (len < MESSAGE_HEADER || (request[2] & MESSAGE_QR >> 8) != 0 ||
 	    port_of(q->from) == 0) {
 		query_count(&q->stats->dropped);
@@ -289,7 +500,9 @@ begin(struct query *q, const uint8_t *request, size_t len)
 	q->reader = (struct reader){ request, len, MESSAGE_HEADER };
 	for (unsigned i = 0; i < 4; i++)
 		q->counts[i] = get16(request + 4 + 2 * i);
-	q->edns = (struct edns){ .error = EDE_NONE };
+	q->edns = (struct edns){ .error = EDE_NONE, .expires = -1 };
+	q->soa_section = 0;
+	q->tsig_at = 0;
 	q->flags = get16(request + 2);
 	q->run = opcodes[(q->flags & MESSAGE_OPCODE) >> 11];
 	q->rcode = RCODE_FORMERR;
@@ -300,6 +513,10 @@ begin(struct query *q, const uint8_t *request, size_t len)
 	    reader_question(&q->reader, &q->question);
 	if (q->asks)
 		q->rcode = read_records(q);
+	else if (q->counts[3] > 0 && !tsig_locate(request, len, &q->tsig_at))
+		q->tsig_at = 0;
+	if (q->tsig_at != 0)
+		verify(q, len);
 	if (q->rcode == RCODE_NOERROR && q->question.class == CLASS_IN &&
 	    (q->slot = slot_for(&q->question)) != NULL &&
 	    (q->zone = slot_zone(q->slot)) != NULL)
@@ -312,11 +529,24 @@ static size_t
 finish(struct query *q, uint8_t *out)
 {
 	const struct query_server *server = q->server;
+	size_t room, len;
 
-	message_begin(&q->message, out, q->tcp ? MESSAGE_MAX : udp_limit(q),
+	message_begin(&q->message, out, q->transfer != NULL ? MESSAGE_MAX : udp_limit(q),
 	    &q->scratch->names, q->asks ? &q->question : NULL);
-	q->message.limit -= edns_room(&q->edns, server->server_id);
-	if (q->run == NULL) {
+	room = edns_room(&q->edns, server->server_id);
+	if (q->tsig_at != 0) {
+		room += tsig_room(&q->tsig);
+		/* Names of hundreds of octets: not even the signature fits. */
+		if (q->message.at + room > q->message.limit) {
+			tsig_end(&q->tsig);
+			query_count(&q->stats->dropped);
+			return 0;
+		}
+	}
+	q->message.limit -= room;
+	if (q->tsig_at != 0 && q->tsig.error != TSIG_OK) {
+		fail(q, RCODE_NOTAUTH);
+	} else if (q->run == NULL) {
 		query_count(&q->stats->opcode_other);
 		fail(q, RCODE_NOTIMP);
 	} else if (q->rcode != RCODE_NOERROR) {
@@ -324,15 +554,22 @@ finish(struct query *q, uint8_t *out)
 	} else {
 		q->run(q);
 	}
+	if (q->transfer != NULL && *q->transfer != NULL)
+		return 0;
 	edns_write(&q->edns, &q->message, server->edns_udp_size, server->server_id);
 	/* CD is for resolvers and cleared (RFC 4035 3.1.6). */
-	return message_end(&q->message, get16(q->reader.base),
+	len = message_end(&q->message, get16(q->reader.base),
 	    (uint16_t)(MESSAGE_QR | (q->flags & (MESSAGE_OPCODE | MESSAGE_RD))));
+	if (q->tsig_at != 0) {
+		len = tsig_sign(&q->tsig, out, len, q->now);
+		tsig_end(&q->tsig);
+	}
+	return len;
 }
 
 size_t
 query_run(struct query_scratch *scratch, const struct query_server *server,
-    struct query_stats *stats, const struct sockaddr *from, bool tcp,
+    struct query_stats *stats, const struct sockaddr *from, struct xfrout **transfer,
     const uint8_t *request, size_t len, uint8_t *out)
 {
 	struct query *q = &scratch->query[0];
@@ -341,7 +578,7 @@ query_run(struct query_scratch *scratch, const struct query_server *server,
 	q->server = server;
 	q->stats = stats;
 	q->from = from;
-	q->tcp = tcp;
+	q->transfer = transfer;
 	return begin(q, request, len) ? finish(q, out) : 0;
 }
 
@@ -369,7 +606,7 @@ query_run_many(struct query_scratch *scratch, const struct query_server *server,
 			q->server = server;
 			q->stats = stats;
 			q->from = d->from;
-			q->tcp = false;
+			q->transfer = NULL;
 			d->answer_len = begin(q, d->request, d->len);
 		}
 		if (behind(scratch, datagrams, count, i, STEP, &q) && q->zone != NULL)

@@ -12,6 +12,7 @@ struct slot;
 struct tsig_key;
 struct tsig_keys;
 struct xfrout;
+struct xfrout_facts;
 
 /* May this client?  key is the name of the key that its message is verified to be signed with, in lower case,
  * or NULL.  Any thread, and quickly. */
@@ -56,6 +57,9 @@ struct query_server {
 	 * NULL: all are refused. */
 	bool (*notified_unknown)(void *ctx, const uint8_t *name, const struct sockaddr *from,
 	    const struct tsig_key *);
+	/* A transfer has ended, whole or not.  On the worker's thread.  NULL: nobody wants to know. */
+	void (*transferred)(void *ctx, const struct sockaddr *to, const struct xfrout_facts *,
+	    bool whole, uint64_t ms);
 	void *ctx;
 };
 
@@ -86,12 +90,13 @@ struct responder {
 
 /* Answers one message, inside slot_enter() and slot_leave().  out holds QUERY_OUT_TCP octets, or over UDP
  * QUERY_OUT_UDP: what goes to the client and room for what turns out not to fit.
- * Returns the octets to send, 0: nothing (a response, too short to answer). */
+ * Returns the octets to send, 0: nothing (a response, too short to answer).  transfer is NULL over UDP; over TCP
+ * *transfer is NULL, and becomes what is to be sent instead, which is the caller's then. */
 #define QUERY_OUT_TCP (65535 + 1024)
 #define QUERY_OUT_UDP(server) \
 	((server)->edns_udp_size < 512 ? 512 + 1024u : (server)->edns_udp_size + 1024u)
 size_t query_run(struct query_scratch *, const struct query_server *, struct query_stats *,
-    const struct sockaddr *from, bool tcp, const uint8_t *request, size_t len, uint8_t *out);
+    const struct sockaddr *from, struct xfrout **transfer, const uint8_t *request, size_t len, uint8_t *out);
 
 /* The same for datagrams that arrived together: while one waits for memory others are worked on.  The answers stand
  * one behind the other in out, each at a multiple of QUERY_ALIGN, which has room for as many of the largest and

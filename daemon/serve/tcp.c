@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/transfer/xfrout.h"
 #include "sync/slot.h"
 #include "zonefile/arena.h"
 #include "zonefile/message.h"
@@ -15,6 +16,7 @@
 #define IN_SIZE 65536
 #define PREFIX 2		/* the length in front of a message (RFC 1035 4.2.2) */
 #define OUT_SIZE (4 * (PREFIX + QUERY_OUT_TCP))
+#define TURN_SIZE 65000		/* octets of a transfer at a time: a fraction of a millisecond's work */
 #define LINGER_MS 20		/* for what arrived together with the order to stop */
 
 /* Clients in the order in which their time ends: all in one list wait equally long. */
@@ -29,9 +31,13 @@ struct tcp {
 	unsigned limit, count;
 	struct waiting fresh;		/* have not asked anything yet */
 	struct waiting idle;		/* have; since their last question or answer taken */
+	struct waiting sending;		/* are in a transfer; since they took the last of it */
+	struct client *turn_first, *turn_last;	/* can take more of their transfers */
+	uv_idle_t turn;			/* runs while there are such */
 	uv_timer_t timer;
 	bool stopping;
 	uint64_t deadline;		/* of stopping */
+	struct message_many_names names;
 	uint8_t in[IN_SIZE], out[OUT_SIZE];
 };
 
@@ -42,10 +48,15 @@ struct tcp {
  *	READING  end of file, garbage ---------> CLOSED
  *	WRITING  taken, and no more will come -> CLOSED
  *	any      time out, error, pushed out --> CLOSED, freed when libuv is done with it
+ *
+ *	READING  a transfer is asked for ------> SENDING, or first PREPARING in the pool
+ *	SENDING  its turn, and all taken ------> SENDING, behind the others; READING after the last of it
+ *	SENDING  its turn, not all taken ------> WRITING
+ *	WRITING  taken, in a transfer ---------> SENDING
  */
 struct client {
 	uv_tcp_t handle;
-	enum { READING, WRITING, CLOSED } state;
+	enum { READING, WRITING, PREPARING, SENDING, CLOSED } state;
 	bool ending;			/* end of file or garbage: closed when the answers are taken */
 	struct tcp *tcp;
 	union worker_address from;
@@ -56,6 +67,18 @@ struct client {
 	size_t in_len;
 	uv_write_t write;
 	uint8_t *out;			/* being written */
+	struct xfrout *transfer;	/* or NULL */
+	uint64_t began;			/* when that did */
+	struct job *job;		/* while PREPARING */
+	struct client *turn_before, *turn_after;	/* while SENDING */
+};
+
+/* Work on a transfer in the pool. */
+struct job {
+	uv_work_t work;
+	struct tcp *tcp;
+	struct xfrout *transfer;
+	struct client *client;		/* that waits for it; NULL: none any more */
 };
 
 struct tcp_listener {
@@ -85,6 +108,20 @@ append_client(struct waiting *list, struct client *c)
 	list->last = c;
 }
 
+/* When a client in a transfer has had its time. */
+static uint64_t
+transfer_due(const struct client *c)
+{
+	const struct query_transfers *limits = &c->tcp->responder->server->transfers;
+	uint64_t due = UINT64_MAX;
+
+	if (limits->idle_ms > 0)
+		due = c->since + limits->idle_ms;
+	if (limits->max_ms > 0 && c->began + limits->max_ms < due)
+		due = c->began + limits->max_ms;
+	return due;
+}
+
 static void on_timer(uv_timer_t *);
 
 /* Wake up when the first of those waiting has had its time. */
@@ -97,6 +134,9 @@ set_timer(struct tcp *t)
 	for (unsigned i = 0; i < 2; i++)
 		if (lists[i]->first != NULL && lists[i]->first->since + lists[i]->ms < next)
 			next = lists[i]->first->since + lists[i]->ms;
+	for (const struct client *c = t->sending.first; c != NULL; c = c->after)
+		if (transfer_due(c) < next)
+			next = transfer_due(c);
 	if (next != UINT64_MAX)
 		uv_timer_start(&t->timer, on_timer, next > now ? next - now : 0, 0);
 }
@@ -106,16 +146,92 @@ static void
 touch(struct client *c)
 {
 	struct tcp *t = c->tcp;
-	bool first = t->idle.first == NULL;
+	struct waiting *list = c->transfer != NULL ? &t->sending : &t->idle;
+	bool first = list->first == NULL;
 
 	unlink_client(c);
-	append_client(&t->idle, c);
+	append_client(list, c);
 	/* Otherwise the timer is due no later, and looks again then. */
 	if (first)
 		set_timer(t);
 }
 
+/* --- turns --- */
+
+static void on_turn(uv_idle_t *);
+
+static void
+wait_for_turn(struct client *c)
+{
+	struct tcp *t = c->tcp;
+
+	if (t->turn_first == NULL)
+		uv_idle_start(&t->turn, on_turn);
+	c->state = SENDING;
+	c->turn_before = t->turn_last;
+	c->turn_after = NULL;
+	*(t->turn_last != NULL ? &t->turn_last->turn_after : &t->turn_first) = c;
+	t->turn_last = c;
+}
+
+static void
+leave_turns(struct client *c)
+{
+	struct tcp *t = c->tcp;
+
+	*(c->turn_before != NULL ? &c->turn_before->turn_after : &t->turn_first) = c->turn_after;
+	*(c->turn_after != NULL ? &c->turn_after->turn_before : &t->turn_last) = c->turn_before;
+	if (t->turn_first == NULL)
+		uv_idle_stop(&t->turn);
+}
+
 /* --- end --- */
+
+static void
+release(uv_work_t *work)
+{
+	struct job *job = work->data;
+
+	xfrout_free(job->transfer);
+}
+
+static void
+on_released(uv_work_t *work, int status)
+{
+	(void)status;
+	free(work->data);
+}
+
+/* The last to hold a large zone gives it back, which takes its time. */
+static void
+give_back(struct tcp *t, struct xfrout *transfer)
+{
+	struct job *job = xcalloc(1, sizeof(*job));
+
+	job->work.data = job;
+	job->transfer = transfer;
+	uv_queue_work(t->loop, &job->work, release, on_released);
+}
+
+static void
+end_transfer(struct client *c, bool whole)
+{
+	const struct query_server *server = c->tcp->responder->server;
+	struct xfrout_facts facts;
+
+	if (c->transfer == NULL)
+		return;
+	if (server->transferred != NULL && c->job == NULL) {
+		xfrout_facts(c->transfer, &facts);
+		server->transferred(server->ctx, &c->from.any, &facts, whole,
+		    uv_now(c->tcp->loop) - c->began);
+	}
+	if (c->job != NULL)
+		c->job->client = NULL;		/* which gives it back */
+	else
+		give_back(c->tcp, c->transfer);
+	c->transfer = NULL;
+}
 
 static void
 on_client_closed(uv_handle_t *handle)
@@ -128,18 +244,28 @@ on_client_closed(uv_handle_t *handle)
 }
 
 static void
+close_handles(struct tcp *t)
+{
+	uv_close((uv_handle_t *)&t->timer, NULL);
+	uv_close((uv_handle_t *)&t->turn, NULL);
+}
+
+static void
 close_client(struct client *c)
 {
 	struct tcp *t = c->tcp;
 
 	if (c->state == CLOSED)
 		return;
+	if (c->state == SENDING)
+		leave_turns(c);
 	c->state = CLOSED;
+	end_transfer(c, false);
 	unlink_client(c);
 	t->count--;
 	uv_close((uv_handle_t *)&c->handle, on_client_closed);
 	if (t->stopping && t->count == 0)
-		uv_close((uv_handle_t *)&t->timer, NULL);
+		close_handles(t);
 }
 
 static void
@@ -149,6 +275,25 @@ close_late(struct tcp *t, struct waiting *list)
 
 	while (list->first != NULL && list->first->since + list->ms <= now)
 		close_client(list->first);
+}
+
+static void
+close_late_transfers(struct tcp *t)
+{
+	uint64_t now = uv_now(t->loop);
+	struct client *c, *after;
+
+	for (c = t->sending.first; c != NULL; c = after) {
+		after = c->after;
+		if (transfer_due(c) <= now)
+			close_client(c);
+	}
+}
+
+static struct client *
+longest_quiet(const struct tcp *t)
+{
+	return t->idle.first != NULL ? t->idle.first : t->fresh.first;
 }
 
 /* Those that wait for nothing but another question. */
@@ -174,12 +319,13 @@ on_timer(uv_timer_t *timer)
 		close_quiet(&t->idle);
 		if (uv_now(t->loop) >= t->deadline)
 			while (t->count > 0)
-				close_client(t->fresh.first != NULL ? t->fresh.first : t->idle.first);
+				close_client(t->sending.first != NULL ? t->sending.first : longest_quiet(t));
 		if (t->count == 0)
 			return;
 	}
 	close_late(t, &t->fresh);
 	close_late(t, &t->idle);
+	close_late_transfers(t);
 	if (!t->stopping || t->count > 0)
 		set_timer(t);
 }
@@ -235,6 +381,87 @@ flush(struct client *c, size_t len)
 		close_client(c);
 }
 
+/* --- transfers --- */
+
+static void
+on_prepared(uv_work_t *work, int status)
+{
+	struct job *job = work->data;
+	struct client *c = job->client;
+
+	(void)status;
+	if (c != NULL) {
+		c->job = NULL;
+		wait_for_turn(c);
+	} else {
+		give_back(job->tcp, job->transfer);
+	}
+	free(job);
+}
+
+static void
+prepare(uv_work_t *work)
+{
+	struct job *job = work->data;
+
+	xfrout_prepare(job->transfer);
+}
+
+static void
+start_sending(struct client *c)
+{
+	uv_read_stop((uv_stream_t *)&c->handle);
+	if (!xfrout_waits(c->transfer)) {
+		wait_for_turn(c);
+		return;
+	}
+	c->state = PREPARING;
+	c->job = xcalloc(1, sizeof(*c->job));
+	*c->job = (struct job){ .work.data = c->job, .tcp = c->tcp,
+	    .transfer = c->transfer, .client = c };
+	uv_queue_work(c->tcp->loop, &c->job->work, prepare, on_prepared);
+}
+
+/* Some messages.  Who does not take them all is asked again when it has. */
+static void
+send_some(struct client *c)
+{
+	struct tcp *t = c->tcp;
+	size_t out = 0;
+	int len = 0;
+
+	while (out < TURN_SIZE && OUT_SIZE - out >= PREFIX + XFROUT_ROOM &&
+	    (len = xfrout_next(c->transfer, &t->names, t->out + out + PREFIX)) > 0) {
+		put16(t->out + out, (unsigned)len);
+		out += PREFIX + (size_t)len;
+	}
+	if (len < 0) {
+		close_client(c);
+		return;
+	}
+	c->state = READING;
+	if (len == 0)
+		end_transfer(c, true);
+	if (out > 0)
+		flush(c, out);
+	if (c->state == CLOSED)
+		return;
+	touch(c);
+	if (c->state == READING)
+		go_on(c);
+}
+
+/* One client's turn, then whatever else there is to do. */
+static void
+on_turn(uv_idle_t *turn)
+{
+	struct tcp *t = turn->data;
+	struct client *c = t->turn_first;
+
+	leave_turns(c);
+	send_some(c);
+}
+
 /* Answer as many whole messages as fit into the buffer.  Returns the octets they took. */
 static size_t
 answer_some(struct client *c, const uint8_t *in, size_t len)
@@ -249,9 +476,13 @@ answer_some(struct client *c, const uint8_t *in, size_t len)
 
 		if (len - used - PREFIX < message)
 			break;
-		size = query_run(r->scratch, r->server, &r->stats, &c->from.any, true,
+		size = query_run(r->scratch, r->server, &r->stats, &c->from.any, &c->transfer,
 		    in + used + PREFIX, message, t->out + out + PREFIX);
 		used += PREFIX + message;
+		if (c->transfer != NULL) {
+			c->began = uv_now(t->loop);
+			break;
+		}
 		if (size == 0) {
 			/* Who sends what cannot be answered is no client. */
 			c->ending = true;
@@ -263,6 +494,8 @@ answer_some(struct client *c, const uint8_t *in, size_t len)
 	slot_leave();
 	if (out > 0)
 		flush(c, out);
+	if (c->transfer != NULL && c->state == READING)
+		start_sending(c);
 	return used;
 }
 
@@ -285,6 +518,10 @@ answer_all(struct client *c, const uint8_t *in, size_t len)
 static void
 go_on(struct client *c)
 {
+	if (c->transfer != NULL) {
+		start_sending(c);
+		return;
+	}
 	if (c->in_len > 0 && !c->ending) {
 		size_t used = answer_all(c, c->in, c->in_len);
 
@@ -358,12 +595,13 @@ on_connection(uv_stream_t *stream, int status)
 	struct tcp *t = l->tcp;
 	struct client *c;
 	int len = sizeof(c->from);
+	bool full = t->count >= t->limit && longest_quiet(t) == NULL;
 
 	/* Out of descriptors, most likely: libuv has closed the connection. */
 	if (status < 0)
 		return;
-	if (t->count >= t->limit)
-		close_client(t->idle.first != NULL ? t->idle.first : t->fresh.first);
+	if (t->count >= t->limit && !full)
+		close_client(longest_quiet(t));
 	c = xcalloc(1, sizeof(*c));
 	c->tcp = t;
 	c->handle.data = c;
@@ -372,7 +610,7 @@ on_connection(uv_stream_t *stream, int status)
 	append_client(&t->fresh, c);
 	query_count(&t->responder->stats.tcp_connections);
 	if (uv_accept(stream, (uv_stream_t *)&c->handle) < 0 ||
-	    uv_tcp_getpeername(&c->handle, &c->from.any, &len) < 0) {
+	    uv_tcp_getpeername(&c->handle, &c->from.any, &len) < 0 || full) {
 		close_client(c);
 		return;
 	}
@@ -440,7 +678,8 @@ tcp_new(uv_loop_t *loop, struct responder *responder,
 {
 	struct tcp *t = xmalloc(sizeof(*t));
 
-	memset(t, 0, offsetof(struct tcp, in));
+	memset(t, 0, offsetof(struct tcp, names));
+	memset(&t->names, 0, sizeof(t->names));
 	t->loop = loop;
 	t->responder = responder;
 	t->limit = limits->tcp_clients > 0 ? limits->tcp_clients : 1;
@@ -448,6 +687,8 @@ tcp_new(uv_loop_t *loop, struct responder *responder,
 	t->idle.ms = limits->tcp_idle_ms;
 	t->timer.data = t;
 	uv_timer_init(loop, &t->timer);
+	t->turn.data = t;
+	uv_idle_init(loop, &t->turn);
 	return t;
 }
 
@@ -461,7 +702,7 @@ void
 tcp_stop(struct tcp *t, unsigned deadline_ms)
 {
 	if (t->count == 0) {
-		uv_close((uv_handle_t *)&t->timer, NULL);
+		close_handles(t);
 		return;
 	}
 	t->stopping = true;

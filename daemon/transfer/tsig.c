@@ -125,8 +125,11 @@ const struct tsig_key *
 tsig_find(const struct tsig_keys *keys, const uint8_t *name)
 {
 	bool there;
-	size_t at = seek(keys, name, &there);
+	size_t at;
 
+	if (keys == NULL)
+		return NULL;
+	at = seek(keys, name, &there);
 	return there ? keys->key[at] : NULL;
 }
 

@@ -30,7 +30,7 @@ void tsig_keys_free(struct tsig_keys *);		/* secrets that nobody uses are wiped;
  * that a key of this name is there. */
 const char *tsig_keys_add(struct tsig_keys *, const uint8_t *name, const char *algorithm,
     const char *secret);
-const struct tsig_key *tsig_find(const struct tsig_keys *, const uint8_t *name);	/* any case; or NULL */
+const struct tsig_key *tsig_find(const struct tsig_keys *, const uint8_t *name);	/* any case; or NULL; keys NULL: none */
 
 /* What became of a message; TSIG_BAD... are the error codes of 3. */
 enum tsig_result {

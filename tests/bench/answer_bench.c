@@ -72,6 +72,7 @@ int
 main(int argc, char **argv)
 {
 	struct sink sink = { report_to_file, stderr, 0, 0 };
+	struct xfrout *transfer = NULL;
 	struct query_server server = { .edns_udp_size = 1232, .minimal_responses = true };
 	struct sockaddr_in from = { .sin_family = AF_INET, .sin_port = 1 };
 	struct query_stats stats = { 0 };
@@ -115,7 +116,7 @@ main(int argc, char **argv)
 			n = count - i < BATCH ? (unsigned)(count - i) : BATCH;
 			slot_enter();
 			if (tcp)
-				octets += query_run(scratch, &server, &stats, (struct sockaddr *)&from, true,
+				octets += query_run(scratch, &server, &stats, (struct sockaddr *)&from, &transfer,
 				    requests[i].wire, requests[i].len, out);
 			else
 				octets += run_batch(scratch, &server, &stats, (struct sockaddr *)&from,

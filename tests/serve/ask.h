@@ -85,6 +85,7 @@ struct asker {
 	struct query_stats stats;
 	struct sockaddr_in from;
 	bool tcp;
+	struct xfrout *transfer;	/* over TCP, of the last request */
 	uint8_t out[QUERY_OUT_TCP];
 };
 
@@ -107,9 +108,10 @@ run(struct asker *a, const uint8_t *request, size_t len)
 	size_t size;
 
 	memcpy(exact, request, len);
+	a->transfer = NULL;
 	slot_enter();
 	size = query_run(a->scratch, &a->server, &a->stats,
-	    (const struct sockaddr *)&a->from, a->tcp, exact, len, a->out);
+	    (const struct sockaddr *)&a->from, a->tcp ? &a->transfer : NULL, exact, len, a->out);
 	slot_leave();
 	free(exact);
 	return size;

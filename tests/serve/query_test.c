@@ -106,7 +106,7 @@ malformed_messages_get_formerr_or_nothing(void **state)
 		M("unknown option", HEAD_AR("\1") WWW "\0\0\x29\x04\xd0\0\0\0\0\0\5\x12\x34\0\1x", 0),
 		M("EDNS version 1", HEAD_AR("\1") WWW "\0\0\x29\x04\xd0\0\1\0\0\0\0", 16),
 		M("TSIG not last", HEAD_AR("\2") WWW "\0\0\xfa\0\xff\0\0\0\0\0\0" OPT, 1),
-		M("TSIG of a stranger", HEAD_AR("\2") WWW OPT "\0\0\xfa\0\xff\0\0\0\0\0\0", 9),
+		M("TSIG without anything", HEAD_AR("\2") WWW OPT "\0\0\xfa\0\xff\0\0\0\0\0\0", 1),
 		M("TSIG in answer", "\x12\x34\x01\0\0\1\0\1\0\0\0\0" WWW "\0\0\xfa\0\xff\0\0\0\0\0\0", 1),
 		M("garbage behind", HEAD WWW "garbage", 0),
 		M("record in answer", "\x12\x34\x01\0\0\1\0\1\0\0\0\0" WWW "\0\0\1\0\1\0\0\0\0\0\0", 0),
