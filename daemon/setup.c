@@ -1,13 +1,18 @@
 #include "daemon/setup.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/inbox.h"
 #include "daemon/listeners.h"
 #include "daemon/log.h"
 #include "daemon/mirrors.h"
+#include "daemon/transfer/history.h"
 #include "daemon/transfer/tsig.h"
+#include "daemon/transfer/xfrout.h"
 #include "sync/commit.h"
 #include "sync/journal.h"
 #include "zonefile/arena.h"
@@ -20,6 +25,7 @@ static struct {
 	struct query_server *server;
 	struct tsig_keys *keys;
 	struct journal *journal;
+	struct history *history;
 } now;
 
 /* Commit thread. */
@@ -52,6 +58,27 @@ wants_one_answer(const void *list, const struct sockaddr *client, const uint8_t 
 	return server != NULL && server->one_answer != CONF_UNSAID ? server->one_answer == CONF_YES : conf->one_answer;
 }
 
+/* Worker's thread. */
+static void
+on_transferred(void *ctx, const struct sockaddr *to, const struct xfrout_facts *facts, bool whole,
+    uint64_t ms)
+{
+	char zone[DNAME_TEXT_MAX], client[PEER_TEXT], from[24] = "", key[8 + DNAME_TEXT_MAX] = "";
+
+	(void)ctx;
+	name_print_plain(zone, facts->origin);
+	if (facts->incremental)
+		snprintf(from, sizeof(from), " from %" PRIu32, facts->since);
+	if (facts->key != NULL) {
+		strcpy(key, ", key ");
+		name_print_plain(key + strlen(key), facts->key->name);
+	}
+	log_note("zone %s: %s%s to serial %" PRIu32 " for %s%s%s: %" PRIu64 " records, %" PRIu64
+	    " octets in %" PRIu64 " ms", zone, facts->how, from, facts->serial,
+	    peer_print(client, to), key, whole ? "" : " broken off", facts->records,
+	    facts->octets, ms);
+}
+
 /* Its strings and lists are the configuration's. */
 static struct query_server *
 server_new(const struct conf *conf, const struct tsig_keys *keys)
@@ -71,6 +98,8 @@ server_new(const struct conf *conf, const struct tsig_keys *keys)
 	};
 	server->one_answer = (struct query_right){ wants_one_answer, conf };
 	server->notified = on_notified;
+	server->history = now.history;
+	server->transferred = on_transferred;
 	return server;
 }
 
@@ -152,6 +181,7 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	limits.tcp_clients = conf->tcp_clients / workers + 1;
 	slot_thread_begin();
 	now.journal = journal_open(conf_resolve(path, conf, conf->journal), log_report, NULL);
+	now.history = history_new(path);
 	commit_start(now.journal, on_publish, NULL);
 	now.server = server_new(conf, NULL);
 	now.workers = workers_new(workers, now.server, &limits);
@@ -164,6 +194,7 @@ void
 setup_stop(void)
 {
 	workers_stop(now.workers, 2000);
+	history_free(now.history);
 	inbox_stop();
 	commit_stop();
 	mirrors_stop();

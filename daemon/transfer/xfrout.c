@@ -81,6 +81,7 @@ xfrout_axfr(struct zone *zone, const struct xfrout_request *request)
 		x->opt_len = request->opt_len;
 	}
 	x->tsig = request->tsig;
+	tsig_key_ref(x->tsig.key);
 	x->size = request->message_size == 0 ? BEST_SIZE :
 	    request->message_size < LEAST_SIZE ? LEAST_SIZE :
 	    request->message_size < MESSAGE_MAX ? request->message_size : MESSAGE_MAX;
@@ -130,6 +131,7 @@ void
 xfrout_free(struct xfrout *x)
 {
 	tsig_end(&x->tsig);
+	tsig_key_unref(x->tsig.key);
 	change_unref(x->change);
 	zone_unref(x->zone);
 	free(x->opt);
@@ -315,6 +317,7 @@ xfrout_facts(const struct xfrout *x, struct xfrout_facts *facts)
 	*facts = (struct xfrout_facts){
 		.origin = zone_origin(x->zone),
 		.how = x->change != NULL ? "IXFR" : x->asked_ixfr ? "AXFR-style IXFR" : "AXFR",
+		.incremental = x->change != NULL,
 		.since = x->since,
 		.serial = zone_serial(x->zone),
 		.records = x->records,

@@ -47,7 +47,8 @@ unsigned xfrout_count(void);
 struct xfrout_facts {
 	const uint8_t *origin;
 	const char *how;		/* "AXFR", "IXFR", "AXFR-style IXFR" */
-	uint32_t since, serial;		/* since: of IXFR */
+	bool incremental;		/* a difference, since that serial */
+	uint32_t since, serial;
 	uint64_t records, octets;
 	const struct tsig_key *key;	/* or NULL */
 };
