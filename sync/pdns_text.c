@@ -7,9 +7,9 @@
 #include <time.h>
 
 #include "zonefile/name.h"
+#include "zonefile/octets.h"
 #include "zonefile/rrtype.h"
-
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#include "zonefile/count.h"
 
 /* What PowerDNS has a name for, by code.  A name that the running version does not know makes all records of
  * the owner fail, and so does TYPEnnn for what it knows. */
@@ -241,16 +241,10 @@ pdns_type(char out[16], uint16_t type, unsigned version)
 	return out;
 }
 
-static unsigned
-u16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
 static uint32_t
 u32(const uint8_t *p)
 {
-	return (uint32_t)u16(p) << 16 | u16(p + 2);
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
 static char *
@@ -270,7 +264,7 @@ put_ipv6(char *out, const uint8_t *a)
 	inet_ntop(AF_INET6, a, out, INET6_ADDRSTRLEN);
 	/* pdnsutil check-zone does not take the form with an IPv4 address at the end. */
 	if (strchr(out, '.') != NULL)
-		sprintf(strrchr(out, ':'), ":%x:%x", u16(a + 12), u16(a + 14));
+		sprintf(strrchr(out, ':'), ":%x:%x", get16(a + 12), get16(a + 14));
 	return out + strlen(out);
 }
 
@@ -390,13 +384,13 @@ put_cert(char *out, const uint8_t *rd, size_t len, unsigned version, const char 
 	(void)version;
 	if (len < 5)
 		return malformed(why);
-	if (u16(rd) == 0) {
+	if (get16(rd) == 0) {
 		*why = "PowerDNS refuses CERT of type 0";
 		return NULL;
 	}
-	out = put_number(out, u16(rd));
+	out = put_number(out, get16(rd));
 	*out++ = ' ';
-	out = put_number(out, u16(rd + 2));
+	out = put_number(out, get16(rd + 2));
 	*out++ = ' ';
 	out = put_number(out, rd[4]);
 	*out++ = ' ';
@@ -416,7 +410,7 @@ put_apl(char *out, const uint8_t *rd, size_t len, unsigned version, const char *
 
 		if (end - rd < 4)
 			return malformed(why);
-		family = u16(rd);
+		family = get16(rd);
 		octets = rd[3] & 0x7f;
 		if (family != 1 && family != 2) {
 			*why = "PowerDNS knows APL of IPv4 and IPv6 only";
@@ -503,7 +497,7 @@ put_locator(char *out, const uint8_t *rd, size_t len, unsigned version, const ch
 	(void)version;
 	if (len != 10)
 		return malformed(why);
-	out = put_number(out, u16(rd));
+	out = put_number(out, get16(rd));
 	for (int i = 2; i < 10; i += 2) {
 		*out++ = i == 2 ? ' ' : ':';
 		out = put_hex(out, rd + i, 2);
@@ -567,7 +561,7 @@ put_svc_value(char *out, unsigned key, const uint8_t *v, size_t len, unsigned ve
 		if (at > v)
 			*out++ = ',';
 		if (key == 0)
-			out = put_svc_key(out, u16(at), version);
+			out = put_svc_key(out, get16(at), version);
 		else if (key == 1) {
 			/* A comma or backslash in an id takes two levels of escapes (RFC 9460 A.1), which PowerDNS
 			 * reads in its own way; no protocol has such an id. */
@@ -584,7 +578,7 @@ put_svc_value(char *out, unsigned key, const uint8_t *v, size_t len, unsigned ve
 		else if (key == 6)
 			out = put_ipv6(out, at);
 		else
-			out = put_number(out, u16(at));
+			out = put_number(out, get16(at));
 	}
 	return out;
 }
@@ -598,18 +592,18 @@ put_svcb(char *out, const uint8_t *rd, size_t len, unsigned version, const char 
 
 	if (name == 0)
 		return malformed(why);
-	alias = u16(rd) == 0;
-	out = put_number(out, u16(rd));
+	alias = get16(rd) == 0;
+	out = put_number(out, get16(rd));
 	*out++ = ' ';
 	out = put_name(out, rd + 2);
 	/* AliasMode has no parameters for whoever reads it (RFC 9460 2.4.2). */
 	for (rd += 2 + name; rd < end && !alias; ) {
 		unsigned key, size;
 
-		if (end - rd < 4 || u16(rd + 2) > end - rd - 4)
+		if (end - rd < 4 || get16(rd + 2) > end - rd - 4)
 			return malformed(why);
-		key = u16(rd);
-		size = u16(rd + 2);
+		key = get16(rd);
+		size = get16(rd + 2);
 		rd += 4;
 		*out++ = ' ';
 		out = put_svc_key(out, key, version);
@@ -683,10 +677,10 @@ put_field(char *out, enum field kind, const uint8_t **at, const uint8_t *end,
 	case F_U16:
 	case F_FLAGS:
 		*at += 2;
-		return put_number(out, u16(v));
+		return put_number(out, get16(v));
 	case F_TYPE:
 		*at += 2;
-		return put_type(out, (uint16_t)u16(v), version);
+		return put_type(out, (uint16_t)get16(v), version);
 	case F_U32:
 	case F_PERIOD:
 		*at += 4;
@@ -766,7 +760,7 @@ pdns_content(char *out, uint16_t *prio, uint16_t type, const uint8_t *rdata,
 			return -1;
 	} else {
 		if (type == T_MX || type == T_SRV) {
-			*prio = (uint16_t)u16(at);
+			*prio = (uint16_t)get16(at);
 			at += 2;
 			layout++;
 		}

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "zonefile/name.h"
+#include "zonefile/octets.h"
 #include "zonefile/zone.h"
 
 #define MESSAGE_HEADER 12
@@ -24,32 +25,6 @@ enum {
 };
 
 enum { CLASS_IN = 1, CLASS_CH = 3, CLASS_ANY = 255 };
-
-static inline uint16_t
-get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint32_t
-get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static inline void
-put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static inline void
-put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
 
 /* --- reading --- */
 

@@ -5,6 +5,7 @@
 #include "zonefile/arena.h"
 #include "zonefile/digits.h"
 #include "zonefile/name.h"
+#include "zonefile/octets.h"
 #include "zonefile/rdata.h"
 #include "zonefile/rdata_fields.h"
 #include "zonefile/rdata_ldns.h"
@@ -272,12 +273,6 @@ add_a6(struct text *t, const uint8_t *at)
 	add_char(t, ' ');
 	memcpy(address + 16 - octets, at + 1, octets);
 	add_ipv6(t, address);
-}
-
-static uint32_t
-get32(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3];
 }
 
 static void

@@ -6,19 +6,7 @@
 #include <string.h>
 
 #include "zonefile/digits.h"
-
-static uint32_t
-get32(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3];
-}
-
-static void
-put32(uint8_t *at, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		at[i] = v >> (24 - 8 * i);
-}
+#include "zonefile/octets.h"
 
 /* A number with up to places decimals, as a whole number of the last of them. */
 static bool

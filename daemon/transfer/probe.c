@@ -9,8 +9,7 @@
 #include "daemon/transfer/request.h"
 #include "daemon/transfer/stream.h"
 #include "zonefile/arena.h"
-
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#include "zonefile/count.h"
 
 static const unsigned patience[] = { 2000, 3000, 5000 };	/* ms, for each try over UDP */
 static const struct stream_limits tcp_limits = { 5000, 5000 };

@@ -1,9 +1,9 @@
 #include "daemon/transfer/request.h"
+#include "zonefile/count.h"
 
 #include <string.h>
 #include <sys/random.h>
 
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define OPTION_EXPIRE 9		/* RFC 7314 2 */
 #define UDP_SIZE 1232
 

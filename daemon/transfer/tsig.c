@@ -10,10 +10,10 @@
 #include <strings.h>
 
 #include "zonefile/arena.h"
+#include "zonefile/count.h"
 #include "zonefile/digits.h"
 #include "zonefile/message.h"
 
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define TYPE_TSIG 250
 #define FUDGE 300		/* RFC 8945 10 */
 #define UNSIGNED_MAX 99		/* 5.3.1 */

@@ -1,6 +1,6 @@
 #include "tests/serve/ask.h"
+#include "zonefile/count.h"
 
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define SOA "example. 300 SOA ns.example. admin.example. 7 3600 600 86400 60"
 #define SIG(owner, type) owner " RRSIG " type " 8 2 300 20300101000000 20200101000000 1 example. AAAA"
 #define SOA_OUT "example. SOA ns.example. admin.example. 7 3600 600 86400 60"

@@ -1,8 +1,8 @@
 #include "tests/serve/ask.h"
+#include "zonefile/count.h"
 
 #include <time.h>
 
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define HEAD "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 #define HEAD_AR(n) "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00" n
 #define WWW "\3www\7example\0\0\1\0\1"

@@ -7,8 +7,7 @@
 
 #include "tests/sync/zone_text.h"
 #include "zonefile/nsec3hash.h"
-
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#include "zonefile/count.h"
 
 static const struct rows_style strict = { 407, false }, lenient = { 407, true };
 

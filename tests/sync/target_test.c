@@ -10,8 +10,7 @@
 
 #include "sync/target_impl.h"
 #include "tests/sync/zone_text.h"
-
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#include "zonefile/count.h"
 
 static char file[] = "/tmp/target_test.XXXXXX";
 static struct target_conf conf = { .owner = "tandem@test", .style = { 407, true } };

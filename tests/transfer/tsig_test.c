@@ -10,8 +10,8 @@
 #include "daemon/transfer/tsig.h"
 #include "zonefile/digits.h"
 #include "zonefile/message.h"
+#include "zonefile/count.h"
 
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define NOW UINT64_C(1700000000)
 #define SECRET "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 #define NAME ((const uint8_t *)"\3Key\7Example")

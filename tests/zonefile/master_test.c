@@ -12,8 +12,8 @@
 
 #include "zonefile/dump.h"
 #include "zonefile/zone.h"
+#include "zonefile/count.h"
 
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define HEAD "$TTL 300\n@ SOA ns hm 1 2 3 4 5\n NS ns.other.\n"
 #define L10 "aaaaaaaaaa"
 #define L63 L10 L10 L10 L10 L10 L10 "aaa"

@@ -1,4 +1,5 @@
 #include "zonefile/message.h"
+#include "zonefile/count.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,6 @@
 
 #include <cmocka.h>
 
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define N(s) ((const uint8_t *)(s))
 
 static struct message_names names;

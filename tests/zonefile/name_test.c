@@ -1,4 +1,5 @@
 #include "zonefile/name.h"
+#include "zonefile/count.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +8,6 @@
 
 #include <cmocka.h>
 
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define A10 "aaaaaaaaaa"
 #define A60 A10 A10 A10 A10 A10 A10
 #define A63 A60 "aaa"

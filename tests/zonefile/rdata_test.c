@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "zonefile/name.h"
+#include "zonefile/count.h"
 
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define H16 "00112233445566778899aabbccddeeff"
 
 static const uint8_t origin[] = "\7example\3org";
