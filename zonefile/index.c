@@ -34,7 +34,7 @@ struct block {
 struct index {
 	size_t count;
 	unsigned page_bits;		/* slots a page, PAGE_BITS unless the zone is small */
-	unsigned dir_bits;		/* 1 << dir_bits pages */
+	uint32_t pages;			/* any number of them, so that no memory waits for a zone to double */
 	struct page **page;
 	struct block **block;
 	uint32_t blocks, room;
@@ -183,10 +183,17 @@ owns(const struct node *node, struct rel name)
 	return true;
 }
 
+/* The high bits say which page. */
+static struct page **
+page_place(const struct index *index, uint32_t hash)
+{
+	return &index->page[(uint64_t)hash * index->pages >> 32];
+}
+
 static struct page *
 page_of(const struct index *index, uint32_t hash)
 {
-	return index->page[index->dir_bits == 0 ? 0 : hash >> (32 - index->dir_bits)];
+	return *page_place(index, hash);
 }
 
 /* The low bits say where in the page, the 16 above PAGE_BITS are the tag. */
@@ -302,8 +309,8 @@ pages_fill(struct index *index)
 
 	do {
 		full = false;
-		index->page = xcalloc((size_t)1 << index->dir_bits, sizeof(*index->page));
-		for (size_t i = 0; i < (size_t)1 << index->dir_bits; i++)
+		index->page = xcalloc(index->pages, sizeof(*index->page));
+		for (uint32_t i = 0; i < index->pages; i++)
 			index->page[i] = page_new(index->page_bits);
 		for (uint32_t b = 0; b < index->blocks && !full; b++) {
 			const struct block *block = index->block[b];
@@ -315,13 +322,13 @@ pages_fill(struct index *index)
 			}
 		}
 		if (full) {
-			for (size_t i = 0; i < (size_t)1 << index->dir_bits; i++)
+			for (uint32_t i = 0; i < index->pages; i++)
 				free(index->page[i]);
 			free(index->page);
 			if (index->page_bits < PAGE_BITS)
 				index->page_bits++;
 			else
-				index->dir_bits++;
+				index->pages *= 2;
 		}
 	} while (full);
 }
@@ -334,15 +341,13 @@ pages_size(struct index *index, size_t count)
 	index->page_bits = 2;
 	while (index->page_bits < PAGE_BITS && (size_t)1 << index->page_bits < slots)
 		index->page_bits++;
-	index->dir_bits = 0;
-	while ((size_t)PAGE_SLOTS << index->dir_bits < slots)
-		index->dir_bits++;
+	index->pages = (uint32_t)((slots + PAGE_SLOTS - 1) / PAGE_SLOTS);
 }
 
 static void
 pages_free(struct index *index)
 {
-	for (size_t i = 0; i < (size_t)1 << index->dir_bits; i++)
+	for (uint32_t i = 0; i < index->pages; i++)
 		page_unref(index->page[i]);
 	free(index->page);
 }
@@ -350,7 +355,7 @@ pages_free(struct index *index)
 static struct page **
 page_writable(struct index *index, uint32_t hash)
 {
-	struct page **place = &index->page[index->dir_bits == 0 ? 0 : hash >> (32 - index->dir_bits)];
+	struct page **place = page_place(index, hash);
 	size_t size = sizeof(**place) + ((size_t)8 << index->page_bits);
 	struct page *copy;
 
@@ -622,7 +627,7 @@ size_t
 index_memory(const struct index *index)
 {
 	size_t page = sizeof(struct page) + ((size_t)8 << index->page_bits);
-	size_t total = sizeof(*index) + (page + sizeof(void *)) * ((size_t)1 << index->dir_bits);
+	size_t total = sizeof(*index) + (page + sizeof(void *)) * index->pages;
 
 	for (uint32_t b = 0; b < index->blocks; b++)
 		total += sizeof(struct block) + sizeof(void *) + index->block[b]->room * 12;
@@ -633,7 +638,7 @@ struct index *
 index_edit(const struct index *from)
 {
 	struct index *index = xmalloc(sizeof(*index));
-	size_t pages = (size_t)1 << from->dir_bits;
+	size_t pages = from->pages;
 
 	*index = *from;
 	index->page = xmalloc(pages * sizeof(index->page[0]));
