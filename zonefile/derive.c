@@ -215,11 +215,11 @@ copy_nodes(struct sets *s, const struct index *from)
 	return index;
 }
 
-/* A quarter of what lives, and for small zones what a hundred changes leave. */
+/* An eighth of what lives, and for small zones what a hundred changes leave. */
 static bool
 wasteful(const struct store *store)
 {
-	return store->total > store->live + store->live / 4 + (64 << 10);
+	return store->total > store->live + store->live / 8 + (64 << 10);
 }
 
 void

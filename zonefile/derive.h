@@ -8,6 +8,6 @@
 void derive_start(struct sets *, const struct zone *base);
 /* One name's removals and additions, in the order they came; each name once, in canonical order. */
 void derive_name(struct sets *, struct rel owner, struct rec *const *rec, size_t count, struct arena *notes);
-/* When more than a quarter of the memory is of older versions: all that lives, copied to memory of its own. */
+/* When an eighth of the memory is of older versions: all that lives, copied to memory of its own. */
 void derive_finish(struct sets *);
 #endif

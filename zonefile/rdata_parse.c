@@ -872,6 +872,10 @@ rdata_parse(uint8_t out[RDATA_ROOM], uint16_t type, const struct word *word, siz
 		refuse(&p, 0, "RDATA of an unknown type must begin with \\# (RFC 3597)");
 		return -1;
 	}
+	if (row->meta) {
+		refuse(&p, 0, "type %s has no RDATA in a zone", row->name);
+		return -1;
+	}
 	if (row->layout[0] == F_END)
 		return parse_rare(&p, type) ? p.at - out : -1;
 	for (const uint8_t *kind = row->layout; *kind != F_END; kind++) {

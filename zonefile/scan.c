@@ -1,5 +1,6 @@
 #include "zonefile/scan.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -26,10 +27,37 @@ static const uint8_t class_of[256] = {
 	[' '] = C_BLANK, [';'] = C_COMMENT, ['('] = C_OPEN, [')'] = C_CLOSE, ['"'] = C_QUOTE,
 };
 
+bool scan_plain;
+
+/* Octets whose high bit says that one of v may end a word: up to blank, or one of "();\ .  Above the first of them it
+ * may be wrong. */
+static inline uint64_t
+stops(uint64_t v)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	uint64_t quote = v ^ '"' * each, close = (v | each) ^ ')' * each;
+	uint64_t comment = v ^ ';' * each, escape = v ^ '\\' * each;
+
+	return (((v - 0x21 * each) & ~v) | ((quote - each) & ~quote) | ((close - each) & ~close) |
+	    ((comment - each) & ~comment) | ((escape - each) & ~escape)) & 0x80 * each;
+}
+
+static inline const char *
+plain_stop(const char *p)
+{
+	for (;; p += 8) {
+		uint64_t v, hit;
+
+		memcpy(&v, p, 8);
+		if ((hit = stops(le64toh(v))) != 0)
+			return p + (__builtin_ctzll(hit) >> 3);
+	}
+}
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 
-/* The first octet from p that may end a word: up to blank, or one of "();\ */
+/* The first octet from p that may end a word. */
 static inline const char *
 word_stop(const char *p)
 {
@@ -37,6 +65,8 @@ word_stop(const char *p)
 	const __m128i one = _mm_set1_epi8(1), close = _mm_set1_epi8(')');
 	const __m128i comment = _mm_set1_epi8(';'), escape = _mm_set1_epi8('\\');
 
+	if (__builtin_expect(scan_plain, 0))
+		return plain_stop(p);
 	for (;; p += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)p);
 		__m128i hit = _mm_cmpeq_epi8(_mm_min_epu8(v, blank), v);
@@ -51,13 +81,7 @@ word_stop(const char *p)
 	}
 }
 #else
-static inline const char *
-word_stop(const char *p)
-{
-	while (class_of[(uint8_t)*p] == C_WORD && *p != '\\')
-		p++;
-	return p;
-}
+#define word_stop plain_stop
 #endif
 
 static void

@@ -41,6 +41,10 @@ struct scan {
 	struct stat st;			/* when it was opened */
 };
 
+/* Words are found by SSE2 where it is there, else, or when this is set, eight octets at a time: so that one machine
+ * tests both. */
+extern bool scan_plain;
+
 /* Opens a regular file, or "-", the standard input; returns 0 or -errno; anything
  * else than a regular file is -EISDIR or -ENOTSUP. */
 int scan_open(struct scan *, const char *path);

@@ -1,4 +1,5 @@
 #include "zonefile/master.h"
+#include "zonefile/scan.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -394,20 +395,22 @@ what_is_no_file_is_refused_at_once(void **state)
 
 static struct master_files watched;
 
-/* Cuts the file while it is read. */
+static off_t new_size;
+
+/* Cuts the file while it is read, or makes it longer. */
 static void
-cut(void *ctx, const struct report *report)
+resize(void *ctx, const struct report *report)
 {
 	if (report->severity == WARNING)
-		assert_int_equal(truncate(ctx, 300000), 0);
+		assert_int_equal(truncate(ctx, new_size), 0);
 	else
 		remember(NULL, report);
 }
 
 static void
-a_file_that_shrinks_is_an_error(void **state)
+a_file_that_changes_while_it_is_read_is_an_error(void **state)
 {
-	struct sink sink = { .fn = cut };
+	struct sink sink = { .fn = resize };
 	size_t size = 2000000, at;
 	char *text = malloc(size), *path = strdup(path_of("z"));
 
@@ -416,13 +419,17 @@ a_file_that_shrinks_is_an_error(void **state)
 	at = sprintf(text, "@ SOA a b 1 2 3 4 5\n NS n.\n");
 	for (; at + 12 <= size; at += 12)
 		memcpy(text + at, "a A 1.2.3.4\n", 12);
-	put("z", text, at);
-	*told = '\0';
 	sink.ctx = path;
-	assert_null(master_load(path, origin, &sink, &watched));
-	assert_non_null(strstr(told, "z: error: changed while it was read\n"));
-	assert_true(master_files_changed(&watched));
-	master_files_free(&watched);
+	for (new_size = 0; new_size < 3000000; new_size += 300000) {
+		put("z", text, at);
+		*told = '\0';
+		sink.errors = sink.warnings = 0;
+		assert_null(master_load(path, origin, &sink, &watched));
+		/* What comes is read too, and is no text. */
+		assert_non_null(strstr(told, new_size > (off_t)at ? "octet 0 (0x00)" : "z: error: changed while it was read\n"));
+		assert_true(master_files_changed(&watched));
+		master_files_free(&watched);
+	}
 	free(text);
 	free(path);
 }
@@ -498,6 +505,56 @@ random_octets_do_no_harm(void **state)
 }
 
 static int
+plain(void **state)
+{
+	(void)state;
+	scan_plain = true;
+	return 0;
+}
+
+static int
+not_plain(void **state)
+{
+	(void)state;
+	scan_plain = false;
+	return 0;
+}
+
+/* Every octet at every place of a word, and some before it. */
+static void
+a_word_ends_at_the_same_octet_with_and_without_sse(void **state)
+{
+	struct sink sink = { .fn = NULL };
+	struct scan scan;
+	char text[40];
+
+	(void)state;
+	for (unsigned octet = 0; octet < 256; octet++)
+		for (size_t at = 1; at < sizeof(text) - 1; at++) {
+			size_t len[2] = { 0 }, count[2];
+			enum scan_outcome outcome[2];
+
+			memset(text, octet & 1 ? 0x80 : '~', sizeof(text));
+			text[at / 2] = '!';
+			text[at] = (char)octet;
+			for (int n = 0; n < 2; n++) {
+				scan_plain = n;
+				scan_text(&scan, "z", text, sizeof(text));
+				outcome[n] = scan_next(&scan, &sink);
+				if ((count[n] = scan.count) > 0)
+					len[n] = scan.word[0].len;
+				scan_close(&scan);
+			}
+			scan_plain = false;
+			assert_int_equal(outcome[0], outcome[1]);
+			assert_int_equal(count[0], count[1]);
+			assert_int_equal(len[0], len[1]);
+			if (octet > ' ' && strchr("\"();\\", (int)octet) == NULL)
+				assert_int_equal(len[0], sizeof(text));
+		}
+}
+
+static int
 make_dir(void **state)
 {
 	(void)state;
@@ -528,10 +585,14 @@ main(void)
 		cmocka_unit_test(a_missing_include_is_seen_when_it_comes),
 		cmocka_unit_test(includes_end),
 		cmocka_unit_test(what_is_no_file_is_refused_at_once),
-		cmocka_unit_test(a_file_that_shrinks_is_an_error),
+		cmocka_unit_test(a_file_that_changes_while_it_is_read_is_an_error),
 		cmocka_unit_test(records_across_chunks_are_whole),
 		cmocka_unit_test(one_huge_record_is_read_and_an_endless_one_refused),
 		cmocka_unit_test(random_octets_do_no_harm),
+		{ "every_way_to_write_records_is_read_without_sse", every_way_to_write_records_is_read, plain, not_plain, NULL },
+		{ "every_error_is_told_with_its_place_without_sse", every_error_is_told_with_its_place, plain, not_plain, NULL },
+		{ "records_across_chunks_are_whole_without_sse", records_across_chunks_are_whole, plain, not_plain, NULL },
+		cmocka_unit_test(a_word_ends_at_the_same_octet_with_and_without_sse),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
