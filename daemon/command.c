@@ -93,10 +93,11 @@ command_on_stop(void (*stop)(void))
 static bool hanging_up, once_more;
 
 static void
-hangup_ended(void *ctx, bool ok)
+hangup_ended(void *ctx, bool ok, enum reload_conf conf)
 {
 	(void)ctx;
 	(void)ok;
+	(void)conf;
 	hanging_up = false;
 	if (once_more) {
 		once_more = false;
@@ -107,7 +108,7 @@ hangup_ended(void *ctx, bool ok)
 void
 command_hangup(void)
 {
-	struct reload tell = { NULL, hangup_ended, NULL };
+	struct reload tell = { .end = hangup_ended };
 
 	if (hanging_up) {
 		once_more = true;

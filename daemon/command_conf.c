@@ -20,15 +20,6 @@ cmd_showconf(struct reply *reply, char **word)
 	free(text);
 }
 
-static void
-reply_report(void *ctx, const struct report *report)
-{
-	char text[1024];
-
-	if (report->severity == ERROR)
-		reply_error(ctx, "%s", report_format(text, sizeof(text), report));
-}
-
 void
 cmd_checkconf(struct reply *reply, char **word)
 {

@@ -8,7 +8,7 @@
 
 struct reloading {
 	struct reply *reply;
-	size_t changed, unchanged;
+	size_t unchanged, failed;
 };
 
 static void
@@ -16,7 +16,7 @@ reload_row(void *ctx, const struct load_outcome *o)
 {
 	static const char *const word[] = {
 		[LOAD_UNCHANGED] = "unchanged", [LOAD_SAME] = "same content",
-		[LOAD_DONE] = "loaded", [LOAD_FAILED] = "failed",
+		[LOAD_DONE] = "loaded", [LOAD_FAILED] = "failed", [LOAD_REMOVED] = "removed",
 	};
 	struct reloading *r = ctx;
 	char old[16] = "-", new[16] = "-", removed[24], added[24], ms[16], result[CELL];
@@ -25,8 +25,8 @@ reload_row(void *ctx, const struct load_outcome *o)
 		r->unchanged++;
 		return;
 	}
-	r->changed++;
-	if (o->old_serial != 0 || o->result != LOAD_DONE)
+	r->failed += o->result == LOAD_FAILED;
+	if (o->was_served)
 		snprintf(old, sizeof(old), "%" PRIu32, o->old_serial);
 	if (o->served)
 		snprintf(new, sizeof(new), "%" PRIu32, o->new_serial);
@@ -38,28 +38,41 @@ reload_row(void *ctx, const struct load_outcome *o)
 }
 
 static void
-reload_ended(void *ctx, bool ok)
+reload_ended(void *ctx, bool ok, enum reload_conf conf)
+{
+	static const char *const word[] = {
+		[RELOAD_SAME] = "unchanged", [RELOAD_CHANGED] = "changed", [RELOAD_REFUSED] = "refused",
+	};
+	struct reloading *r = ctx;
+
+	(void)ok;	/* errors have been told */
+	if (conf != RELOAD_UNREAD)
+		reply_fact(r->reply, "configuration", "%s", word[conf]);
+	if (r->unchanged > 0)
+		reply_number(r->reply, "zone files unchanged", r->unchanged);
+	if (r->failed > 0)
+		reply_error(r->reply, "%zu zone file%s not taken over", r->failed, r->failed == 1 ? "" : "s");
+	reply_end(r->reply);
+	free(r);
+}
+
+static void
+reload_said(void *ctx, const struct report *report)
 {
 	struct reloading *r = ctx;
 
-	if (!ok)
-		reply_error(r->reply, "not all of it was taken over; what failed is as it was before");
-	else if (r->changed == 0)
-		reply_fact(r->reply, "nothing changed in", "%zu zone files", r->unchanged);
-	reply_end(r->reply);
-	free(r);
+	reply_report(r->reply, report);
 }
 
 static struct reload
 reload_to(struct reply *reply)
 {
 	static const char *const column[] = { "zone", "old", "new", "removed", "added", "ms", "result", NULL };
-
 	struct reloading *r = xcalloc(1, sizeof(*r));
 
 	r->reply = reply;
 	reply_columns(reply, column);
-	return (struct reload){ reload_row, reload_ended, r };
+	return (struct reload){ reload_said, reload_row, reload_ended, r };
 }
 
 /* These end the reply themselves. */

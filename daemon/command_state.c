@@ -160,16 +160,22 @@ cmd_zones(struct reply *reply, char **word)
 static void
 server_facts(struct reply *reply)
 {
+	const struct setup_refused refused = setup_refused();
 	const struct served *zone;
-	char text[32];
+	char text[32], since[32], more[32] = "", path[PATH_MAX];
 	size_t count, failed = 0;
 
+	if (refused.reasons > 1)
+		snprintf(more, sizeof(more), " (and %u more)", refused.reasons - 1);
 	zone = zones_all(&count);
 	for (size_t i = 0; i < count; i++)
 		failed += zone_file_trouble(zone[i].file)[0] != '\0';
 	reply_fact(reply, "version", "tandemd %s", TANDEM_VERSION);
 	reply_number(reply, "pid", (uint64_t)getpid());
-	reply_fact(reply, "configuration", "%s", setup_conf()->path);
+	reply_fact(reply, "configuration", "%s", realpath(setup_conf()->path, path) != NULL ? path : setup_conf()->path);
+	if (refused.at != 0)
+		reply_fact(reply, "configuration refused", "%s ago: %s%s; the one of %s ago is in force",
+		    age(text, refused.at), refused.why, more, age(since, setup_taken()));
 	reply_fact(reply, "running for", "%s", age(text, setup_started()));
 	reply_number(reply, "zones", count);
 	if (failed > 0)

@@ -127,7 +127,7 @@ outcome_of(struct reading *r, enum load_result result)
 
 	o.ms = (unsigned)(uv_now(loop) - r->started);
 	if ((zone = slot_zone_ref(file->slot)) != NULL) {
-		o.served = true;
+		o.was_served = o.served = true;
 		o.old_serial = o.new_serial = zone_serial(zone);
 		o.records = zone_records(zone);
 		zone_unref(zone);
@@ -139,12 +139,15 @@ static void
 failed(struct reading *r, const char *reason)
 {
 	struct load_outcome o = outcome_of(r, LOAD_FAILED);
+	struct sink log = { .fn = log_report };
+	char text[sizeof(r->first_error) + 32];
 
 	if (o.served)
-		log_error("zone %s: %s, still serving serial %u", o.zone, reason, o.old_serial);
+		report_zone(&log, ERROR, o.zone, "%s, still serving serial %u", reason, o.old_serial);
 	else
-		log_error("zone %s: %s, not served: queries get SERVFAIL", o.zone, reason);
-	o.text = r->first_error[0] != '\0' ? r->first_error : reason;
+		report_zone(&log, ERROR, o.zone, "%s, not served: queries get SERVFAIL", reason);
+	snprintf(text, sizeof(text), r->errors > 1 ? "%s (and %u more)" : "%s", r->first_error, r->errors - 1);
+	o.text = r->first_error[0] != '\0' ? text : reason;
 	finish(r, &o);
 }
 
@@ -154,11 +157,13 @@ committed(struct reading *r)
 	struct zone_file *file = r->file;
 	const struct commit_outcome *c = &r->outcome;
 	struct load_outcome o = outcome_of(r, LOAD_DONE);
+	struct sink log = { .fn = log_report };
 
-	o.old_serial = c->first ? 0 : c->old_serial;
+	o.was_served = !c->first;
+	o.old_serial = c->old_serial;
 	o.new_serial = c->new_serial;
-	o.removed = c->removed;
-	o.added = c->added;
+	o.removed = c->first ? 0 : c->removed;
+	o.added = c->first ? o.records : c->added;
 	o.text = r->why;
 	file->known = true;
 	switch (c->result) {
@@ -170,7 +175,7 @@ committed(struct reading *r)
 			log_note("zone %s: serial %u -> %u, %zu records removed, %zu added, in %u ms", o.zone,
 			    o.old_serial, o.new_serial, o.removed, o.added, o.ms);
 		if (r->why[0] != '\0')
-			log_warning("zone %s: %s", o.zone, r->why);
+			report_zone(&log, WARNING, o.zone, "%s", r->why);
 		break;
 	case COMMIT_SAME:
 	case COMMIT_GONE:
@@ -238,7 +243,7 @@ read_file(uv_work_t *work)
 {
 	struct reading *r = work->data;
 	struct zone_file *file = r->file;
-	struct sink sink = { .fn = note_error, .ctx = r };
+	struct sink sink = { .fn = note_error, .ctx = r }, log = { .fn = log_report };
 	struct master_files files = { .count = 0 };
 
 	r->unchanged = !r->force && file->known && !master_files_changed(&file->files);
@@ -249,7 +254,7 @@ read_file(uv_work_t *work)
 		check_zone(r->zone, &sink);
 	r->errors = sink.errors;
 	if (sink.warnings > REPORT_MAX)
-		log_warning("zone %s: %u warnings in %s, %d are shown", slot_name(file->slot), sink.warnings,
+		report_zone(&log, WARNING, slot_name(file->slot), "%u warnings in %s, %d are shown", sink.warnings,
 		    file->path, REPORT_MAX);
 	master_files_free(&file->files);
 	file->files = files;

@@ -17,12 +17,13 @@ enum load_result {
 	LOAD_SAME,		/* read; its content is what is served */
 	LOAD_DONE,		/* a new version is served */
 	LOAD_FAILED,		/* the old version, if any, serves on; text says why */
+	LOAD_REMOVED,		/* the zone left the configuration; text: what comes of its rows in mirrors */
 };
 
 struct load_outcome {
 	const char *zone;
 	enum load_result result;
-	bool served;		/* there is a version that serves now */
+	bool was_served, served;	/* there was a version before, there is one now */
 	uint32_t old_serial, new_serial;
 	size_t records;		/* of that version */
 	size_t removed, added;

@@ -1,8 +1,11 @@
 #include "daemon/listeners.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "daemon/log.h"
 #include "zonefile/arena.h"
@@ -89,53 +92,117 @@ print_address(char out[80], const union worker_address *a)
 	return out;
 }
 
-/* Listen on what is new, all of it or nothing. */
 static bool
-listen_new(struct workers *workers)
+is_wildcard(const union worker_address *a)
 {
+	return a->any.sa_family == AF_INET ? a->v4.sin_addr.s_addr == INADDR_ANY :
+	    IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr);
+}
+
+/* Would our own socket of one be in the way of another's?  Ports lie at the same place in both. */
+static bool
+overlaps(const struct listeners *list, const union worker_address *a)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const union worker_address *b = &list->address[i];
+
+		if (a->any.sa_family == b->any.sa_family && a->v4.sin_port == b->v4.sin_port &&
+		    (is_wildcard(a) || is_wildcard(b)))
+			return true;
+	}
+	return false;
+}
+
+/* Workers share ports, and with SO_REUSEPORT the kernel would share them with another server of this user too, who
+ * would take half of the queries.  0 when the address is ours alone, or -errno. */
+static int
+probe(const union worker_address *a, int type)
+{
+	bool v4 = a->any.sa_family == AF_INET;
+	int fd = socket(a->any.sa_family, type | SOCK_CLOEXEC, 0), on = 1, err = 0;
+
+	if (fd < 0)
+		return -errno;
+	/* Of TCP this is about connections that have ended, not about a listener. */
+	if ((type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0) ||
+	    (!v4 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
+	    bind(fd, &a->any, v4 ? sizeof(a->v4) : sizeof(a->v6)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int
+probe_both(const union worker_address *a)
+{
+	int err = probe(a, SOCK_DGRAM);
+
+	return err < 0 ? err : probe(a, SOCK_STREAM);
+}
+
+/* Listen on what is new, all of it or nothing.  All are tried before the first of ours is in the way. */
+static bool
+listen_new(struct workers *workers, struct sink *sink)
+{
+	int *err = xcalloc(wanted.count, sizeof(*err));
 	char text[80];
 	bool ok = true;
 
+	for (size_t i = 0; i < wanted.count; i++)
+		if (!has_address(&now, &wanted.address[i]) && !overlaps(&now, &wanted.address[i]))
+			err[i] = probe_both(&wanted.address[i]);
 	for (size_t i = 0; i < wanted.count; i++) {
 		const union worker_address *a = &wanted.address[i];
-		int err = has_address(&now, a) ? 0 : workers_listen(workers, a);
 
-		if (err < 0) {
-			log_error("cannot listen on %s: %s", print_address(text, a), strerror(-err));
-			ok = false;
-		} else if (!has_address(&now, a)) {
-			log_note("listening on %s", print_address(text, a));
+		if (has_address(&now, a))
 			continue;
-		}
+		if (err[i] == 0)
+			err[i] = workers_listen(workers, a);
+		if (err[i] == 0)
+			continue;
+		report_zone(sink, ERROR, NULL, "cannot listen on %s: %s", print_address(text, a), strerror(-err[i]));
+		ok = false;
 	}
+	free(err);
 	return ok;
 }
 
-static void
-unlisten_other(struct workers *workers, const struct listeners *have, const struct listeners *keep)
-{
-	for (size_t i = 0; i < have->count; i++)
-		if (!has_address(keep, &have->address[i]))
-			workers_unlisten(workers, &have->address[i]);
-}
-
 bool
-listeners_open(struct workers *workers, const struct conf *conf)
+listeners_open(struct workers *workers, const struct conf *conf, struct sink *sink)
 {
 	for (size_t i = 0; i < conf->listen_count; i++)
 		add_matches(&wanted, &conf->listens[i], conf->listens[i].addresses);
-	return listen_new(workers);
+	return listen_new(workers, sink);
+}
+
+static void
+tell_new(const struct listeners *old)
+{
+	char text[80];
+
+	for (size_t i = 0; i < now.count; i++)
+		if (!has_address(old, &now.address[i]))
+			log_note("listening on %s", print_address(text, &now.address[i]));
 }
 
 void
 listeners_settle(struct workers *workers, bool taken)
 {
 	struct listeners other = taken ? now : wanted;
+	char text[80];
 
-	if (taken)
+	if (taken) {
 		now = wanted;
+		tell_new(&other);
+	}
 	wanted = (struct listeners){ NULL, 0 };
-	unlisten_other(workers, &other, &now);
+	for (size_t i = 0; i < other.count; i++) {
+		if (has_address(&now, &other.address[i]))
+			continue;
+		workers_unlisten(workers, &other.address[i]);
+		if (taken)
+			log_note("no longer listening on %s", print_address(text, &other.address[i]));
+	}
 	free(other.address);
 }
 

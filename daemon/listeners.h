@@ -9,8 +9,8 @@
 
 /* Control loop only. */
 
-/* Listen on what is new in the configuration: all of it or, with each reason logged, nothing. */
-bool listeners_open(struct workers *, const struct conf *);
+/* Listen on what is new in the configuration: all of it or, with each reason reported, nothing. */
+bool listeners_open(struct workers *, const struct conf *, struct sink *);
 /* Which of both configurations holds: the addresses of the other alone are given up. */
 void listeners_settle(struct workers *, bool taken);
 void listeners_free(void);

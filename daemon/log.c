@@ -88,12 +88,12 @@ write_line(int priority, const char *line)
 }
 
 static void
-write_message(int priority, const char *fmt, va_list ap)
+write_message(enum severity severity, const char *fmt, va_list ap)
 {
-	char line[LINE_MAX_LEN];
+	char text[LINE_MAX_LEN];
 
-	vsnprintf(line, sizeof(line), fmt, ap);
-	write_line(priority, line);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	log_report(NULL, &(struct report){ .severity = severity, .text = text });
 }
 
 void
@@ -102,7 +102,7 @@ log_note(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	write_message(LOG_NOTICE, fmt, ap);
+	write_message(NOTE, fmt, ap);
 	va_end(ap);
 }
 
@@ -112,7 +112,7 @@ log_warning(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	write_message(LOG_WARNING, fmt, ap);
+	write_message(WARNING, fmt, ap);
 	va_end(ap);
 }
 
@@ -122,7 +122,7 @@ log_error(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	write_message(LOG_ERR, fmt, ap);
+	write_message(ERROR, fmt, ap);
 	va_end(ap);
 }
 

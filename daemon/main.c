@@ -169,13 +169,14 @@ stop(void)
 static const struct options *options;
 
 static void
-on_served(void *ctx, bool ok)
+on_served(void *ctx, bool ok, enum reload_conf conf)
 {
 	size_t zones, loaded = 0;
 	const struct served *zone = zones_all(&zones);
 
 	(void)ctx;
 	(void)ok;
+	(void)conf;
 	for (size_t i = 0; i < zones; i++)
 		loaded += zone[i].since != 0;
 	write_pid(setup_conf());
@@ -186,7 +187,7 @@ on_served(void *ctx, bool ok)
 static int
 serve(struct conf *conf, const struct options *o)
 {
-	struct reload first = { NULL, on_served, NULL };
+	struct reload first = { .end = on_served };
 	char path[PATH_MAX], threads[16];
 	int err;
 

@@ -14,7 +14,8 @@ void mirrors_stop(void);
 
 /* Which of the running ones a zone goes to; to be said after mirrors_apply(). */
 void mirrors_set_zone(const struct conf *, const struct conf_zone *, struct slot *);
-void mirrors_drop_zone(const uint8_t *origin);
+/* Says what comes of its rows into text, "" when no mirror has it. */
+void mirrors_drop_zone(const struct conf *, const struct conf_zone *, char *text, size_t);
 void mirrors_settled(void);		/* that was all of them */
 
 /* Any thread: the slot has a new version. */

@@ -13,7 +13,8 @@ struct reply {
 	bool json, failed;
 	json_t *facts;			/* object: key to string or number */
 	json_t *columns, *rows;		/* array of names; array of objects */
-	json_t *errors;
+	json_t *errors, *warnings;
+	json_t *said;			/* both in order, as text has them */
 	char *text;
 	reply_end_fn *end;
 	void *ctx;
@@ -29,6 +30,8 @@ reply_new(bool json, reply_end_fn *end, void *ctx)
 	reply->columns = json_array();
 	reply->rows = json_array();
 	reply->errors = json_array();
+	reply->warnings = json_array();
+	reply->said = json_array();
 	reply->end = end;
 	reply->ctx = ctx;
 	return reply;
@@ -114,8 +117,22 @@ reply_error(struct reply *reply, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	json_array_append_new(reply->errors, string(text));
-	reply->failed = true;
+	reply_report(reply, &(struct report){ .severity = ERROR, .text = text });
+}
+
+void
+reply_report(void *ctx, const struct report *report)
+{
+	struct reply *reply = ctx;
+	char line[2048];
+
+	if (report->severity == NOTE)
+		return;
+	report_format(line, sizeof(line), report);
+	json_array_append_new(reply->said, string(line));
+	json_array_append_new(report->severity == ERROR ? reply->errors : reply->warnings,
+	    string(report->place == NULL && report->zone == NULL ? report->text : line));
+	reply->failed |= report->severity == ERROR;
 }
 
 /* --- printing --- */
@@ -181,8 +198,8 @@ print_text(const struct reply *reply, FILE *out)
 	}
 	if (json_array_size(reply->rows) > 0)
 		print_table(reply, out);
-	json_array_foreach(reply->errors, i, value)
-		fprintf(out, "error: %s\n", json_string_value(value));
+	json_array_foreach(reply->said, i, value)
+		fprintf(out, "%s\n", json_string_value(value));
 }
 
 static void
@@ -196,6 +213,8 @@ print_json(struct reply *reply, FILE *out)
 		json_object_set(all, "rows", reply->rows);
 	if (reply->failed)
 		json_object_set(all, "errors", reply->errors);
+	if (json_array_size(reply->warnings) > 0)
+		json_object_set(all, "warnings", reply->warnings);
 	json_dumpf(all, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 	fputc('\n', out);
 	json_decref(all);
@@ -221,6 +240,8 @@ reply_end(struct reply *reply)
 	json_decref(reply->columns);
 	json_decref(reply->rows);
 	json_decref(reply->errors);
+	json_decref(reply->warnings);
+	json_decref(reply->said);
 	free(reply->text);
 	free(reply);
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "zonefile/report.h"
+
 /* Filled by a command, at once or over time, then ended once, which sends it.  Control loop. */
 struct reply;
 
@@ -21,6 +23,9 @@ void reply_columns(struct reply *, const char *const *columns);
 void reply_row(struct reply *, const char *const *cells);
 /* Text that is all there is to say (a configuration). */
 void reply_text(struct reply *, const char *text);
+
+/* A report_fn, for a sink whose ctx is the reply: errors and warnings are passed on, and an error is one of the command. */
+void reply_report(void *reply, const struct report *);
 
 /* The command could not do it, or not all of it: a sentence for the operator; exit status 1. */
 void reply_error(struct reply *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

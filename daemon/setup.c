@@ -26,6 +26,14 @@ static struct {
 	struct tsig_keys *keys;
 	struct journal *journal;
 	struct history *history;
+	time_t taken;
+	struct setup_refused refused;
+	char *why;			/* of refused */
+	struct {
+		char *journal, *control_socket, *pid_file;	/* resolved; NULL: none */
+		unsigned workers;
+		uint32_t tcp_clients, tcp_idle_timeout_ms, tcp_initial_timeout_ms;
+	} fixed;			/* from the start to the end */
 } now;
 
 /* Commit thread. */
@@ -113,9 +121,9 @@ set_server(const struct conf *conf, const struct tsig_keys *keys)
 	free(old);
 }
 
-/* NULL, and every reason logged, when one is none. */
+/* NULL, and every reason reported, when one is none. */
 static struct tsig_keys *
-keys_new(const struct conf *conf)
+keys_new(const struct conf *conf, struct sink *sink)
 {
 	struct tsig_keys *keys = tsig_keys_new();
 	bool ok = true;
@@ -126,7 +134,7 @@ keys_new(const struct conf *conf)
 
 		if (wrong == NULL)
 			continue;
-		log_error("key %s: %s", key->name, wrong);
+		report_zone(sink, ERROR, NULL, "key %s: %s", key->name, wrong);
 		ok = false;
 	}
 	if (ok)
@@ -135,25 +143,87 @@ keys_new(const struct conf *conf)
 	return NULL;
 }
 
+static char *
+resolved(const struct conf *conf, const char *path)
+{
+	char full[PATH_MAX];
+
+	return path != NULL ? xstrdup(conf_resolve(full, conf, path)) : NULL;
+}
+
+static void
+later(struct sink *sink, const char *clause)
+{
+	report_zone(sink, WARNING, NULL, "%s: takes effect at the next start", clause);
+}
+
+static void
+keep_path(const struct conf *conf, const char **path, const char *fixed, const char *clause, struct sink *sink)
+{
+	char *wanted = resolved(conf, *path);
+
+	if ((wanted == NULL) != (fixed == NULL) || (wanted != NULL && strcmp(wanted, fixed) != 0))
+		later(sink, clause);
+	free(wanted);
+	*path = fixed;
+}
+
+static void
+keep_number(uint32_t *number, uint32_t fixed, const char *clause, struct sink *sink)
+{
+	if (*number != fixed)
+		later(sink, clause);
+	*number = fixed;
+}
+
+/* What cannot change while we run stays what it was in the configuration too, which is what operators are shown. */
+static void
+keep_fixed(struct conf *conf, struct sink *sink)
+{
+	keep_path(conf, &conf->journal, now.fixed.journal, "journal", sink);
+	keep_path(conf, &conf->control_socket, now.fixed.control_socket, "controls", sink);
+	keep_path(conf, &conf->pid_file, now.fixed.pid_file, "pid-file", sink);
+	keep_number(&conf->workers, now.fixed.workers, "workers", sink);
+	keep_number(&conf->tcp_clients, now.fixed.tcp_clients, "tcp-clients", sink);
+	keep_number(&conf->tcp_idle_timeout_ms, now.fixed.tcp_idle_timeout_ms, "tcp-idle-timeout", sink);
+	keep_number(&conf->tcp_initial_timeout_ms, now.fixed.tcp_initial_timeout_ms, "tcp-initial-timeout", sink);
+}
+
+static void
+set_fixed(const struct conf *conf)
+{
+	now.fixed.journal = resolved(conf, conf->journal);
+	now.fixed.control_socket = resolved(conf, conf->control_socket);
+	now.fixed.pid_file = resolved(conf, conf->pid_file);
+	now.fixed.workers = conf->workers;
+	now.fixed.tcp_clients = conf->tcp_clients;
+	now.fixed.tcp_idle_timeout_ms = conf->tcp_idle_timeout_ms;
+	now.fixed.tcp_initial_timeout_ms = conf->tcp_initial_timeout_ms;
+}
+
 /* Everything that can fail comes first, so that a configuration holds whole or not at all. */
 static bool
-apply(struct conf *conf)
+apply(struct conf *conf, struct sink *sink, const struct reload *tell)
 {
-	struct tsig_keys *keys = keys_new(conf);
-	bool ok = keys != NULL && listeners_open(now.workers, conf) && mirrors_apply(conf);
+	struct tsig_keys *keys = keys_new(conf, sink);
+	bool ok = keys != NULL && listeners_open(now.workers, conf, sink);
 
+	if (ok)
+		keep_fixed(conf, sink);
+	ok = ok && mirrors_apply(conf);
 	listeners_settle(now.workers, ok);
 	if (!ok) {
 		tsig_keys_free(keys);
 		return false;
 	}
-	zones_apply(conf);
+	zones_apply(conf, tell->zone, tell->ctx);
 	set_server(conf, keys);
 	slot_settle();
 	tsig_keys_free(now.keys);
 	now.keys = keys;
 	conf_free(now.conf);
 	now.conf = conf;
+	now.taken = time(NULL);
 	return true;
 }
 
@@ -170,7 +240,8 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	struct worker_limits limits = {
 		.tcp_idle_ms = conf->tcp_idle_timeout_ms, .tcp_initial_ms = conf->tcp_initial_timeout_ms,
 	};
-	char path[PATH_MAX];
+	struct sink sink = { .fn = log_report };
+	const struct reload nobody = { 0 };
 
 	now.loop = loop;
 	now.started = time(NULL);
@@ -179,15 +250,16 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	if (workers == 0)
 		workers = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	limits.tcp_clients = conf->tcp_clients / workers + 1;
+	set_fixed(conf);
 	slot_thread_begin();
-	now.journal = journal_open(conf_resolve(path, conf, conf->journal), log_report, NULL);
-	now.history = history_new(path);
+	now.journal = journal_open(now.fixed.journal, log_report, NULL);
+	now.history = history_new(now.fixed.journal);
 	commit_start(now.journal, on_publish, NULL);
 	now.server = server_new(conf, NULL);
 	now.workers = workers_new(workers, now.server, &limits);
 	files_start(loop);
 	inbox_start(loop, on_note);
-	return apply(conf);
+	return apply(conf, &sink, &nobody);
 }
 
 void
@@ -207,6 +279,10 @@ setup_stop(void)
 	free(now.server);
 	tsig_keys_free(now.keys);
 	conf_free(now.conf);
+	free(now.fixed.journal);
+	free(now.fixed.control_socket);
+	free(now.fixed.pid_file);
+	free(now.why);
 }
 
 const struct conf *
@@ -227,12 +303,25 @@ setup_started(void)
 	return now.started;
 }
 
+time_t
+setup_taken(void)
+{
+	return now.taken;
+}
+
+struct setup_refused
+setup_refused(void)
+{
+	return now.refused;
+}
+
 /* --- reloading --- */
 
 struct round {
 	struct reload tell;
 	size_t left;
 	bool failed;
+	enum reload_conf conf;
 };
 
 /* One file is done, or the last of the list has been asked for. */
@@ -242,7 +331,7 @@ count_down(struct round *round)
 	if (--round->left > 0)
 		return;
 	if (round->tell.end != NULL)
-		round->tell.end(round->tell.ctx, !round->failed);
+		round->tell.end(round->tell.ctx, !round->failed, round->conf);
 	free(round);
 }
 
@@ -271,9 +360,8 @@ round_new(const struct reload *tell)
 }
 
 static void
-load_zones(const struct reload *tell, bool all)
+load_zones(struct round *round, bool all)
 {
-	struct round *round = round_new(tell);
 	const struct served *zone;
 	size_t count;
 
@@ -290,7 +378,7 @@ load_zones(const struct reload *tell, bool all)
 void
 setup_load(const struct reload *tell)
 {
-	load_zones(tell, true);
+	load_zones(round_new(tell), true);
 }
 
 void
@@ -303,18 +391,66 @@ setup_reload_zone(struct served *zone, const struct reload *tell)
 	count_down(round);
 }
 
+/* Told to the log, to whoever asked, and kept for the state. */
+static void
+on_said(void *ctx, const struct report *report)
+{
+	const struct reload *tell = ctx;
+	char text[512];
+
+	log_report(NULL, report);
+	if (tell->said != NULL)
+		tell->said(tell->ctx, report);
+	if (report->severity != ERROR || now.refused.at != 0)
+		return;
+	if (now.refused.reasons++ == 0)
+		now.refused.why = now.why = xstrdup(report_format(text, sizeof(text), report));
+}
+
+static char *
+text_of(const struct conf *conf)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		abort();
+	conf_print(out, conf, false);
+	fclose(out);
+	return text;
+}
+
+static void
+forget_refused(void)
+{
+	free(now.why);
+	now.why = NULL;
+	now.refused = (struct setup_refused){ 0 };
+}
+
 void
 setup_reload(bool files, const struct reload *tell)
 {
-	struct sink sink = { .fn = log_report };
-	struct conf *conf = conf_read(now.conf->path, &sink);
+	struct reload all = *tell;
+	struct sink sink = { .fn = on_said, .ctx = &all };
+	struct round *round = round_new(tell);
+	char *before = text_of(now.conf), *after;
+	struct conf *conf;
 
-	if (conf == NULL || !apply(conf)) {
-		log_error("%s: not taken over, the configuration read before stays in force", now.conf->path);
+	forget_refused();
+	if ((conf = conf_read(now.conf->path, &sink)) != NULL && apply(conf, &sink, tell)) {
+		after = text_of(conf);
+		round->conf = strcmp(before, after) == 0 ? RELOAD_SAME : RELOAD_CHANGED;
+		free(after);
+	} else {
+		round->conf = RELOAD_REFUSED;
+		now.refused.at = time(NULL);
+		report_zone(&sink, ERROR, NULL, "%s: not taken over, the configuration read before stays in force",
+		    now.conf->path);
 		conf_free(conf);
-		if (tell->end != NULL)
-			tell->end(tell->ctx, false);
-		return;
+		round->failed = true;
 	}
-	load_zones(tell, files);
+	free(before);
+	load_zones(round, files);
 }

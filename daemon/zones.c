@@ -66,10 +66,22 @@ zone_order(const void *a, const void *b)
 }
 
 static void
-drop_zone(struct served *zone)
+drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, void *ctx)
 {
-	mirrors_drop_zone(slot_origin(zone->slot));
-	log_note("zone %s: no longer in the configuration", slot_name(zone->slot));
+	char rows[256];
+	struct load_outcome o = { .zone = slot_name(zone->slot), .result = LOAD_REMOVED, .text = rows };
+	struct zone *version = slot_zone_ref(zone->slot);
+
+	if (version != NULL) {
+		o.was_served = true;
+		o.old_serial = zone_serial(version);
+		o.removed = zone_records(version);
+		zone_unref(version);
+	}
+	mirrors_drop_zone(conf, zone->conf, rows, sizeof(rows));
+	log_note("zone %s: no longer in the configuration%s%s", o.zone, rows[0] != '\0' ? "; " : "", rows);
+	if (removed != NULL)
+		removed(ctx, &o);
 	zone_file_free(zone->file);
 	slot_remove(zone->slot);
 }
@@ -92,7 +104,7 @@ set_zone(struct served *zone, const struct conf *conf, const struct conf_zone *w
 
 /* Walk the old and the new zones side by side. */
 void
-zones_apply(const struct conf *conf)
+zones_apply(const struct conf *conf, load_done_fn *removed, void *ctx)
 {
 	const struct conf_zone **want = xcalloc(conf->zone_count, sizeof(*want));
 	struct served *zones = xcalloc(conf->zone_count, sizeof(*zones));
@@ -106,7 +118,7 @@ zones_apply(const struct conf *conf)
 		    name_cmp(slot_origin(served[i].slot), want[k]->origin);
 
 		if (d < 0) {
-			drop_zone(&served[i++]);
+			drop_zone(&served[i++], conf, removed, ctx);
 			continue;
 		}
 		if (d > 0)

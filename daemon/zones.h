@@ -20,8 +20,8 @@ struct served {
 const struct served *zones_all(size_t *count);	/* in canonical order */
 struct served *zones_find(const char *name);	/* printed, final dot or not; NULL */
 
-/* Slots, rights and mirrors as the configuration wants them; mirrors_apply() was before.  What it points to stays in
+/* Slots, rights and mirrors as the configuration wants them; mirrors_apply() was before.  removed may be NULL.  What it points to stays in
  * use until the next one has been applied and slot_settle() has returned. */
-void zones_apply(const struct conf *);
+void zones_apply(const struct conf *, load_done_fn *removed, void *ctx);
 void zones_stop(void);
 #endif

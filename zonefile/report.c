@@ -11,6 +11,11 @@ static const char *const words[] = {
 	[NOTE] = "note", [WARNING] = "warning", [ERROR] = "error",
 };
 
+/* Before a text without a place; that of a note stands alone. */
+static const char *const spoken[] = {
+	[NOTE] = "", [WARNING] = "warning: ", [ERROR] = "error: ",
+};
+
 static void
 tell(struct sink *sink, const struct report *report)
 {
@@ -71,9 +76,9 @@ report_format(char *out, size_t size, const struct report *report)
 		snprintf(out, size, "%s:%u:%u: %s: %s", place->file,
 		    place->line, place->column, word, report->text);
 	else if (report->zone != NULL)
-		snprintf(out, size, "zone %s: %s", report->zone, report->text);
+		snprintf(out, size, "zone %s: %s%s", report->zone, spoken[report->severity], report->text);
 	else
-		snprintf(out, size, "%s", report->text);
+		snprintf(out, size, "%s%s", spoken[report->severity], report->text);
 	return out;
 }
 

@@ -104,7 +104,7 @@ sub bind_reads {
 	is($status, 1, '-o that cannot be written is no success');
 	($status, $out, $err) = checkzone(\$good, '-l', '89', 'example.org', '-');
 	is($status, 1, '-l refuses a higher TTL');
-	is($err, "zone example.org: x.example.org. A: TTL 90 is above 89\n", 'and says which');
+	is($err, "zone example.org: error: x.example.org. A: TTL 90 is above 89\n", 'and says which');
 	is($out, "zone example.org: not loaded, 1 error\n", 'and how many');
 	($status) = checkzone(\$good, '-l', '90', 'example.org', '-');
 	is($status, 0, '-l takes the TTL itself');
@@ -123,7 +123,7 @@ sub bind_reads {
 	    . "+example.org. 60 IN SOA a.example.org. b.example.org. 8 2 3 4 5\n", '-d prints the difference');
 	is($err, "zone example.org: serial 8, 3 records: OK\n", 'and the verdict on the new one apart');
 	($status, $out, $err) = checkzone('-d', 'example.org', $file, "$dir/older.zone");
-	is("$status $err", "0 zone example.org: serial 7 is not newer than 8: slaves will not see this change\n"
+	is("$status $err", "0 zone example.org: warning: serial 7 is not newer than 8: slaves will not see this change\n"
 	    . "zone example.org: serial 7, 4 records: OK\n", 'and says that the serial goes back');
 	is((checkzone('-d', 'example.org', $file, $file))[1], '', 'nothing for equal ones');
 	for (['x'], [], ['-d', 'a', 'b'], ['-D', '-d', 'a', 'b', 'c'], ['-S', 'x', 'a', 'b'], ['-f', 'x', 'a', 'b'],

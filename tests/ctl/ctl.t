@@ -1,0 +1,83 @@
+# What the operator is told: by the start, by a reload, by the state.
+use strict; use warnings; use Test::More;
+use lib 'tests/lib';
+use Daemon;
+use JSON::PP qw(decode_json);
+use Peer qw(free_port run slurp spew until_true);
+
+my $tandem = Daemon->start('tests/ctl/tandem.conf', more => '');
+my $config = slurp('tests/ctl/tandem.conf');
+my $good = slurp('tests/ctl/example.org.1');
+sub version { my ($serial) = @_; return $good =~ s/hostmaster \d+/hostmaster $serial/r }
+sub configure { $tandem->configure($_[0] =~ s/\@MORE\@/$_[1] \/\/ ''/re) }
+sub json { return decode_json($tandem->ctl('--json', @_)) }
+
+ok($tandem->reaches('example.org', serial => 1, within => 5), 'serves');
+
+# Another server on an address.
+my $other = Daemon->prepare('tests/ctl/tandem.conf', more => '', port => $tandem->port);
+$other->configure($config =~ s/port \@PORT\@/port ${\$tandem->port}/r =~ s/\@MORE\@//r);
+like($other->refuses, qr/cannot listen on 127\.0\.0\.1 port \d+: Address already in use/, 'a second server on a port is refused');
+is($? >> 8, 1, 'and ends with 1');
+is(slurp($tandem->path('pid')) + 0, $tandem->pid, 'and does no harm to the first');
+
+# A configuration with faults.
+$tandem->write('example.org', version(2));
+configure($config . "bogus 1;\nzone \"b.test\" { type master; };\n");
+my $said = $tandem->ctl('reload');
+is($? >> 8, 1, 'a reload with a broken configuration ends with 1');
+like($said, qr/tandem\.conf:12:1: error: .*bogus/, 'and says where it is broken');
+like($said, qr/tandem\.conf:13:\d+: error: .*file/, 'to the last place');
+like($said, qr/not taken over/, 'and what that means');
+like($said, qr/^example\.org +1 +2 /m, 'zone files are read all the same');
+is($tandem->serial('example.org'), 2, 'and served');
+like($tandem->ctl('status'), qr/configuration refused: \d+s ago: .*bogus.* \(and 1 more\); the one of \d+s ago is in force/, 'status tells it');
+my $reply = json('reload');
+is(scalar @{$reply->{errors}}, 3, 'JSON has the errors as a list');
+is($reply->{configuration}, 'refused', 'and the word');
+configure($config);
+$reply = json('reload');
+is($?, 0, 'a mended one is taken over');
+is($reply->{configuration}, 'unchanged', 'and is what it was');
+unlike($tandem->ctl('status'), qr/refused/, 'status forgets it');
+
+# What takes a new start.
+my $before = $tandem->ctl('showconf');
+configure($config =~ s/journal\.sqlite3/other.sqlite3/r =~ s/workers 2/workers 3/r =~ s/pid-file "pid"/pid-file "other"/r
+    =~ s/\/control"/\/elsewhere"/r);
+$tandem->hush;
+$said = $tandem->ctl('reload');
+is($?, 0, 'a configuration with another journal is taken over');
+for my $clause (qw(journal workers pid-file controls)) {
+	like($said, qr/^warning: $clause: takes effect at the next start$/m, "$clause: waits for the next start");
+	like($tandem->said, qr/warning: $clause: takes/, "$clause: in the log too");
+}
+is($tandem->ctl('showconf'), $before, 'and showconf shows what is in force');
+is($tandem->ctl('status') =~ /zones: (\d+)/ && $1, 1, 'the control socket is where it was');
+configure($config);
+$tandem->ctl('reload');
+
+# The table.
+$tandem->write('new.test', version(0));
+configure($config, 'zone "new.test" { type master; file "new.test"; };');
+$said = $tandem->ctl('reload');
+like($said, qr/^new\.test +- +0 +0 +4 +\d+ +loaded$/m, 'a new zone: no old serial, all its records added');
+like($said, qr/^configuration: changed$/m, 'the configuration changed');
+$tandem->write('new.test', version(1));
+like($tandem->ctl('reload'), qr/^new\.test +0 +1 +1 +1 /m, 'serial 0 is a serial');
+$tandem->write('new.test', version(2) . "a A x\nb A x\nc A x\n");
+$said = $tandem->ctl('reload');
+like($said, qr/^new\.test +1 +1 .*failed: .*new\.test:6:\d+: error: .* \(and 2 more\)$/m, 'of several errors the first and how many more');
+like($said, qr/1 zone file not taken over/, 'and that it was not taken over');
+configure($config);
+$said = $tandem->ctl('reload');
+like($said, qr/^new\.test +1 +- +4 +0 +\d+ +removed$/m, 'a zone that is removed has a row');
+configure($config, 'mirror "fleet" { type sqlite; file "fleet.sqlite3"; zones all; };
+    zone "new.test" { type master; file "example.org"; };');
+$tandem->ctl('reload');
+configure($config, 'mirror "fleet" { type sqlite; file "fleet.sqlite3"; zones all; };');
+like($tandem->ctl('reload'), qr/^new\.test .* removed: rows kept in fleet$/m, 'with what comes of its rows in a mirror');
+$said = $tandem->ctl('reload');
+like($said, qr/^configuration: unchanged$/m, 'then nothing changes');
+
+done_testing;
