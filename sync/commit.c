@@ -21,12 +21,13 @@
  *	queue --judge--> SAME, OLDER, GONE ------------------------> told
  *	      --judge--> first, journal knows it or nothing of it -> published, told
  *	      --judge--> group --flush: written -----------------> published, told
+ *	      --no zone---------------------------------------------> withdrawn, told
  *	                       --flush: not written -------------> FAILED, told
  */
 struct candidate {
 	struct candidate *next;
 	struct slot *slot;
-	struct zone *zone;
+	struct zone *zone;		/* NULL: the slot's is to be withdrawn */
 	unsigned flags;
 	commit_done_fn *done;
 	void *ctx;
@@ -52,6 +53,7 @@ struct group {
 #define BEHIND_OCTETS (256 * 1024 * 1024)
 #define BEHIND_DELAY 1			/* seconds, so that a start makes few of them */
 #define BEHIND_RETRY 60			/* after a failure */
+#define CLOCK_DELAY 3			/* seconds that clocks wait for more of them */
 
 /* A version that changes less than this part of its records is derived from the one before. */
 #define DERIVE_PART 8
@@ -62,6 +64,12 @@ static struct {
 	pthread_cond_t wake;
 	struct candidate *first, **last;	/* lock */
 	bool stopping;				/* lock */
+	struct noted_clock {
+		struct slot *slot;		/* a reference */
+		struct journal_clock clock;
+	} *clock;				/* lock; this one and the next two: to be written */
+	size_t clock_count, clock_room;
+	time_t clock_at;			/* not before; monotonic */
 
 	/* commit thread */
 	struct journal *journal;
@@ -117,7 +125,7 @@ serial_stands(struct candidate *c, uint32_t old, uint32_t new)
 {
 	if (serial_newer(new, old))
 		return true;
-	if (c->flags & COMMIT_FROM_FILE) {
+	if (c->flags & (COMMIT_FROM_FILE | COMMIT_FORCED)) {
 		if (new == old)
 			explain(c, "serial %" PRIu32 " was not raised: slaves will not see"
 			    " this change", new);
@@ -158,7 +166,7 @@ judge_first(struct candidate *c)
 	if (zone_digest_equal(last.digest, zone_digest(c->zone)))
 		return;
 	c->outcome.old_serial = last.serial;
-	if (c->flags & COMMIT_FROM_FILE)
+	if (c->flags & (COMMIT_FROM_FILE | COMMIT_FORCED))
 		serial_stands(c, last.serial, zone_serial(c->zone));
 	if ((old = journal_restore(gate.journal, origin)) != NULL)
 		set_delta(c, old);
@@ -187,13 +195,19 @@ judge(struct candidate *c)
 {
 	struct zone *old;
 
-	c->outcome.new_serial = zone_serial(c->zone);
 	c->outcome.result = COMMIT_DONE;
 	if (slot_removed(c->slot)) {
 		c->outcome.result = COMMIT_GONE;
 		return;
 	}
-	if ((old = slot_zone_ref(c->slot)) == NULL) {
+	old = slot_zone_ref(c->slot);
+	if (c->zone == NULL) {
+		c->outcome.result = old != NULL ? COMMIT_DONE : COMMIT_SAME;
+		zone_unref(old);
+		return;
+	}
+	c->outcome.new_serial = zone_serial(c->zone);
+	if (old == NULL) {
 		judge_first(c);
 		return;
 	}
@@ -216,7 +230,7 @@ static void
 finish(struct candidate *c)
 {
 	if (c->outcome.result == COMMIT_DONE) {
-		slot_publish(c->slot, zone_ref(c->zone));
+		slot_publish(c->slot, c->zone != NULL ? zone_ref(c->zone) : NULL);
 		if (gate.listener != NULL)
 			gate.listener(gate.ctx, c->slot, c->zone);
 	}
@@ -328,12 +342,35 @@ queue_empty(void)
 	return empty;
 }
 
+/* In a transaction, unless err says that there is none.  What cannot be written is given up: a slave without its clock
+ * asks when it starts. */
+static int
+write_clocks(int err)
+{
+	struct noted_clock *clock;
+	size_t count;
+
+	pthread_mutex_lock(&gate.lock);
+	clock = gate.clock;
+	count = gate.clock_count;
+	gate.clock = NULL;
+	gate.clock_count = gate.clock_room = 0;
+	pthread_mutex_unlock(&gate.lock);
+	for (size_t i = 0; i < count; i++) {
+		if (err == 0 && !slot_removed(clock[i].slot))
+			err = journal_set_clock(gate.journal, slot_origin(clock[i].slot), clock[i].clock);
+		slot_unref(clock[i].slot);
+	}
+	free(clock);
+	return err;
+}
+
 /* From the end of the list, as long as nobody waits. */
 static void
 write_behind(void)
 {
 	size_t taken = 0, octets = 0;
-	int err = journal_begin(gate.journal);
+	int err = write_clocks(journal_begin(gate.journal));
 
 	while (err == 0 && taken < gate.behind_count && taken < BEHIND_MAX &&
 	    octets < BEHIND_OCTETS && (taken == 0 || queue_empty())) {
@@ -361,6 +398,16 @@ write_behind(void)
 
 /* --- the thread -------------------------------------------------------- */
 
+/* When there is something to write behind; false: nothing. */
+static bool
+behind_time(time_t *at)
+{
+	*at = gate.behind_at;
+	if (gate.clock_count > 0 && (gate.behind_count == 0 || gate.clock_at < *at))
+		*at = gate.clock_at;
+	return gate.behind_count > 0 || gate.clock_count > 0;
+}
+
 /* All that wait; NULL when there is time for what is behind, or *stop. */
 static struct candidate *
 take_batch(bool *stop)
@@ -370,13 +417,14 @@ take_batch(bool *stop)
 
 	pthread_mutex_lock(&gate.lock);
 	for (;;) {
-		struct timespec until = { .tv_sec = gate.behind_at };
+		struct timespec until = { 0 };
+		bool some = behind_time(&until.tv_sec);
 
-		behind = gate.behind_count > 0 && (monotonic() >= gate.behind_at ||
+		behind = some && (monotonic() >= until.tv_sec ||
 		    (gate.stopping && !gate.behind_failed));
 		if (gate.first != NULL || gate.stopping || behind)
 			break;
-		if (gate.behind_count > 0)
+		if (some)
 			pthread_cond_timedwait(&gate.wake, &gate.lock, &until);
 		else
 			pthread_cond_wait(&gate.wake, &gate.lock);
@@ -444,9 +492,8 @@ commit_stop(void)
 	gate.behind_count = gate.behind_room = 0;
 }
 
-void
-commit_submit(struct slot *slot, struct zone *zone, unsigned flags,
-    commit_done_fn *done, void *ctx)
+static void
+submit(struct slot *slot, struct zone *zone, unsigned flags, commit_done_fn *done, void *ctx)
 {
 	struct candidate *c = xcalloc(1, sizeof(*c));
 
@@ -459,5 +506,35 @@ commit_submit(struct slot *slot, struct zone *zone, unsigned flags,
 	*gate.last = c;
 	gate.last = &c->next;
 	pthread_cond_signal(&gate.wake);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+void
+commit_submit(struct slot *slot, struct zone *zone, unsigned flags,
+    commit_done_fn *done, void *ctx)
+{
+	assert(zone != NULL);
+	submit(slot, zone, flags, done, ctx);
+}
+
+void
+commit_withdraw(struct slot *slot, commit_done_fn *done, void *ctx)
+{
+	submit(slot, NULL, 0, done, ctx);
+}
+
+void
+commit_clock(struct slot *slot, struct journal_clock clock)
+{
+	pthread_mutex_lock(&gate.lock);
+	if (gate.clock_count == gate.clock_room) {
+		gate.clock_room = gate.clock_room * 2 + 64;
+		gate.clock = xrealloc(gate.clock, gate.clock_room * sizeof(gate.clock[0]));
+	}
+	if (gate.clock_count == 0) {
+		gate.clock_at = monotonic() + CLOCK_DELAY;
+		pthread_cond_signal(&gate.wake);
+	}
+	gate.clock[gate.clock_count++] = (struct noted_clock){ slot_ref(slot), clock };
 	pthread_mutex_unlock(&gate.lock);
 }

@@ -24,7 +24,7 @@ struct commit_outcome {
 };
 typedef void commit_done_fn(void *ctx, struct slot *, const struct commit_outcome *);
 
-/* Told of every publication, on the commit thread, before the candidate's done. */
+/* Told of every publication, on the commit thread, before the candidate's done; zone NULL: withdrawn. */
 typedef void commit_listener_fn(void *ctx, struct slot *, struct zone *);
 
 /* One queue, one thread.  It takes all candidates that wait into one journal
@@ -36,7 +36,13 @@ void commit_stop(void);
 enum {
 	COMMIT_FROM_FILE = 1,	/* the operator's word: published even when its serial is not newer, with a warning in
 				 * why, since the file is what must be served; slaves will not see it */
+	COMMIT_FORCED = 2,	/* the same for a zone that was fetched because the operator said so */
 };
 /* Any thread.  Takes the reference to zone; done runs on the commit thread, may be NULL. */
 void commit_submit(struct slot *, struct zone *, unsigned flags, commit_done_fn *done, void *ctx);
+/* In its turn among candidates: the slot has no zone any more.  DONE, or SAME when it has none. */
+void commit_withdraw(struct slot *, commit_done_fn *done, void *ctx);
+
+/* Any thread: a slave's clock, to be on the disk within some seconds.  What a crash loses is asked again. */
+void commit_clock(struct slot *, struct journal_clock);
 #endif

@@ -11,7 +11,7 @@
 #include "zonefile/hash.h"
 #include "zonefile/name.h"
 
-#define VERSION 1
+#define VERSION 2
 
 /* The keys of base and delta hold the zone's id above the part or the sequence number, so that what
  * belongs together is one range of one tree, without an index beside it. */
@@ -43,12 +43,18 @@ static const char schema[] =
     " source TEXT NOT NULL,"
     " check_sum INTEGER NOT NULL,"
     " data BLOB NOT NULL);"
-    "PRAGMA user_version=1";
+    "CREATE TABLE clock("		/* of slaves' zones */
+    " name TEXT PRIMARY KEY,"
+    " checked INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "PRAGMA user_version=2";
 
 enum statement {
 	ZONE_GET, ZONE_NEW, ZONE_STEP, ZONE_BASE, ZONE_SIZE, ZONE_DROP,
 	BASE_PUT, BASE_GET, BASE_DROP,
 	DELTA_PUT, DELTA_BACK, DELTA_FROM, DELTA_OLDEST, DELTA_DROP,
+	CLOCK_PUT, CLOCK_GET, CLOCK_DROP,
 	STATEMENTS
 };
 static const char *const sql[STATEMENTS] = {
@@ -73,6 +79,9 @@ static const char *const sql[STATEMENTS] = {
 	[DELTA_OLDEST] = "SELECT id, length(data) FROM delta"
 	    " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
 	[DELTA_DROP] = "DELETE FROM delta WHERE id BETWEEN ?1 AND ?2",
+	[CLOCK_PUT] = "REPLACE INTO clock(name, checked, expires) VALUES(?1, ?2, ?3)",
+	[CLOCK_GET] = "SELECT checked, expires FROM clock WHERE name = ?1",
+	[CLOCK_DROP] = "DELETE FROM clock WHERE name = ?1",
 };
 
 static const struct dbfile_format format = {
@@ -273,13 +282,24 @@ forget(struct journal *j, const struct entry *e)
 	return err;
 }
 
-int
-journal_forget(struct journal *j, const uint8_t *origin)
+/* What is known of its versions. */
+static int
+forget_versions(struct journal *j, const uint8_t *origin)
 {
 	struct entry e;
 	int found = get_entry(j, origin, &e);
 
 	return found == 1 ? forget(j, &e) : found;
+}
+
+int
+journal_forget(struct journal *j, const uint8_t *origin)
+{
+	char name[DNAME_TEXT_MAX];
+	int err = forget_versions(j, origin);
+
+	name_print(name, origin);
+	return err < 0 ? err : dbfile_run(j->file, CLOCK_DROP, "t", name);
 }
 
 static int
@@ -303,7 +323,7 @@ journal_base(struct journal *j, const struct zone *zone)
 	char name[DNAME_TEXT_MAX];
 	int err;
 
-	if ((err = journal_forget(j, zone_origin(zone))) < 0)
+	if ((err = forget_versions(j, zone_origin(zone))) < 0)
 		return err;
 	name_print(name, zone_origin(zone));
 	err = dbfile_run(j->file, ZONE_NEW, "tiwi", name, (int64_t)zone_serial(zone), digest.word,
@@ -505,4 +525,32 @@ journal_restore(struct journal *j, const uint8_t *origin)
 	dbfile_report(j->file, WARNING, name, "its history in the journal is damaged and is"
 	    " begun anew: transfers of differences from older versions become whole ones");
 	return NULL;
+}
+
+/* --- clocks ------------------------------------------------------------ */
+
+int
+journal_set_clock(struct journal *j, const uint8_t *origin, struct journal_clock clock)
+{
+	char name[DNAME_TEXT_MAX];
+
+	name_print(name, origin);
+	return dbfile_run(j->file, CLOCK_PUT, "tii", name, clock.checked, clock.expires);
+}
+
+bool
+journal_clock(struct journal *j, const uint8_t *origin, struct journal_clock *clock)
+{
+	char name[DNAME_TEXT_MAX];
+	bool found;
+
+	if (dbfile_ready(j->file) < 0)
+		return false;
+	name_print(name, origin);
+	dbfile_ask(j->file, CLOCK_GET, "t", name);
+	found = dbfile_row(j->file, CLOCK_GET) == 1;
+	if (found)
+		*clock = (struct journal_clock){ dbfile_int(j->file, CLOCK_GET, 0), dbfile_int(j->file, CLOCK_GET, 1) };
+	dbfile_done(j->file, CLOCK_GET);
+	return found;
 }

@@ -48,6 +48,14 @@ int journal_base(struct journal *, const struct zone *);
  * a zone that is not there. */
 int journal_tidy(struct journal *, const struct zone *);
 int journal_forget(struct journal *, const uint8_t *origin);
+
+/* Of a slave's zone: when a master last said what it has, and until when the zone may be served; seconds since
+ * 1970.  Set inside of a transaction. */
+struct journal_clock {
+	int64_t checked, expires;
+};
+int journal_set_clock(struct journal *, const uint8_t *origin, struct journal_clock);
+bool journal_clock(struct journal *, const uint8_t *origin, struct journal_clock *);	/* either kind */
 #define JOURNAL_ROOM (64 * 1024)
 
 /* The last version from base and deltas; NULL when it is not there or damaged, which is reported. */

@@ -26,6 +26,13 @@ peer_address_parse(union peer_address *a, const char *text, unsigned port)
 	return true;
 }
 
+void
+peer_address_set(union peer_address *a, const struct sockaddr *address)
+{
+	memset(a, 0, sizeof(*a));
+	memcpy(a, address, peer_address_size(address));
+}
+
 socklen_t
 peer_address_size(const struct sockaddr *a)
 {

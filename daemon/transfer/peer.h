@@ -26,6 +26,7 @@ struct peer {
 
 /* From text: an IPv4 or IPv6 address.  Returns false when it is none. */
 bool peer_address_parse(union peer_address *, const char *text, unsigned port);
+void peer_address_set(union peer_address *, const struct sockaddr *);
 /* Of the size that bind() and connect() want. */
 socklen_t peer_address_size(const struct sockaddr *);
 unsigned peer_address_port(const struct sockaddr *);
