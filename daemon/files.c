@@ -7,7 +7,6 @@
 #include "daemon/log.h"
 #include "sync/commit.h"
 #include "zonefile/arena.h"
-#include "zonefile/check.h"
 #include "zonefile/master.h"
 
 /*
@@ -29,6 +28,7 @@ struct zone_file {
 	struct reading *reading;	/* NULL: IDLE */
 	bool freed;			/* by its owner, while not IDLE */
 	bool force_next;
+	struct checks checks;
 	struct waiter *next;
 	struct master_files files;	/* of the last reading; pool thread while READING */
 	bool known;			/* files is of a reading that was good */
@@ -40,6 +40,7 @@ struct reading {
 	struct zone_file *file;
 	struct waiter *waiters;
 	bool force, unchanged;
+	struct checks checks;
 	uint64_t started;		/* uv_now() */
 	uv_work_t work;
 	struct zone *zone;
@@ -227,6 +228,14 @@ on_committed(void *ctx, struct slot *slot, const struct commit_outcome *outcome)
 
 /* --- reading --- */
 
+void
+zone_file_checks(struct zone_file *file, const struct checks *checks)
+{
+	if (memcmp(&file->checks, checks, sizeof(*checks)) != 0)
+		file->force_next = true;
+	file->checks = *checks;
+}
+
 static void
 note_error(void *ctx, const struct report *report)
 {
@@ -249,9 +258,7 @@ read_file(uv_work_t *work)
 	r->unchanged = !r->force && file->known && !master_files_changed(&file->files);
 	if (r->unchanged)
 		return;
-	r->zone = master_load(file->path, slot_origin(file->slot), &sink, &files);
-	if (r->zone != NULL)
-		check_zone(r->zone, &sink);
+	r->zone = master_load(file->path, slot_origin(file->slot), &r->checks, &sink, &files);
 	r->errors = sink.errors;
 	if (sink.warnings > REPORT_MAX)
 		report_zone(&log, WARNING, slot_name(file->slot), "%u warnings in %s, %d are shown", sink.warnings,
@@ -293,6 +300,7 @@ start(struct zone_file *file)
 	r->waiters = file->next;
 	file->next = NULL;
 	r->force = file->force_next;
+	r->checks = file->checks;
 	file->force_next = false;
 	r->started = uv_now(loop);
 	r->work.data = r;

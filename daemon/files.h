@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "sync/slot.h"
+#include "zonefile/checks.h"
 
 /* Everything here is for the control loop; parsing happens on libuv's pool threads, publication on the commit thread. */
 void files_start(uv_loop_t *);
@@ -36,6 +37,8 @@ typedef void load_done_fn(void *ctx, const struct load_outcome *);
 struct zone_file;
 struct zone_file *zone_file_new(struct slot *, const char *path);
 void zone_file_free(struct zone_file *);	/* once it is not loading */
+/* What to look for from the next reading on, which is made even of a file that did not change when this did. */
+void zone_file_checks(struct zone_file *, const struct checks *);
 const char *zone_file_path(const struct zone_file *);
 
 /* Read the file if it changed since the last reading (always, with force), check it, publish it.  Called while

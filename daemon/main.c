@@ -16,7 +16,6 @@
 #include "daemon/setup.h"
 #include "daemon/signals.h"
 #include "zonefile/arena.h"
-#include "zonefile/check.h"
 #include "zonefile/master.h"
 
 static const char usage[] =
@@ -62,10 +61,10 @@ test_zones(struct conf *conf)
 		struct sink sink = { .fn = report_to_file, .ctx = stderr };
 		struct master_files files = { .count = 0 };
 		char path[PATH_MAX];
-		struct zone *zone = master_load(conf_resolve(path, conf, z->file), z->origin, &sink, &files);
+		struct checks checks = conf_checks(z);
+		struct zone *zone = master_load(conf_resolve(path, conf, z->file), z->origin, &checks, &sink, &files);
 
 		if (zone != NULL) {
-			check_zone(zone, &sink);
 			printf("zone %s: serial %u, %zu records: OK\n", z->name, zone_serial(zone), zone_records(zone));
 		} else {
 			printf("zone %s: not loaded, %u errors\n", z->name, sink.errors);

@@ -89,6 +89,7 @@ drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, v
 static void
 set_zone(struct served *zone, const struct conf *conf, const struct conf_zone *want)
 {
+	struct checks checks = conf_checks(want);
 	char path[PATH_MAX];
 
 	conf_resolve(path, conf, want->file);
@@ -98,6 +99,7 @@ set_zone(struct served *zone, const struct conf *conf, const struct conf_zone *w
 	}
 	if (zone->file == NULL)
 		zone->file = zone_file_new(zone->slot, path);
+	zone_file_checks(zone->file, &checks);
 	zone->conf = want;
 	set_policy(zone->slot, want);
 }

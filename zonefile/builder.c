@@ -55,6 +55,12 @@ builder_derive(struct zone *base, struct sink *sink)
 }
 
 void
+builder_checks(struct builder *b, const struct checks *checks)
+{
+	b->sets.checks = checks;
+}
+
+void
 builder_free(struct builder *b)
 {
 	if (b == NULL)
@@ -283,7 +289,9 @@ merge_nodes(struct builder *b, const struct key *key, size_t count)
 			sets_add_apart(&b->sets, rel, set[k].item, &set[k], (uint32_t)k + 1, b->notes);
 	}
 	free(set);
+	b->sets.again = true;
 	sets_make(&b->sets, rel);
+	b->sets.again = false;
 	sets_check(&b->sets, rel, &key[count - 1]);
 	arena_reset(b->notes);
 	return sets_node(&b->sets, rel, ((const struct node *)key[0].item)->hash, sets_flags(&b->sets, rel));

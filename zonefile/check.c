@@ -1,21 +1,46 @@
 #include "zonefile/check.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "zonefile/arena.h"
+#include "zonefile/check_dnssec.h"
 #include "zonefile/name.h"
-#include "zonefile/rdata.h"
+#include "zonefile/zonemd.h"
 
-enum check { TARGET_ABSENT, TARGET_CNAME, TARGET_DNAME, TARGET_NO_ADDRESS, GLUE_ABSENT };
+/* BIND's for zones of type primary. */
+const struct checks checks_default = {
+	.severity = {
+		[CHECK_NAMES] = ERROR, [CHECK_DUP_RECORDS] = WARNING, [CHECK_INTEGRITY] = WARNING,
+		[CHECK_SIBLING] = WARNING, [CHECK_MX] = WARNING, [CHECK_MX_CNAME] = WARNING,
+		[CHECK_SRV_CNAME] = WARNING, [CHECK_WILDCARD] = WARNING, [CHECK_SPF] = WARNING,
+		[CHECK_SVCB] = ERROR, [CHECK_DNSSEC] = WARNING, [CHECK_ZONEMD] = WARNING,
+	},
+	.max_records_per_type = 100,
+	.max_types_per_name = 100,
+};
 
-static const struct {
-	enum severity severity;
-	const char *text;		/* behind the name of the target */
-} checks[] = {
-	[TARGET_ABSENT] = { WARNING, "does not exist" },
-	[TARGET_CNAME] = { WARNING, "is an alias (CNAME), which RFC 2181 10.3 forbids" },
-	[TARGET_DNAME] = { WARNING, "is below a DNAME and so an alias" },
-	[TARGET_NO_ADDRESS] = { WARNING, "has no A or AAAA record" },
-	[GLUE_ABSENT] = { WARNING, "is below the delegation and has no A or AAAA record (glue) here" },
+struct state {
+	const struct zone *zone;
+	const struct checks *checks;
+	struct sink *sink;
+	const struct node *star;	/* the last whose first label is "*" */
+	int err;
+};
+
+/* What may be wrong with the target of a record. */
+enum target { ABSENT, ALIAS, BELOW_DNAME, NO_ADDRESS, NO_GLUE, NO_SIBLING };
+
+static const char *const targets[] = {		/* behind the name of the target */
+	[ABSENT] = "does not exist",
+	[ALIAS] = "is an alias (CNAME), which RFC 2181 10.3 forbids",
+	[BELOW_DNAME] = "is below a DNAME and so an alias",
+	[NO_ADDRESS] = "has no A or AAAA record",
+	[NO_GLUE] = "is below the delegation and has no A or AAAA record (glue) here",
+	[NO_SIBLING] = "is below another delegation and has no A or AAAA record (glue) here",
 };
 
 static bool
@@ -35,16 +60,18 @@ check_target(const struct zone *zone, const struct node *owner, const uint8_t *t
 	name_lower(name, target);
 	switch (zone_find(zone, name, &found)) {
 	case ZONE_NONE:
-		return TARGET_ABSENT;
+		return ABSENT;
 	case ZONE_DNAME:
-		return TARGET_DNAME;
+		return BELOW_DNAME;
 	case ZONE_CUT:
-		/* Names below another delegation are that one's business. */
-		zone_owner(zone, owner, cut);
-		if ((owner->flags & NODE_CUT) == 0 || !name_under(name, cut))
+		/* Where MX and SRV lead below a delegation is that one's business. */
+		if ((owner->flags & NODE_CUT) == 0)
 			return -1;
 		node = zone_node(zone, name);
-		return node != NULL && has_address(node) ? -1 : GLUE_ABSENT;
+		if (node != NULL && has_address(node))
+			return -1;
+		zone_owner(zone, owner, cut);
+		return name_under(name, cut) ? NO_GLUE : NO_SIBLING;
 	case ZONE_EXACT:
 	case ZONE_WILDCARD:
 		break;
@@ -52,8 +79,8 @@ check_target(const struct zone *zone, const struct node *owner, const uint8_t *t
 	if (has_address(found.node))
 		return -1;
 	if (found.node->flags & NODE_CUT)
-		return found.node == owner ? GLUE_ABSENT : -1;
-	return node_set(found.node, T_CNAME) != NULL ? TARGET_CNAME : TARGET_NO_ADDRESS;
+		return found.node == owner ? NO_GLUE : (owner->flags & NODE_CUT) ? NO_SIBLING : -1;
+	return node_set(found.node, T_CNAME) != NULL ? ALIAS : NO_ADDRESS;
 }
 
 /* Most targets of a registry's zone are elsewhere: their last octets tell, before labels are counted. */
@@ -70,29 +97,52 @@ in_zone(const uint8_t *name, size_t len, const uint8_t *origin, size_t origin_le
 	return name_under(name, origin);
 }
 
-static int
-report(const struct zone *zone, struct sink *sink, const struct node *node, uint16_t type,
-    const uint8_t *target, enum check check)
+/* A sentence about a node, that begins with its name and a type. */
+static void __attribute__((format(printf, 5, 6), noinline, cold))
+say(struct state *s, enum severity severity, const struct node *node, uint16_t type, const char *fmt, ...)
 {
-	char of[DNAME_TEXT_MAX], owner[DNAME_TEXT_MAX], name[DNAME_TEXT_MAX], word[RRTYPE_TEXT_MAX];
+	char of[DNAME_TEXT_MAX], owner[DNAME_TEXT_MAX], word[RRTYPE_TEXT_MAX], text[DNAME_TEXT_MAX + 256];
 	uint8_t wire[DNAME_MAX];
+	va_list ap;
 
-	zone_owner(zone, node, wire);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	zone_owner(s->zone, node, wire);
 	name_print(owner, wire);
-	name_print(name, target);
-	name_print_plain(of, zone_origin(zone));
-	report_zone(sink, checks[check].severity, of, "%s %s: %s %s", owner,
-	    rrtype_print(word, type), name, checks[check].text);
-	return checks[check].severity == ERROR ? -1 : 0;
+	name_print_plain(of, zone_origin(s->zone));
+	report_zone(s->sink, severity, of, "%s %s: %s", owner, rrtype_print(word, type), text);
+	if (severity == ERROR)
+		s->err = -EINVAL;
 }
 
-static int
-check_set(const struct zone *zone, struct sink *sink, const struct node *node, const struct rrset *set)
+static void
+say_target(struct state *s, const struct node *node, uint16_t type, const uint8_t *target, enum target fault)
+{
+	const uint8_t *severity = s->checks->severity;
+	enum severity is = severity[CHECK_INTEGRITY];
+	char name[DNAME_TEXT_MAX];
+
+	if ((fault == ALIAS || fault == BELOW_DNAME) && type != T_NS)
+		is = severity[type == T_MX ? CHECK_MX_CNAME : CHECK_SRV_CNAME];
+	if (fault == NO_SIBLING && severity[CHECK_SIBLING] < is)
+		is = severity[CHECK_SIBLING];
+	/* Without its own servers a zone is nowhere. */
+	if (type == T_NS && node->name_len == 0 && is == WARNING)
+		is = ERROR;
+	if (is == NOTE)
+		return;
+	name_print(name, target);
+	say(s, is, node, type, "%s %s", name, targets[fault]);
+}
+
+static void
+check_targets(struct state *s, const struct node *node, const struct rrset *set)
 {
 	size_t skip = set->type == T_NS ? 0 : set->type == T_MX ? 2 : 6;
-	const uint8_t *at = set->rdata, *origin = zone_origin(zone);
+	const uint8_t *at = set->rdata, *origin = zone_origin(s->zone);
 	size_t origin_len = name_len(origin), len;
-	int check, err = 0;
+	int fault;
 
 	for (unsigned i = 0; i < set->count; i++, at += 2 + len) {
 		const uint8_t *target = at + 2 + skip;
@@ -101,30 +151,265 @@ check_set(const struct zone *zone, struct sink *sink, const struct node *node, c
 		/* The root as a target means: none (RFC 7505, RFC 2782). */
 		if (*target == 0 || !in_zone(target, len - skip, origin, origin_len))
 			continue;
-		if ((check = check_target(zone, node, target)) >= 0 &&
-		    report(zone, sink, node, set->type, target, check) < 0)
-			err = -EINVAL;
+		if ((fault = check_target(s->zone, node, target)) >= 0)
+			say_target(s, node, set->type, target, fault);
 	}
-	return err;
+}
+
+/* Four numbers, or an IPv6 address, as labels and nothing behind them but the zone. */
+static bool
+is_address(const uint8_t *name, const uint8_t *origin)
+{
+	char text[DNAME_TEXT_MAX];
+	uint8_t front[DNAME_MAX], address[16];
+	size_t len = name_len(name) - 1;
+
+	if (name_under(name, origin))
+		len = name_len(name) - name_len(origin);
+	memcpy(front, name, len);
+	front[len] = 0;
+	name_print_plain(text, front);
+	return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
+static void
+check_exchanges(struct state *s, const struct node *node, const struct rrset *set)
+{
+	const uint8_t *at = set->rdata;
+	char name[DNAME_TEXT_MAX];
+
+	for (unsigned i = 0; i < set->count; i++, at += 2 + (at[0] << 8 | at[1])) {
+		if (!is_address(at + 4, zone_origin(s->zone)))
+			continue;
+		name_print(name, at + 4);
+		say(s, s->checks->severity[CHECK_MX], node, T_MX, "%s is an address and not the name of a host", name);
+	}
+}
+
+/* Records that nobody will be answered with. */
+static void
+check_hidden(struct state *s, const struct node *node, const struct rrset *set)
+{
+	uint16_t type = set->type;
+
+	if (type == T_A || type == T_AAAA || type == T_RRSIG || type == T_NSEC || type == T_NSEC3)
+		return;
+	if (node->flags & NODE_OCCLUDED) {
+		if (type != T_NS && type != T_DS)
+			say(s, WARNING, node, type, "is below a delegation or a DNAME and so never answered");
+	} else if (type != T_NS && type != T_DS)
+		say(s, WARNING, node, type, "is at a delegation and so never answered");
+}
+
+static bool
+says_spf(const struct rrset *set)
+{
+	const uint8_t *at = set != NULL ? set->rdata : NULL;
+
+	for (unsigned i = 0; set != NULL && i < set->count; i++, at += 2 + (at[0] << 8 | at[1]))
+		if (at[2] >= 6 && memcmp(at + 3, "v=spf1", 6) == 0 && (at[2] == 6 || at[9] == ' '))
+			return true;
+	return false;
+}
+
+/* Names of servers of DNS begin with _dns, or a port and _dns (RFC 9461 3). */
+static bool
+names_dns(const uint8_t *owner)
+{
+	static const uint8_t dns[] = "\4_dns";
+
+	if (owner[0] > 1 && owner[1] == '_' && owner[2] >= '0' && owner[2] <= '9')
+		owner += owner[0] + 1;
+	for (unsigned i = 0; i < sizeof(dns) - 1; i++)
+		if (name_tolower[owner[i]] != dns[i])
+			return false;
+	return true;
+}
+
+static void
+check_svcb(struct state *s, const struct node *node, const struct rrset *set)
+{
+	const uint8_t *at = set->rdata;
+	uint8_t owner[DNAME_MAX];
+	size_t len;
+
+	zone_owner(s->zone, node, owner);
+	for (unsigned i = 0; names_dns(owner) && i < set->count; i++, at += 2 + len) {
+		const uint8_t *end = at + 2 + (len = at[0] << 8 | at[1]), *p = at + 4;
+		bool alpn = false, http = false, path = false;
+
+		if (at[2] == 0 && at[3] == 0)
+			continue;
+		for (p += name_len(p); p < end; p += 4 + (p[2] << 8 | p[3])) {
+			unsigned key = p[0] << 8 | p[1], size = p[2] << 8 | p[3];
+
+			path |= key == 7;
+			alpn |= key == 1;
+			for (unsigned k = 0; key == 1 && k < size; k += p[4 + k] + 1)
+				http |= p[4 + k] == 2 && p[5 + k] == 'h';
+		}
+		if (!alpn)
+			say(s, s->checks->severity[CHECK_SVCB], node, set->type, "a server of DNS needs alpn (RFC 9461 4.1)");
+		else if (http && !path)
+			say(s, s->checks->severity[CHECK_SVCB], node, set->type, "DNS over HTTPS needs dohpath (RFC 9461 5.1)");
+	}
+}
+
+/* A record and the octets before its name. */
+struct folded {
+	const uint8_t *rdata;
+	size_t len;
+	int numbers;
+};
+
+/* The name with letters in lower case. */
+static int
+folded_cmp(const void *a, const void *b)
+{
+	const struct folded *x = a, *y = b;
+
+	if (x->len != y->len)
+		return x->len < y->len ? -1 : 1;
+	for (size_t i = 0; i < x->len; i++) {
+		bool name = i >= (size_t)x->numbers;
+		int order = name ? name_tolower[x->rdata[i]] - name_tolower[y->rdata[i]] : x->rdata[i] - y->rdata[i];
+
+		if (order != 0)
+			return order;
+	}
+	return 0;
+}
+
+/* Octets before the name of types that end in names, whose case tells records apart for DNSSEC and not for
+ * DNS; -1: not one of these types. */
+static int
+numbers_before_name(uint16_t type)
+{
+	switch (type) {
+	case 23:	/* NSAP-PTR */
+	case 58:	/* TALINK */
+		return 0;
+	case 107:	/* LP */
+		return 2;
+	case 66:	/* DSYNC */
+		return 5;
+	default:
+		return -1;
+	}
+}
+
+static void
+check_doubles(struct state *s, const struct node *node, const struct rrset *set)
+{
+	struct folded *record = xmalloc(set->count * sizeof(*record));
+	const uint8_t *at = set->rdata;
+
+	for (unsigned i = 0; i < set->count; i++, at += 2 + (at[0] << 8 | at[1]))
+		record[i] = (struct folded){ at + 2, at[0] << 8 | at[1], numbers_before_name(set->type) };
+	qsort(record, set->count, sizeof(*record), folded_cmp);
+	for (unsigned i = 1; i < set->count; i++)
+		if (folded_cmp(&record[i - 1], &record[i]) == 0)
+			say(s, s->checks->severity[CHECK_DUP_RECORDS], node, set->type,
+			    "two records differ only in the case of a name");
+	free(record);
+}
+
+/* "*" within a name: children follow their parent. */
+static void
+check_star(struct state *s, const struct node *node)
+{
+	const uint8_t *name = node_name(node);
+
+	if (s->star != NULL && node->name_len > s->star->name_len) {
+		size_t front = node->name_len - s->star->name_len, i = 0;
+
+		while (i < front)
+			i += name[i] + 1u;
+		if (i == front && memcmp(name + front, node_name(s->star), s->star->name_len) == 0 && node->count > 0)
+			say(s, s->checks->severity[CHECK_WILDCARD], node, node->set[0]->type,
+			    "the name has * as a label that is not its first, where it is no wildcard");
+	}
+	if (node->name_len > 0 && name[0] == 1 && name[1] == '*')
+		s->star = node;
+}
+
+static void
+check_set(struct state *s, const struct node *node, const struct rrset *set)
+{
+	const uint8_t *severity = s->checks->severity;
+
+	switch (set->type) {
+	case T_MX:
+		if (severity[CHECK_MX] != NOTE)
+			check_exchanges(s, node, set);
+		/* fallthrough */
+	case T_NS:
+	case T_SRV:
+		check_targets(s, node, set);
+		break;
+	case T_SPF:
+		if (severity[CHECK_SPF] != NOTE && says_spf(set) && !says_spf(node_set(node, T_TXT)))
+			say(s, severity[CHECK_SPF], node, T_SPF, "the same as TXT is missing, and nobody asks for SPF (RFC 7208 3.1)");
+		break;
+	case T_SVCB:
+		if (severity[CHECK_SVCB] != NOTE)
+			check_svcb(s, node, set);
+		break;
+	}
+	if (set->count > 1 && severity[CHECK_DUP_RECORDS] != NOTE && numbers_before_name(set->type) >= 0)
+		check_doubles(s, node, set);
+}
+
+static void
+check_digest(struct state *s)
+{
+	enum severity severity = s->checks->severity[CHECK_ZONEMD];
+
+	switch (zonemd_verify(s->zone)) {
+	case ZONEMD_WRONG:
+		say(s, severity, zone_apex(s->zone), 63, "the zone has another digest (RFC 8976)");
+		break;
+	case ZONEMD_UNKNOWN:
+		say(s, severity, zone_apex(s->zone), 63, "none is for this serial, with a scheme and a hash that are known");
+		break;
+	case ZONEMD_NONE:
+	case ZONEMD_RIGHT:
+		break;
+	}
 }
 
 int
-check_zone(const struct zone *zone, struct sink *sink)
+check_zone(const struct zone *zone, const struct checks *checks, time_t now, struct sink *sink)
 {
+	struct state s = { .zone = zone, .checks = checks, .sink = sink };
+	bool hidden = checks->severity[CHECK_INTEGRITY] != NOTE;
 	const struct node *node;
 	struct zone_walk walk;
-	int err = 0;
 
 	for (node = zone_walk(&walk, zone); node != NULL; node = zone_next(&walk)) {
+		if (checks->severity[CHECK_WILDCARD] != NOTE)
+			check_star(&s, node);
+		if (hidden && (node->flags & (NODE_CUT | NODE_OCCLUDED)))
+			for (unsigned i = 0; i < node->count; i++)
+				check_hidden(&s, node, node->set[i]);
 		if (node->flags & NODE_OCCLUDED)
 			continue;
-		for (unsigned i = 0; i < node->count; i++) {
-			uint16_t type = node->set[i]->type;
-
-			if ((type == T_NS || type == T_MX || type == T_SRV) &&
-			    check_set(zone, sink, node, node->set[i]) < 0)
-				err = -EINVAL;
-		}
+		for (unsigned i = 0; i < node->count; i++)
+			check_set(&s, node, node->set[i]);
 	}
-	return err;
+	if (checks->max_records > 0 && zone_records(zone) > checks->max_records) {
+		char of[DNAME_TEXT_MAX];
+
+		name_print_plain(of, zone_origin(zone));
+		s.err = report_zone(sink, ERROR, of, "%zu records, max-records allows %u", zone_records(zone),
+		    checks->max_records);
+	}
+	if (checks->severity[CHECK_DNSSEC] != NOTE) {
+		check_dnssec(zone, checks->severity[CHECK_DNSSEC], now, sink);
+		if (checks->severity[CHECK_DNSSEC] == ERROR)
+			s.err = sink->errors > 0 ? -EINVAL : s.err;
+	}
+	if (checks->severity[CHECK_ZONEMD] != NOTE)
+		check_digest(&s);
+	return s.err;
 }

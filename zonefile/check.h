@@ -2,10 +2,12 @@
 #ifndef ZONEFILE_CHECK_H
 #define ZONEFILE_CHECK_H
 
-#include "zonefile/report.h"
+#include <time.h>
+
+#include "zonefile/checks.h"
 #include "zonefile/zone.h"
 
-/* Reports on the zone, each with the severity of check.c's table.  Returns 0, or -EINVAL when
- * one of them was an error. */
-int check_zone(const struct zone *, struct sink *);
+/* Reports on the zone as a whole; what concerns records is the builder's.  now is for
+ * signatures.  Returns 0, or -EINVAL when one of the reports was an error. */
+int check_zone(const struct zone *, const struct checks *, time_t now, struct sink *);
 #endif

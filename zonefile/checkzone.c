@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "zonefile/bump.h"
-#include "zonefile/check.h"
 #include "zonefile/delta.h"
 #include "zonefile/dump.h"
 #include "zonefile/master.h"
@@ -142,8 +141,8 @@ check_file(const uint8_t *origin, const char *old_path, const char *path, const 
 {
 	struct sink sink = { .fn = options->quiet ? NULL : report_to_file, .ctx = stderr };
 	struct master_files files = { .count = 0 };
-	struct zone *old = old_path != NULL ? master_load(old_path, origin, &sink, NULL) : NULL;
-	struct zone *zone = master_load(path, origin, &sink, &files);
+	struct zone *old = old_path != NULL ? master_load(old_path, origin, NULL, &sink, NULL) : NULL;
+	struct zone *zone = master_load(path, origin, &checks_default, &sink, &files);
 	/* The verdict stays out of the zone's text. */
 	bool print = options->dump || options->diff;
 	FILE *out = print && options->output == NULL ? stderr : stdout;
@@ -153,7 +152,6 @@ check_file(const uint8_t *origin, const char *old_path, const char *path, const 
 	name_print_plain(name, origin);
 	if (zone != NULL) {
 		serial = zone_serial(zone);
-		check_zone(zone, &sink);
 		if (options->ttl_max < TTL_MAX)	/* which the reader sees to */
 			check_ttls(zone, name, options->ttl_max, &sink);
 		if (old != NULL)

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "zonefile/arena.h"
+#include "zonefile/check.h"
 #include "zonefile/generate.h"
 #include "zonefile/name.h"
 #include "zonefile/nearest.h"
@@ -671,13 +672,16 @@ master_read(struct builder *builder, const char *path, const uint8_t *origin,
 }
 
 struct zone *
-master_load(const char *path, const uint8_t *origin, struct sink *sink,
+master_load(const char *path, const uint8_t *origin, const struct checks *checks, struct sink *sink,
     struct master_files *files)
 {
 	struct builder *builder = builder_new(origin, sink);
 	struct master_files own = { .count = 0 };
 	struct zone *zone = NULL;
-	int err = master_read(builder, path, origin, sink, files != NULL ? files : &own);
+	int err;
+
+	builder_checks(builder, checks);
+	err = master_read(builder, path, origin, sink, files != NULL ? files : &own);
 
 	/* What is wrong with the records that could be read is told as well; nothing is to be said of
 	 * the records of no file. */
@@ -685,6 +689,8 @@ master_load(const char *path, const uint8_t *origin, struct sink *sink,
 		zone = builder_finish(builder);
 	else
 		builder_free(builder);
+	if (zone != NULL && checks != NULL && check_zone(zone, checks, time(NULL), sink) < 0)
+		err = -EINVAL;
 	if (err < 0) {
 		zone_unref(zone);
 		zone = NULL;

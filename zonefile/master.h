@@ -41,7 +41,8 @@ bool master_files_changed(const struct master_files *);	/* any of them, by stat 
 int master_read(struct builder *, const char *path, const uint8_t *origin,
     struct sink *, struct master_files *files);
 
-/* The whole way: file to zone, or NULL with reports.  files may be NULL. */
-struct zone *master_load(const char *path, const uint8_t *origin,
+/* The whole way: file to zone that passed the checks, or NULL with reports.  checks NULL: only what no zone may
+ * have is looked for.  files may be NULL. */
+struct zone *master_load(const char *path, const uint8_t *origin, const struct checks *,
     struct sink *, struct master_files *files);
 #endif

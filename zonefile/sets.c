@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "zonefile/arena.h"
+#include "zonefile/hostname.h"
 #include "zonefile/name.h"
 #include "zonefile/rdata.h"
 
@@ -52,7 +53,7 @@ void
 sets_say(struct sets *s, enum severity severity, uint32_t line, uint16_t column, uint16_t file,
     struct rel owner, const char *fmt, ...)
 {
-	char text[512], name[DNAME_TEXT_MAX], zone[DNAME_TEXT_MAX];
+	char text[DNAME_TEXT_MAX + 256], name[DNAME_TEXT_MAX], zone[DNAME_TEXT_MAX];
 	uint8_t wire[DNAME_MAX];
 	va_list ap;
 
@@ -286,10 +287,10 @@ survivor(struct sets *s, struct rel owner, const struct key *key, size_t count)
 			    rrtype_print(type, rec->type));
 		else if (rec->removal)
 			there = NULL;
-		else if (there != NULL)
+		else if (there != NULL && (s->checks == NULL || s->checks->severity[CHECK_DUP_RECORDS] != NOTE))
 			sets_say(s, WARNING, PLACE(rec), owner, "%s: the same record is there twice, one is dropped",
 			    rrtype_print(type, rec->type));
-		else
+		else if (there == NULL)
 			there = rec;
 	}
 	return there;
@@ -311,6 +312,66 @@ one_ttl(struct sets *s, struct rel owner, const struct key *key, size_t count, c
 		    rrtype_print(type, rec->type), rec->ttl, first->ttl);
 		return;
 	}
+}
+
+static void
+wire_owner(const struct sets *s, struct rel owner, uint8_t out[DNAME_MAX])
+{
+	memcpy(out, owner.label, owner.len);
+	memcpy(out + owner.len, s->zone->origin, s->zone->origin_len);
+}
+
+/* Names of hosts in the records that came. */
+static bool
+check_names(struct sets *s, struct rel owner, const struct key *key, size_t count)
+{
+	char type[RRTYPE_TEXT_MAX], name[DNAME_TEXT_MAX];
+	uint8_t wire[DNAME_MAX];
+	const uint8_t *bad;
+	bool good = true;
+
+	wire_owner(s, owner, wire);
+	for (size_t i = 0; i < count; i++) {
+		const struct rec *rec = key[i].item;
+
+		if ((bad = rdata_bad_name(rec->type, wire, rec->rdata)) == NULL)
+			continue;
+		good = false;
+		if (rec->removal || rec->order == 0)
+			continue;
+		name_print(name, bad);
+		sets_say(s, s->checks->severity[CHECK_NAMES], PLACE(rec), owner, "%s: %s is not the name of a %s (check-names)",
+		    rrtype_print(type, rec->type), name, bad == rec->rdata || rec->type != T_SOA ?
+		    rec->type == T_RP ? "mailbox" : "host" : "mailbox");
+	}
+	return good;
+}
+
+/* What BIND's clauses say about the set in scratch, made of the records of which first came first. */
+static void
+check_set(struct sets *s, struct rel owner, const struct key *key, size_t count, const struct rec *first,
+    struct zone_digest digest)
+{
+	const struct checks *checks = s->checks;
+	char type[RRTYPE_TEXT_MAX];
+	uint8_t wire[DNAME_MAX];
+	uint64_t *good;
+
+	if (checks->max_records_per_type > 0 && s->scratch->count > checks->max_records_per_type)
+		sets_say(s, ERROR, PLACE(first), owner, "has %u %s records, max-records-per-type allows %u",
+		    s->scratch->count, rrtype_print(type, first->type), checks->max_records_per_type);
+	if (checks->severity[CHECK_NAMES] == NOTE || s->again)
+		return;
+	/* A set that many names own is looked at once. */
+	good = &s->good[digest.word[0] % GOOD];
+	if (rdata_names_hosts(first->type) && *good != digest.word[1] && check_names(s, owner, key, count))
+		*good = digest.word[1];
+	if (first->order == 0 || (first->type != T_A && first->type != T_AAAA && first->type != T_MX))
+		return;
+	wire_owner(s, owner, wire);
+	if (!owner_is_good(first->type, wire))
+		sets_say(s, checks->severity[CHECK_NAMES], PLACE(first), owner, "is not the name of a host and has %s records "
+		    "(check-names)", rrtype_print(type, first->type));
 }
 
 /* One set of count sorted records, unless none is left. */
@@ -347,6 +408,8 @@ make_set(struct sets *s, struct rel owner, uint64_t hash, const struct key *key,
 	account(s->zone, s->scratch, digest, hash, 1);
 	w = let_wait(s, s->scratch, digest);
 	sets_add(s, w != NULL ? (const struct rrset *)w->set : sets_keep(s, s->scratch, digest));
+	if (s->checks != NULL)
+		check_set(s, owner, key, count, first, digest);
 }
 
 static int
@@ -421,6 +484,9 @@ sets_check(struct sets *s, struct rel owner, const struct key *place)
 			sets_say(s, ERROR, PLACE(&at), owner, "has a SOA record, which only the apex of a zone may have");
 		}
 	}
+	if (s->checks != NULL && s->checks->max_types_per_name > 0 && s->count > s->checks->max_types_per_name)
+		sets_say(s, ERROR, PLACE(place), owner, "has %zu types of records, max-types-per-name allows %u", s->count,
+		    s->checks->max_types_per_name);
 	if (cname != NULL && other != NULL) {
 		at = place_of(s, T_CNAME, place);
 		sets_say(s, ERROR, PLACE(&at), owner, "has a CNAME record and %s, which excludes all other data",

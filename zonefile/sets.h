@@ -2,6 +2,7 @@
 #ifndef ZONEFILE_SETS_H
 #define ZONEFILE_SETS_H
 
+#include "zonefile/checks.h"
 #include "zonefile/report.h"
 #include "zonefile/sort.h"
 #include "zonefile/version.h"
@@ -27,10 +28,13 @@ struct waiting {
 	uint64_t set[WAITING_SIZE / 8];	/* struct rrset */
 };
 
+#define GOOD 4096
 /* One owner's, reused for the next; made for one zone, which it gives memory to. */
 struct sets {
 	struct sink *sink;
+	const struct checks *checks;	/* NULL: none but what no zone may have */
 	unsigned errors;
+	bool again;			/* names in the records were checked before */
 	struct zone *zone;
 	const char **file;		/* of places */
 	unsigned files;
@@ -45,6 +49,7 @@ struct sets {
 		const struct rrset *set;
 	} *known;
 	size_t known_mask, made;
+	uint64_t good[GOOD];		/* digests of sets whose names were checked */
 	struct waiting *waiting;	/* NULL: no set waits */
 	unsigned next, fresh;		/* the last fresh ones before next have no node yet */
 };

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "daemon/config/conf.h"
-#include "zonefile/check.h"
 #include "zonefile/master.h"
 
 static const char usage[] =
@@ -25,10 +24,9 @@ load_zones(const struct conf *conf, struct sink *sink)
 	for (size_t i = 0; i < conf->zone_count; i++) {
 		const struct conf_zone *z = &conf->zones[i];
 		unsigned errors = sink->errors;
-		struct zone *zone = master_load(conf_resolve(path, conf, z->file), z->origin, sink, NULL);
+		struct checks checks = conf_checks(z);
+		struct zone *zone = master_load(conf_resolve(path, conf, z->file), z->origin, &checks, sink, NULL);
 
-		if (zone != NULL)
-			check_zone(zone, sink);
 		if (zone != NULL)
 			printf("zone %s: serial %u, %zu records: OK\n", z->name, zone_serial(zone), zone_records(zone));
 		else

@@ -73,6 +73,13 @@ const struct conf_mirror conf_mirror_defaults = {
 	.connections = 2,
 };
 
+static const struct word findings[] = { { "fail", ERROR }, { "warn", WARNING }, { "ignore", NOTE }, { NULL, 0 } };
+static const struct word looks[] = {
+	{ "yes", WARNING }, { "no", NOTE }, { "true", WARNING }, { "false", NOTE }, { NULL, 0 },
+};
+static const struct word must[] = {
+	{ "yes", ERROR }, { "no", NOTE }, { "true", ERROR }, { "false", NOTE }, { NULL, 0 },
+};
 static const struct word yes_no[] = {
 	{ "yes", true }, { "no", false }, { NULL, 0 },
 };
@@ -108,7 +115,6 @@ static const struct word fail_skip[] = { { "fail", false }, { "skip", true }, { 
 #define RESOLVER "Tandem does not resolve"
 #define SIDE_FILE "Tandem does not write this file"
 #define LATER "this version does not have it"
-#define CHECKS "zones are checked as strictly as ever"
 #define SIGNING "Tandem does not sign; the zone would be served unsigned"
 #define UPDATES "dynamic updates are not implemented; keep the zone on a server that has them"
 #define UNSIGNED "Tandem does not sign"
@@ -223,6 +229,18 @@ static const struct clause clauses[] = {
 	    .words = differences },
 	{ "max-journal-size", EVERYWHERE, parse_size, print_size, RULE(max_journal_size) },
 	{ "max-ixfr-ratio", EVERYWHERE, parse_percent, print_percent, RULE(max_ixfr_ratio), .min = 1, .max = 100000 },
+	{ "check-names", EVERYWHERE, parse_check_names, print_check_names, RULE(check_names), .words = findings, .repeats = true },
+	{ "check-dup-records", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_DUP_RECORDS]), .words = findings },
+	{ "check-integrity", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_INTEGRITY]), .words = looks },
+	{ "check-sibling", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_SIBLING]), .words = looks },
+	{ "check-mx", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_MX]), .words = findings },
+	{ "check-mx-cname", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_MX_CNAME]), .words = findings },
+	{ "check-srv-cname", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_SRV_CNAME]), .words = findings },
+	{ "check-wildcard", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_WILDCARD]), .words = looks },
+	{ "check-spf", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_SPF]), .words = findings },
+	{ "check-svcb", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_SVCB]), .words = must },
+	{ "check-dnssec", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_DNSSEC]), .words = findings },
+	{ "check-zonemd", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_ZONEMD]), .words = findings },
 	{ "masterfile-style", EVERYWHERE, parse_word, print_word, RULE(full_style), .words = styles },
 
 	{ "keys", IN_SERVER, parse_server_key, print_server_key, AT(conf_server, key_name) },
@@ -448,17 +466,7 @@ static const struct clause clauses[] = {
 	IGNORE("stacksize", IN_OPTIONS, "limits are the system's"),
 	IGNORE("no-case-compress", IN_OPTIONS, LATER),
 	IGNORE("message-compression", IN_OPTIONS, "answers are compressed"),
-	IGNORE("check-names", EVERYWHERE, CHECKS),
-	IGNORE("check-integrity", EVERYWHERE, CHECKS),
-	IGNORE("check-sibling", EVERYWHERE, CHECKS),
-	IGNORE("check-mx", EVERYWHERE, CHECKS),
-	IGNORE("check-mx-cname", EVERYWHERE, CHECKS),
-	IGNORE("check-srv-cname", EVERYWHERE, CHECKS),
-	IGNORE("check-dup-records", EVERYWHERE, CHECKS),
-	IGNORE("check-wildcard", EVERYWHERE, CHECKS),
-	IGNORE("check-spf", EVERYWHERE, CHECKS),
-	IGNORE("check-svcb", EVERYWHERE, CHECKS),
-	IGNORE("max-zone-ttl", EVERYWHERE, CHECKS),
+	IGNORE("max-zone-ttl", EVERYWHERE, "TTLs are those of the file"),
 	IGNORE("journal", IN_ZONE, "all zones share the journal of 'options'"),
 	IGNORE("request-nsid", EVERYWHERE, RESOLVER),
 	IGNORE("alt-transfer-source", EVERYWHERE, OBSOLETE),

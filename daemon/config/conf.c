@@ -25,6 +25,21 @@ directory_of(struct arena *arena, const char *path)
 	return arena_strdup(arena, realpath(directory, real) != NULL ? real : directory);
 }
 
+struct checks
+conf_checks(const struct conf_zone *zone)
+{
+	const struct conf_rules *rules = zone->rules;
+	bool slave = zone->type == CONF_SLAVE;
+	struct checks checks = { .max_records = rules->max_records,
+	    .max_records_per_type = rules->max_records_per_type, .max_types_per_name = rules->max_types_per_name };
+
+	for (int i = 0; i < CHECKS; i++)
+		if (!slave || i == CHECK_DNSSEC || i == CHECK_ZONEMD)
+			checks.severity[i] = rules->checks[i];
+	checks.severity[CHECK_NAMES] = rules->check_names[slave];
+	return checks;
+}
+
 struct conf *
 conf_read(const char *path, struct sink *sink)
 {
@@ -38,6 +53,11 @@ conf_read(const char *path, struct sink *sink)
 	int err;
 
 	*owned = (struct owned){ .conf = conf_defaults, .arena = arena };
+	memcpy(owned->conf.rules.checks, checks_default.severity, sizeof(owned->conf.rules.checks));
+	owned->conf.rules.check_names[0] = checks_default.severity[CHECK_NAMES];
+	owned->conf.rules.check_names[1] = WARNING;
+	owned->conf.rules.max_records_per_type = checks_default.max_records_per_type;
+	owned->conf.rules.max_types_per_name = checks_default.max_types_per_name;
 	owned->conf.path = arena_strdup(arena, path);
 	owned->conf.directory = directory_of(arena, path);
 	if (gethostname(host, sizeof(host) - 1) == 0)

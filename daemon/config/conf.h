@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "zonefile/report.h"
+#include "zonefile/checks.h"
 
 /* All pointers point into the conf's own memory.  Lists are arrays with a count.  A clause that is not
  * given has its default here, so that nobody else knows defaults. */
@@ -84,6 +84,8 @@ struct conf_rules {
 	uint64_t max_journal_size;	/* octets; 0: as the journal thinks fit */
 	uint64_t max_ixfr_ratio;	/* percent of the zone, above which AXFR is given */
 	bool full_style;		/* of files that we write: whole names on each line */
+	uint8_t checks[CHECKS];		/* enum severity, CHECK_NAMES apart */
+	uint8_t check_names[2];		/* of masters, of slaves */
 };
 
 /* What holds for one peer, or a network of them, whichever zone it is about. */
@@ -182,6 +184,9 @@ struct conf {
  * only the whole can tell: zones of one name, mirrors and acls that are named but not there. */
 struct conf *conf_read(const char *path, struct sink *);
 void conf_free(struct conf *);
+
+/* What a zone is to be checked for; a slave for less, as its master has done it. */
+struct checks conf_checks(const struct conf_zone *);
 
 /* The server block about this peer, the narrowest one; NULL when there is none. */
 const struct conf_server *conf_server_of(const struct conf *, const struct sockaddr *);

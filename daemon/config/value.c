@@ -149,6 +149,47 @@ print_word(const struct printer *to, const struct clause *c, const void *field)
 	fprintf(to->out, "%s%s %s;\n", to->indent, c->name, word->text);
 }
 
+/* check-names [master|slave|response] WORD; without a role, as zones have it, of both. */
+int
+parse_check_names(struct parser *p, const struct clause *c, void *field)
+{
+	struct clause one = *c;
+	uint8_t *roles = field, value = 0;
+	bool master = take_word(p, "master") || take_word(p, "primary");
+	bool slave = !master && (take_word(p, "slave") || take_word(p, "secondary"));
+	bool response = !master && !slave && take_word(p, "response");
+	int err;
+
+	one.size = sizeof(value);
+	if ((err = parse_word(p, &one, &value)) != 0)
+		return err;
+	/* Answers of others are a resolver's. */
+	if (!slave && !response)
+		roles[0] = value;
+	if (!master && !response)
+		roles[1] = value;
+	return 0;
+}
+
+void
+print_check_names(const struct printer *to, const struct clause *c, const void *field)
+{
+	const uint8_t *roles = field;
+	static const char *const names[] = { "master ", "slave " };
+
+	for (int i = 0; i < 2; i++) {
+		const struct word *word = c->words;
+
+		while (word->value != roles[i])
+			word++;
+		if (roles[0] == roles[1]) {
+			fprintf(to->out, "%s%s %s;\n", to->indent, c->name, word->text);
+			return;
+		}
+		fprintf(to->out, "%s%s %s%s;\n", to->indent, c->name, names[i], word->text);
+	}
+}
+
 int
 parse_match_list(struct parser *p, const struct clause *c, void *field)
 {

@@ -96,7 +96,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	start = now();
-	if ((zone = master_load(argv[2], origin, &sink, NULL)) == NULL)
+	if ((zone = master_load(argv[2], origin, NULL, &sink, NULL)) == NULL)
 		return 1;
 	printf("load: %.3f s, %zu records, %zu octets\n", now() - start,
 	    zone_records(zone), zone_memory(zone));

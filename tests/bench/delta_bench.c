@@ -47,7 +47,7 @@ main(int argc, char **argv)
 	if (argc < 3 || name_parse(origin, argv[1], strlen(argv[1]), (const uint8_t *)"") < 0)
 		return fputs("usage: delta_bench ORIGIN FILE [COUNT]\n", stderr), 2;
 	begun = cpu();
-	if ((zone = master_load(argv[2], origin, &sink, NULL)) == NULL)
+	if ((zone = master_load(argv[2], origin, NULL, &sink, NULL)) == NULL)
 		return 1;
 	load = cpu() - begun;
 	start = pss();

@@ -35,7 +35,7 @@ load(const struct fuzz_file *file)
 {
 	struct sink sink = { .fn = NULL };
 	struct master_files files = { .count = 0 };
-	struct zone *zone = master_load(file->path, origin, &sink, &files);
+	struct zone *zone = master_load(file->path, origin, NULL, &sink, &files);
 
 	MUST((zone == NULL) == (sink.errors > 0));
 	MUST(zone == NULL || files.serial.soas > 0);
@@ -72,7 +72,7 @@ LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 	fuzz_fill(&file, octets, len);
 	if ((zone = load(&file)) == NULL)
 		return 0;
-	check_zone(zone, &sink);
+	check_zone(zone, &checks_default, 1700000000, &sink);
 	reads_back(&file, zone, dump_canonical);
 	reads_back(&file, zone, dump_relative);
 	zone_unref(zone);

@@ -27,7 +27,7 @@ start(void)
 
 	fuzz_file(&file);
 	fuzz_fill(&file, text, sizeof(text) - 1);
-	MUST((zone = master_load(file.path, origin, &sink, NULL)) != NULL);
+	MUST((zone = master_load(file.path, origin, NULL, &sink, NULL)) != NULL);
 	slot_thread_begin();
 	slot = slot_add(origin);
 	slot_add(other);

@@ -28,7 +28,7 @@ zone_from(const char *origin, const char *text)
 	fputs(text, f);
 	fclose(f);
 	name_parse(name, origin, strlen(origin), root);
-	zone = master_load(path, name, &sink, NULL);
+	zone = master_load(path, name, NULL, &sink, NULL);
 	unlink(path);
 	return zone;
 }

@@ -109,7 +109,7 @@ main(int argc, char **argv)
 	    !peer_address_parse(&peer.address, argv[0], (unsigned)atoi(argv[1])))
 		usage();
 	name_lower(origin, name);
-	if (have != NULL && (conf.have = master_load(have, origin, &sink, NULL)) == NULL)
+	if (have != NULL && (conf.have = master_load(have, origin, NULL, &sink, NULL)) == NULL)
 		return 2;
 	xfrin_start(uv_default_loop(), &conf, on_done, NULL);
 	uv_run(uv_default_loop(), UV_RUN_DEFAULT);

@@ -87,7 +87,7 @@ bump(const char *name, uint32_t serial, void (*meanwhile)(void))
 {
 	struct sink sink = { .fn = listen_to };
 	struct master_files files = { .count = 0 };
-	struct zone *zone = master_load(path_of(name), origin, &sink, &files);
+	struct zone *zone = master_load(path_of(name), origin, NULL, &sink, &files);
 	int err;
 
 	assert_non_null(zone);
@@ -141,7 +141,7 @@ a_serial_far_into_a_file_is_found(void **state)
 		fprintf(out, "b%d A 192.0.2.1\n", i);
 	fclose(out);
 	assert_int_equal(bump("zone", 4000000000, NULL), 0);
-	zone = master_load(path_of("zone"), origin, &sink, &files);
+	zone = master_load(path_of("zone"), origin, NULL, &sink, &files);
 	assert_non_null(zone);
 	assert_int_equal(zone_serial(zone), 4000000000);
 	assert_int_equal(zone_records(zone), 200002);

@@ -20,32 +20,55 @@ remember(void *ctx, const struct report *report)
 	size_t used = strlen(told);
 
 	(void)ctx;
-	assert_int_equal(report->severity, WARNING);
-	snprintf(told + used, sizeof(told) - used, "%s\n", report->text);
+	if (report->place != NULL)
+		used += snprintf(told + used, sizeof(told) - used, "%u:%u ", report->place->line, report->place->column);
+	snprintf(told + used, sizeof(told) - used, "%s%s\n", report->severity == ERROR ? "E " : "", report->text);
 }
 
 static void
-check_text(const char *text)
+check_all(const char *text, const struct checks *checks)
 {
 	char path[] = "/tmp/check_test.XXXXXX";
 	struct sink sink = { .fn = remember };
 	FILE *out = fdopen(mkstemp(path), "w");
 	struct zone *zone;
 
-	fprintf(out, "$TTL 300\n@ SOA ns hm 1 2 3 4 5\n NS ns\nns A 192.0.2.1\n%s", text);
+	fputs(text, out);
 	fclose(out);
 	*told = '\0';
-	zone = master_load(path, origin, &sink, NULL);
+	zone = master_load(path, origin, checks, &sink, NULL);
 	unlink(path);
-	assert_non_null(zone);
-	assert_int_equal(check_zone(zone, &sink), 0);
+	assert_true((zone == NULL) == (sink.errors > 0));
 	zone_unref(zone);
 }
+
+/* The rows' text begins in line 4. */
+static void
+check_text(const char *text, const struct checks *checks)
+{
+	char all[65536];
+
+	snprintf(all, sizeof(all), "$TTL 300\n@ SOA ns hm 1 2 3 4 5\n NS ns\n%sns A 192.0.2.1\n", text);
+	check_all(all, checks);
+}
+
+struct row { const char *text, *told; };
+
+static void
+check_rows(const struct row *row, size_t count)
+{
+	for (; count-- > 0; row++) {
+		check_text(row->text, &checks_default);
+		if (strcmp(told, row->told) != 0)
+			fail_msg("%s told: %sand not: %s", row->text, told, row->told);
+	}
+}
+#define CHECK_ROWS(rows) check_rows(rows, sizeof(rows) / sizeof(*rows))
 
 static void
 targets_that_cannot_be_reached_are_told(void **state)
 {
-	static const struct { const char *text, *told; } rows[] = {
+	static const struct row rows[] = {
 		{ "", "" },
 		{ "a MX 1 ns\n MX 1 mail.other.\n MX 0 .\n SRV 0 0 0 .\n", "" },
 		{ "a MX 1 b\n", "a.example. MX: b.example. does not exist\n" },
@@ -59,21 +82,172 @@ targets_that_cannot_be_reached_are_told(void **state)
 		{ "a NS ns.a\n", "a.example. NS: ns.a.example. is below the delegation and has no A or AAAA record (glue) here\n" },
 		{ "a NS a\n", "a.example. NS: a.example. is below the delegation and has no A or AAAA record (glue) here\n" },
 		{ "a NS NS.A\nns.a A 192.0.2.2\n", "" },
-		{ "a NS ns.b\nb NS ns\n", "" },
-		{ "a NS ns\nx.a MX 1 nothing\n", "" },
+		{ "a NS ns.b\nb NS ns\n", "a.example. NS: ns.b.example. is below another delegation and has no A or AAAA record (glue) here\n" },
+		{ "a NS ns.b\nb NS ns\nns.b A 192.0.2.2\n", "" },
+		{ "@ NS b\n", "E example. NS: b.example. does not exist\n" },
+		{ "a NS b\nb CNAME ns\n", "a.example. NS: b.example. is an alias (CNAME), which RFC 2181 10.3 forbids\n" },
+		{ "a NS ns\nx.a MX 1 nothing\n", "x.a.example. MX: is below a delegation or a DNAME and so never answered\n" },
+		{ "a NS ns\n TXT x\n A 192.0.2.3\n", "a.example. TXT: is at a delegation and so never answered\n" },
+	};
+
+	(void)state;
+	CHECK_ROWS(rows);
+}
+
+static void
+names_of_hosts_are_told_where_they_stand(void **state)
+{
+	static const struct row rows[] = {
+		{ "a_b A 192.0.2.1\n", "4:1 E a_b.example. is not the name of a host and has A records (check-names)\n" },
+		{ "a TXT x\n-a AAAA ::1\n", "5:1 E -a.example. is not the name of a host and has AAAA records (check-names)\n" },
+		{ "a- MX 1 ns\n", "4:1 E a-.example. is not the name of a host and has MX records (check-names)\n" },
+		{ "*.a A 192.0.2.1\n1-2 A 192.0.2.1\n_x TXT a\n_y SRV 0 0 0 ns\n_z CNAME ns\n", "" },
+		{ "gc._msdcs A 192.0.2.1\nGC._MSDCS.a AAAA ::1\n", "" },
+		{ "a NS x_y.\nb NS z.\n NS x_y.\n", "4:1 E a.example. NS: x_y. is not the name of a host (check-names)\n"
+		    "6:2 E b.example. NS: x_y. is not the name of a host (check-names)\n" },
+		{ "a NS x_y.\nb NS x_y.\n", "4:1 E a.example. NS: x_y. is not the name of a host (check-names)\n"
+		    "5:1 E b.example. NS: x_y. is not the name of a host (check-names)\n" },
+		{ "a MX 1 x_.\n", "4:1 E a.example. MX: x_. is not the name of a host (check-names)\n" },
+		{ "a SRV 1 2 3 x_.\n", "4:1 E a.example. SRV: x_. is not the name of a host (check-names)\n" },
+		{ "a SVCB 1 x_.\nb HTTPS 0 y_.\n", "4:1 E a.example. SVCB: x_. is not the name of a host (check-names)\n" },
+		{ "a RP a\\.b.c. x_.\n RP b.x_. .\n", "5:2 E a.example. RP: b.x_. is not the name of a mailbox (check-names)\n" },
+		{ "a PTR x_.\n", "" },
+	};
+	struct checks checks = checks_default;
+
+	(void)state;
+	CHECK_ROWS(rows);
+	checks.severity[CHECK_NAMES] = WARNING;
+	check_text(rows[0].text, &checks);
+	assert_string_equal(told, "4:1 a_b.example. is not the name of a host and has A records (check-names)\n");
+	checks.severity[CHECK_NAMES] = NOTE;
+	check_text(rows[0].text, &checks);
+	assert_string_equal(told, "");
+	/* Records of one name that stand apart are told once. */
+	check_text("a MX 1 x_.\nb A 192.0.2.1\na MX 2 y.\n", &checks_default);
+	assert_string_equal(told, "4:1 E a.example. MX: x_. is not the name of a host (check-names)\n");
+}
+
+static void
+each_check_has_its_clause(void **state)
+{
+	static const struct { enum check check; const char *text, *told; } rows[] = {
+		{ CHECK_MX, "a MX 1 192.0.2.1.\n", "a.example. MX: 192.0.2.1. is an address and not the name of a host\n" },
+		{ CHECK_MX_CNAME, "a MX 1 b\nb CNAME ns\n",
+		    "a.example. MX: b.example. is an alias (CNAME), which RFC 2181 10.3 forbids\n" },
+		{ CHECK_SRV_CNAME, "a SRV 1 2 3 b.c\nc DNAME d.\n", "a.example. SRV: b.c.example. is below a DNAME and so an alias\n" },
+		{ CHECK_INTEGRITY, "a MX 1 b\n", "a.example. MX: b.example. does not exist\n" },
+		{ CHECK_INTEGRITY, "@ NS b\n", "E example. NS: b.example. does not exist\n" },
+		{ CHECK_SIBLING, "a NS ns.b\nb NS ns\n",
+		    "a.example. NS: ns.b.example. is below another delegation and has no A or AAAA record (glue) here\n" },
+		{ CHECK_WILDCARD, "*.a TXT x\nb.*.a TXT x\n",
+		    "b.*.a.example. TXT: the name has * as a label that is not its first, where it is no wildcard\n" },
+		{ CHECK_SPF, "a SPF \"v=spf1 -all\"\nb SPF x\nc SPF v=spf1\nc TXT v=spf1\n",
+		    "a.example. SPF: the same as TXT is missing, and nobody asks for SPF (RFC 7208 3.1)\n" },
+		{ CHECK_SVCB, "_dns.a SVCB 1 ns\n", "E _dns.a.example. SVCB: a server of DNS needs alpn (RFC 9461 4.1)\n" },
+		{ CHECK_SVCB, "_53._DNS.a SVCB 1 ns alpn=h2\n", "E _53._DNS.a.example. SVCB: DNS over HTTPS needs dohpath (RFC 9461 5.1)\n" },
+		{ CHECK_DUP_RECORDS, "a LP 1 B.\n LP 1 b.\n", "a.example. LP: two records differ only in the case of a name\n" },
+		{ CHECK_DUP_RECORDS, "a A 192.0.2.1\n A 192.0.2.1\n", "5:2 a.example. A: the same record is there twice, one is dropped\n" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		check_text(rows[i].text);
+		struct checks checks = checks_default;
+
+		check_text(rows[i].text, &checks);
 		assert_string_equal(told, rows[i].told);
+		checks.severity[rows[i].check] = NOTE;
+		check_text(rows[i].text, &checks);
+		assert_string_equal(told, "");
+	}
+	check_text("_dns.a SVCB 1 ns alpn=dot\n_dns.b SVCB 1 ns alpn=h2 dohpath=/q{?dns}\n_dns.c SVCB 0 ns\n"
+	    "a LP 65 a.\n LP 97 a.\n*.b TXT x\n", &checks_default);
+	assert_string_equal(told, "");
+}
+
+static void
+limits_are_kept(void **state)
+{
+	struct checks checks = { .max_records = 4, .max_records_per_type = 2, .max_types_per_name = 2 };
+
+	(void)state;
+	check_text("a A 192.0.2.1\n", &checks);
+	assert_string_equal(told, "");
+	check_text("a A 192.0.2.1\n A 192.0.2.2\n", &checks);
+	assert_string_equal(told, "E 5 records, max-records allows 4\n");
+	checks.max_records = 0;
+	check_text("a A 192.0.2.1\n A 192.0.2.2\n A 192.0.2.3\n", &checks);
+	assert_string_equal(told, "4:1 E a.example. has 3 A records, max-records-per-type allows 2\n");
+	check_text("a A 192.0.2.1\nb A 192.0.2.1\na A 192.0.2.2\na A 192.0.2.3\n", &checks);
+	assert_non_null(strstr(told, "a.example. has 3 A records, max-records-per-type allows 2\n"));
+	check_text("a A 192.0.2.1\n AAAA ::1\n TXT x\n", &checks);
+	assert_non_null(strstr(told, "a.example. has 3 types of records, max-types-per-name allows 2\n"));
+}
+
+/* RFC 8976 A.1. */
+static void
+the_digest_of_the_zone_is_verified(void **state)
+{
+	static const char simple[] = "$TTL 86400\n"
+	    "example. SOA ns1 admin 2018031900 1800 900 604800 86400\n NS ns1\n NS ns2\n"
+	    " ZONEMD 2018031900 1 1 c68090d90a7aed716bc459f9340e3d7c1370d4d24b7e2fc3a1ddc0b9a87153b9a9713b3c9ae5cc27777f98b8e730044c\n"
+	    "ns1 3600 A 203.0.113.63\nns2 3600 AAAA 2001:db8::63\n%s";
+	char text[4096];
+
+	(void)state;
+	snprintf(text, sizeof(text), simple, "");
+	check_all(text, &checks_default);
+	assert_string_equal(told, "");
+	snprintf(text, sizeof(text), simple, "NS1 3600 AAAA 2001:db8::64\n");
+	check_all(text, &checks_default);
+	assert_string_equal(told, "example. ZONEMD: the zone has another digest (RFC 8976)\n");
+	check_text("@ ZONEMD 1 1 3 00112233445566778899aabb\n", &checks_default);
+	assert_string_equal(told, "example. ZONEMD: none is for this serial, with a scheme and a hash that are known\n");
+}
+
+#define SIG(type, until) " RRSIG " type " 13 1 300 " until " 20200101000000 1 example. AQID\n"
+#define GOOD "20361231000000"
+
+static void
+signed_zones_are_checked_for_what_validators_see(void **state)
+{
+	static const struct { const char *text, *told; } rows[] = {
+		{ SIG("SOA", GOOD) SIG("NS", GOOD) " NSEC ns NS SOA\n" SIG("NSEC", GOOD) "ns A 192.0.2.1\n"
+		    SIG("A", GOOD) " NSEC @ A\n" SIG("NSEC", GOOD), "" },
+		{ SIG("SOA", "20210101000000") SIG("NS", "20210101000000") " NSEC ns NS SOA\n" SIG("NSEC", GOOD) "ns A 192.0.2.1\n"
+		    SIG("A", GOOD) " NSEC @ A\n" SIG("NSEC", GOOD), "example. NS: the signature has expired, and so in 1 others\n" },
+		{ SIG("SOA", GOOD) SIG("NS", GOOD) " NSEC x NS SOA\n" SIG("NSEC", GOOD) "ns A 192.0.2.1\n"
+		    SIG("A", GOOD) " NSEC ns A\n" SIG("NSEC", GOOD),
+		    "example. NSEC: names another record as the next than the one that follows, and so in 1 others\n" },
+		{ SIG("SOA", GOOD) " NSEC ns NS SOA\n" SIG("NSEC", GOOD) "ns A 192.0.2.1\n"
+		    SIG("A", GOOD) " NSEC @ A\n" SIG("NSEC", GOOD), "example. NS: has no signature\n" },
+		{ SIG("SOA", GOOD) SIG("NS", GOOD) " NSEC @ NS SOA\n" SIG("NSEC", GOOD) "ns A 192.0.2.1\n"
+		    SIG("A", GOOD), "ns.example. has no NSEC record\n" },
+		{ SIG("SOA", GOOD) SIG("NS", GOOD) "ns A 192.0.2.1\n" SIG("A", GOOD),
+		    "is signed and has neither NSEC nor NSEC3 with parameters of NSEC3PARAM\n" },
+	};
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		snprintf(text, sizeof(text), "$TTL 300\n@ SOA ns hm 1 2 3 4 5\n NS ns\n%s", rows[i].text);
+		check_all(text, &checks_default);
+		if (strcmp(told, rows[i].told) != 0)
+			fail_msg("row %zu told: %sand not: %s", i, told, rows[i].told);
 	}
 }
 
 int
 main(void)
 {
-	static const struct CMUnitTest tests[] = { cmocka_unit_test(targets_that_cannot_be_reached_are_told) };
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(targets_that_cannot_be_reached_are_told),
+		cmocka_unit_test(names_of_hosts_are_told_where_they_stand),
+		cmocka_unit_test(each_check_has_its_clause),
+		cmocka_unit_test(limits_are_kept),
+		cmocka_unit_test(the_digest_of_the_zone_is_verified),
+		cmocka_unit_test(signed_zones_are_checked_for_what_validators_see),
+	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

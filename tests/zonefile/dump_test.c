@@ -25,7 +25,7 @@ load(const char *file, const uint8_t *origin)
 {
 	struct sink sink = { .fn = report_to_file, .ctx = stderr };
 
-	return master_load(file, origin, &sink, NULL);
+	return master_load(file, origin, NULL, &sink, NULL);
 }
 
 static struct zone *

@@ -67,7 +67,7 @@ load(const char *name, struct master_files *files)
 	struct sink sink = { .fn = remember };
 
 	*told = '\0';
-	return master_load(path_of(name), origin, &sink, files);
+	return master_load(path_of(name), origin, NULL, &sink, files);
 }
 
 static struct zone *
@@ -271,7 +271,7 @@ a_million_errors_end_in_time(void **state)
 	put("z", text, size);
 	free(text);
 	*told = '\0';
-	assert_null(master_load(path_of("z"), origin, &sink, NULL));
+	assert_null(master_load(path_of("z"), origin, NULL, &sink, NULL));
 	assert_true(sink.errors >= 1000000);
 }
 
@@ -424,7 +424,7 @@ a_file_that_changes_while_it_is_read_is_an_error(void **state)
 		put("z", text, at);
 		*told = '\0';
 		sink.errors = sink.warnings = 0;
-		assert_null(master_load(path, origin, &sink, &watched));
+		assert_null(master_load(path, origin, NULL, &sink, &watched));
 		/* What comes is read too, and is no text. */
 		assert_non_null(strstr(told, new_size > (off_t)at ? "octet 0 (0x00)" : "z: error: changed while it was read\n"));
 		assert_true(master_files_changed(&watched));
