@@ -130,7 +130,7 @@ load(uv_work_t *work)
 	if (access(l->file, F_OK) < 0)
 		l->kept.file_missing = true;
 	else if (l->kept.zone == NULL)
-		l->kept.zone = master_load(l->file, l->origin, &sink, NULL);
+		l->kept.zone = master_load(l->file, l->origin, NULL, &sink, NULL);
 }
 
 static void
