@@ -1,14 +1,7 @@
-#include "tests/serve/ask.h"
+#include "tests/serve/net.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
-#include <sys/random.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "daemon/serve/worker.h"
 
 static const char *const lines[] = {
 	"example. SOA ns.example. admin.example. 7 3600 600 86400 60",
@@ -22,19 +15,6 @@ static const char *const lines[] = {
 static const struct query_server server = { .edns_udp_size = 1232, .minimal_responses = true };
 static const struct worker_limits limits = { .tcp_clients = 3, .tcp_idle_ms = 300, .tcp_initial_ms = 600 };
 static struct workers *workers;
-static union worker_address address;
-
-static union worker_address
-random_port(const char *host)
-{
-	union worker_address a = { .v4 = { .sin_family = AF_INET } };
-	uint16_t port;
-
-	assert_int_equal(getrandom(&port, sizeof(port), 0), sizeof(port));
-	inet_pton(AF_INET, host, &a.v4.sin_addr);
-	a.v4.sin_port = htons((uint16_t)(20000 + port % 12000));
-	return a;
-}
 
 static int
 start_on(const char *host)
@@ -75,71 +55,7 @@ stop(void **state)
 	return 0;
 }
 
-static long
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* --- clients --- */
-
-static int
-dial(int type)
-{
-	struct timeval patience = { 5, 0 };
-	int fd = socket(AF_INET, type, 0);
-
-	assert_true(fd >= 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	assert_int_equal(connect(fd, &address.any, sizeof(address.v4)), 0);
-	return fd;
-}
-
-static void
-put(int fd, const void *octets, size_t len)
-{
-	assert_int_equal(send(fd, octets, len, MSG_NOSIGNAL), len);
-}
-
-/* Exactly len octets, or false at the end of the stream. */
-static bool
-take(int fd, uint8_t *out, size_t len)
-{
-	for (size_t have = 0; have < len;) {
-		ssize_t n = recv(fd, out + have, len - have, 0);
-
-		if (n <= 0)
-			return false;
-		have += (size_t)n;
-	}
-	return true;
-}
-
-static size_t
-take_message(int fd, uint8_t *out)
-{
-	uint8_t len[2];
-
-	if (!take(fd, len, 2) || !take(fd, out, (size_t)(len[0] << 8 | len[1])))
-		return 0;
-	return (size_t)(len[0] << 8 | len[1]);
-}
-
-/* With the length in front, and an id. */
-static size_t
-framed(const char *question, uint16_t id, uint8_t *out)
-{
-	size_t len = request_of(question, out + 2);
-
-	out[0] = (uint8_t)(len >> 8);
-	out[1] = (uint8_t)len;
-	out[2] = (uint8_t)(id >> 8);
-	out[3] = (uint8_t)id;
-	return len + 2;
-}
 
 static void
 ask_tcp(int fd)
@@ -164,14 +80,6 @@ ask_udp(int fd)
 	n = recv(fd, buf, sizeof(buf), 0);
 	assert_true(n > 0);
 	assert_string_equal(answer_text(buf, (size_t)n), "NOERROR aa | www.example. A 192.0.2.2 | |");
-}
-
-static bool
-at_end(int fd)
-{
-	uint8_t octet;
-
-	return recv(fd, &octet, 1, 0) <= 0;
 }
 
 /* --- what they see --- */

@@ -1,0 +1,100 @@
+/* net.h - for tests: clients of workers, over sockets. */
+#ifndef TESTS_SERVE_NET_H
+#define TESTS_SERVE_NET_H
+
+#include "tests/serve/ask.h"
+
+#include <arpa/inet.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/serve/worker.h"
+
+static union worker_address address;	/* that is asked */
+
+static inline union worker_address
+random_port(const char *host)
+{
+	union worker_address a = { .v4 = { .sin_family = AF_INET } };
+	uint16_t port;
+
+	assert_int_equal(getrandom(&port, sizeof(port), 0), sizeof(port));
+	inet_pton(AF_INET, host, &a.v4.sin_addr);
+	a.v4.sin_port = htons((uint16_t)(20000 + port % 12000));
+	return a;
+}
+
+static inline long
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static inline int
+dial(int type)
+{
+	struct timeval patience = { 5, 0 };
+	int fd = socket(AF_INET, type, 0);
+
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(connect(fd, &address.any, sizeof(address.v4)), 0);
+	return fd;
+}
+
+static inline void
+put(int fd, const void *octets, size_t len)
+{
+	assert_int_equal(send(fd, octets, len, MSG_NOSIGNAL), len);
+}
+
+/* Exactly len octets, or false at the end of the stream. */
+static inline bool
+take(int fd, uint8_t *out, size_t len)
+{
+	for (size_t have = 0; have < len;) {
+		ssize_t n = recv(fd, out + have, len - have, 0);
+
+		if (n <= 0)
+			return false;
+		have += (size_t)n;
+	}
+	return true;
+}
+
+static inline size_t
+take_message(int fd, uint8_t *out)
+{
+	uint8_t len[2];
+
+	if (!take(fd, len, 2) || !take(fd, out, (size_t)(len[0] << 8 | len[1])))
+		return 0;
+	return (size_t)(len[0] << 8 | len[1]);
+}
+
+/* With the length in front, and an id. */
+static inline size_t
+framed(const char *question, uint16_t id, uint8_t *out)
+{
+	size_t len = request_of(question, out + 2);
+
+	out[0] = (uint8_t)(len >> 8);
+	out[1] = (uint8_t)len;
+	out[2] = (uint8_t)(id >> 8);
+	out[3] = (uint8_t)id;
+	return len + 2;
+}
+
+static inline bool
+at_end(int fd)
+{
+	uint8_t octet;
+
+	return recv(fd, &octet, 1, 0) <= 0;
+}
+#endif

@@ -1,0 +1,329 @@
+#include "tests/serve/net.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+
+#include "daemon/transfer/xfrout.h"
+
+#define HOSTS 40000		/* more octets than the kernel buffers for one client */
+#define MANY 100
+
+static bool
+everybody(const void *list, const struct sockaddr *client, const uint8_t *key)
+{
+	(void)list;
+	(void)client;
+	(void)key;
+	return true;
+}
+
+static unsigned whole, broken;
+static uint64_t records;
+
+static void
+on_transferred(void *ctx, const struct sockaddr *to, const struct xfrout_facts *facts, bool is_whole, uint64_t ms)
+{
+	(void)ctx;
+	(void)to;
+	(void)ms;
+	__atomic_fetch_add(is_whole ? &whole : &broken, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&records, facts->records, __ATOMIC_SEQ_CST);
+}
+
+static const struct query_policy policy = { .transfer = { everybody, NULL } };
+static struct query_server server = { .edns_udp_size = 1232, .minimal_responses = true,
+    .transferred = on_transferred };
+static const struct worker_limits limits = { .tcp_clients = 2 * MANY, .tcp_idle_ms = 3000, .tcp_initial_ms = 3000 };
+static struct workers *workers;
+
+static struct zone *
+zone_of_hosts(void)
+{
+	struct sink sink = { report_to_file, stderr, 0, 0 };
+	struct builder *b = builder_new((const uint8_t *)"\7example", &sink);
+	static const uint8_t rdata[201] = { 200 };
+
+	add_text(b, "example. SOA ns.example. admin.example. 7 3600 600 86400 60");
+	add_text(b, "example. NS ns.example.");
+	add_text(b, "ns.example. A 192.0.2.1");
+	for (int i = 0; i < HOSTS; i++) {
+		uint8_t name[DNAME_MAX];
+		char text[40];
+
+		snprintf(text, sizeof(text), "host-number-%d.example.", i);
+		name_parse(name, text, strlen(text), NULL);
+		builder_add(b, &(struct rr){ name, 300, 16, sizeof(rdata), rdata }, NULL);
+	}
+	return builder_finish(b);
+}
+
+static int
+start(void **state)
+{
+	int err, tries = 20;
+
+	(void)state;
+	whole = broken = 0;
+	server.transfers = (struct query_transfers){ .idle_ms = 3000 };
+	if ((workers = workers_new(1, &server, &limits)) == NULL)
+		return -errno;
+	do {
+		address = random_port("127.0.0.1");
+		err = workers_listen(workers, &address);
+	} while (err == -EADDRINUSE && tries-- > 0);
+	return err;
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	workers_stop(workers, 100);
+	return 0;
+}
+
+static int
+ask_all(void)
+{
+	uint8_t buf[512];
+	int fd = dial(SOCK_STREAM);
+
+	put(fd, buf, framed("example. AXFR", 1, buf));
+	return fd;
+}
+
+/* Records of the transfer that comes, its last one counted; 0 when it ends early. */
+static unsigned
+take_all(int fd)
+{
+	static uint8_t buf[65535];
+	unsigned count = 0;
+
+	while (count < HOSTS + 4) {
+		if (take_message(fd, buf) < 12 || (buf[3] & 15) != 0)
+			return 0;
+		count += (unsigned)(buf[6] << 8 | buf[7]);
+	}
+	return count;
+}
+
+/* A client that takes next to nothing. */
+static int
+ask_all_slowly(void)
+{
+	uint8_t buf[512];
+	int size = 4096, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	assert_int_equal(connect(fd, &address.any, sizeof(address.v4)), 0);
+	put(fd, buf, framed("example. AXFR", 1, buf));
+	return fd;
+}
+
+static void
+wait_for(const unsigned *count, unsigned value)
+{
+	long end = now_ms() + 10000;
+
+	while (__atomic_load_n(count, __ATOMIC_SEQ_CST) < value && now_ms() < end)
+		usleep(1000);
+	assert_int_equal(__atomic_load_n(count, __ATOMIC_SEQ_CST), value);
+}
+
+/* --- what they see --- */
+
+static void
+transfers_and_questions_follow_each_other(void **state)
+{
+	uint8_t buf[1000];
+	int fd = dial(SOCK_STREAM);
+	size_t len = framed("ns.example. A", 1, buf);
+
+	(void)state;
+	len += framed("example. AXFR", 2, buf + len);
+	len += framed("ns.example. A", 3, buf + len);
+	len += framed("example. AXFR", 4, buf + len);
+	len += framed("ns.example. A", 5, buf + len);
+	put(fd, buf, len);
+	for (int id = 1; id <= 5; id += 2) {
+		assert_true(take_message(fd, buf) > 12);
+		assert_int_equal(buf[1], id);
+		if (id < 5)
+			assert_int_equal(take_all(fd), HOSTS + 4);
+	}
+	close(fd);
+	assert_int_equal(whole, 2);
+	assert_int_equal(records, HOSTS + 4);
+}
+
+static void
+who_takes_nothing_is_cut_off(void **state)
+{
+	long begin;
+	int slow, other;
+
+	(void)state;
+	server.transfers.idle_ms = 400;
+	slow = ask_all_slowly();
+	begin = now_ms();
+	other = ask_all();
+	assert_int_equal(take_all(other), HOSTS + 4);
+	wait_for(&broken, 1);
+	assert_in_range(now_ms() - begin, 300, 3000);
+	assert_int_equal(whole, 1);
+	close(slow);
+	close(other);
+}
+
+/* It takes a little again and again, so it is never idle. */
+static void
+who_takes_too_long_is_cut_off(void **state)
+{
+	uint8_t buf[70000];
+	long begin = now_ms();
+	int slow;
+
+	(void)state;
+	server.transfers.idle_ms = 5000;
+	server.transfers.max_ms = 700;
+	slow = ask_all_slowly();
+	while (__atomic_load_n(&broken, __ATOMIC_SEQ_CST) == 0 && now_ms() - begin < 5000) {
+		if (recv(slow, buf, 1000, MSG_DONTWAIT) == 0)
+			break;
+		usleep(5000);
+	}
+	wait_for(&broken, 1);
+	assert_in_range(now_ms() - begin, 600, 3000);
+	close(slow);
+}
+
+static void
+who_leaves_is_forgotten(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		close(ask_all_slowly());
+	wait_for(&broken, 20);
+}
+
+/* Octets that one client gets, lengths counted. */
+static size_t
+octets_of_one(void)
+{
+	static uint8_t buf[65535];
+	unsigned count = 0;
+	size_t octets = 0;
+	int fd = ask_all();
+
+	while (count < HOSTS + 4) {
+		size_t len = take_message(fd, buf);
+
+		assert_true(len > 12);
+		count += (unsigned)(buf[6] << 8 | buf[7]);
+		octets += 2 + len;
+	}
+	close(fd);
+	return octets;
+}
+
+static struct crowd {
+	struct pollfd fd[MANY];
+	size_t left[MANY];
+	unsigned done;
+} crowd;
+
+/* Takes what comes for each of them, whoever it is for. */
+static void *
+take_for_all(void *arg)
+{
+	static char buf[65536];
+	struct crowd *c = arg;
+
+	while (c->done < MANY && poll(c->fd, MANY, 20000) > 0)
+		for (unsigned i = 0; i < MANY; i++) {
+			ssize_t n = c->fd[i].fd >= 0 && c->fd[i].revents != 0 ?
+			    recv(c->fd[i].fd, buf, sizeof(buf), MSG_DONTWAIT) : -1;
+
+			if (n < 0)
+				continue;
+			c->left[i] -= (size_t)n;
+			if (n > 0 && c->left[i] > 0)
+				continue;
+			close(c->fd[i].fd);
+			c->fd[i].fd = -1;
+			c->done += c->left[i] == 0;
+		}
+	return NULL;
+}
+
+static void
+questions_do_not_wait_for_many_transfers(void **state)
+{
+	size_t octets = octets_of_one();
+	int udp = dial(SOCK_DGRAM);
+	long worst = 0;
+	pthread_t reader;
+
+	(void)state;
+	memset(&crowd, 0, sizeof(crowd));
+	for (int i = 0; i < MANY; i++) {
+		crowd.fd[i] = (struct pollfd){ .fd = ask_all(), .events = POLLIN };
+		crowd.left[i] = octets;
+	}
+	pthread_create(&reader, NULL, take_for_all, &crowd);
+	while (__atomic_load_n(&whole, __ATOMIC_SEQ_CST) < MANY + 1) {
+		uint8_t buf[512];
+		long begin = now_ms();
+
+		put(udp, buf, request_of("ns.example. A", buf));
+		assert_true(recv(udp, buf, sizeof(buf), 0) > 0);
+		if (now_ms() - begin > worst)
+			worst = now_ms() - begin;
+	}
+	pthread_join(reader, NULL);
+	assert_int_equal(crowd.done, MANY);
+	assert_int_equal(broken, 0);
+	/* A turn is a fraction of a millisecond, the rest is the machine's. */
+	print_message("# the slowest answer: %ld ms\n", worst);
+	assert_true(worst < 500);
+	close(udp);
+}
+
+static void
+the_end_does_not_wait_for_slow_ones(void **state)
+{
+	int fd[10];
+	long begin;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		fd[i] = ask_all_slowly();
+	usleep(50000);
+	begin = now_ms();
+	workers_stop(workers, 300);
+	assert_true(now_ms() - begin < 3000);
+	assert_int_equal(broken, 10);
+	for (int i = 0; i < 10; i++)
+		close(fd[i]);
+	assert_int_equal(xfrout_count(), 0);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+		T(transfers_and_questions_follow_each_other),
+		T(who_takes_nothing_is_cut_off),
+		T(who_takes_too_long_is_cut_off),
+		T(who_leaves_is_forgotten),
+		T(questions_do_not_wait_for_many_transfers),
+		cmocka_unit_test_setup(the_end_does_not_wait_for_slow_ones, start),
+	};
+
+	slot_thread_begin();
+	slot_set_policy(serve("example.", zone_of_hosts()), &policy, NULL);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
