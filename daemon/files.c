@@ -11,7 +11,8 @@
 
 /*
  *	IDLE --load--> READING (pool) --same files--> IDLE
- *	               READING --errors-------------> IDLE
+ *	               READING --errors, served-----> IDLE
+ *	               READING --errors--> RESTORING (commit thread) --> IDLE
  *	               READING --zone--> COMMITTING (commit thread) --> IDLE
  *
  * Whoever asks while a file is not IDLE waits in next and gets a reading of its own.
@@ -43,11 +44,11 @@ struct reading {
 	struct checks checks;
 	uint64_t started;		/* uv_now() */
 	uv_work_t work;
-	struct zone *zone;
+	struct zone *zone;		/* NULL: it had errors; the gate owns it once submitted */
 	unsigned errors;
 	char first_error[512];
 	struct commit_outcome outcome;
-	char why[256];
+	char why[512];
 	struct reading *next_done;
 };
 
@@ -124,7 +125,7 @@ outcome_of(struct reading *r, enum load_result result)
 {
 	struct zone_file *file = r->file;
 	struct load_outcome o = { .zone = slot_name(file->slot), .result = result, .text = "" };
-	struct zone *zone;
+	struct zone *zone;		/* NULL: it had errors; the gate owns it once submitted */
 
 	o.ms = (unsigned)(uv_now(loop) - r->started);
 	if ((zone = slot_zone_ref(file->slot)) != NULL) {
@@ -137,19 +138,30 @@ outcome_of(struct reading *r, enum load_result result)
 }
 
 static void
-failed(struct reading *r, const char *reason)
+failed(struct reading *r, struct load_outcome *o, const char *reason)
 {
-	struct load_outcome o = outcome_of(r, LOAD_FAILED);
 	struct sink log = { .fn = log_report };
 	char text[sizeof(r->first_error) + 32];
 
-	if (o.served)
-		report_zone(&log, ERROR, o.zone, "%s, still serving serial %u", reason, o.old_serial);
+	if (!o->served)
+		report_zone(&log, ERROR, o->zone, "%s, not served: queries get SERVFAIL", reason);
+	else if (!o->was_served)
+		report_zone(&log, ERROR, o->zone, "%s, serving serial %u from the journal", reason, o->new_serial);
 	else
-		report_zone(&log, ERROR, o.zone, "%s, not served: queries get SERVFAIL", reason);
+		report_zone(&log, ERROR, o->zone, "%s, still serving serial %u", reason, o->old_serial);
 	snprintf(text, sizeof(text), r->errors > 1 ? "%s (and %u more)" : "%s", r->first_error, r->errors - 1);
-	o.text = r->first_error[0] != '\0' ? text : reason;
-	finish(r, &o);
+	o->text = r->first_error[0] != '\0' ? text : reason;
+	finish(r, o);
+}
+
+/* The file has errors and nothing was served: the journal may know the version before. */
+static void
+restored(struct reading *r)
+{
+	struct load_outcome o = outcome_of(r, LOAD_FAILED);
+
+	o.was_served = r->outcome.result == COMMIT_SAME;
+	failed(r, &o, r->why);
 }
 
 static void
@@ -186,7 +198,8 @@ committed(struct reading *r)
 	case COMMIT_FAILED:
 		file->known = false;	/* to be tried again though the file stays as it is */
 		r->first_error[0] = '\0';
-		failed(r, r->why);
+		o = outcome_of(r, LOAD_FAILED);
+		failed(r, &o, r->why);
 		return;
 	}
 	finish(r, &o);
@@ -206,7 +219,10 @@ on_wake(uv_async_t *async)
 		pthread_mutex_unlock(&done_lock);
 		if (r == NULL)
 			return;
-		committed(r);
+		if (r->zone == NULL)
+			restored(r);
+		else
+			committed(r);
 	}
 }
 
@@ -218,7 +234,8 @@ on_committed(void *ctx, struct slot *slot, const struct commit_outcome *outcome)
 
 	(void)slot;
 	r->outcome = *outcome;
-	snprintf(r->why, sizeof(r->why), "%s", outcome->why != NULL ? outcome->why : "");
+	if (r->zone != NULL)	/* else why not the file is what counts */
+		snprintf(r->why, sizeof(r->why), "%s", outcome->why != NULL ? outcome->why : "");
 	pthread_mutex_lock(&done_lock);
 	r->next_done = done_list;
 	done_list = r;
@@ -273,7 +290,6 @@ on_read(uv_work_t *work, int status)
 	struct reading *r = work->data;
 	struct zone_file *file = r->file;
 	struct load_outcome o;
-	char reason[512];
 
 	(void)status;
 	uv_update_time(loop);
@@ -282,9 +298,12 @@ on_read(uv_work_t *work, int status)
 		finish(r, &o);
 	} else if (r->zone == NULL) {
 		file->known = false;
-		snprintf(reason, sizeof(reason), "%u error%s in %s", r->errors,
-		    r->errors == 1 ? "" : "s", file->path);
-		failed(r, reason);
+		snprintf(r->why, sizeof(r->why), "%u error%s in %s", r->errors, r->errors == 1 ? "" : "s", file->path);
+		o = outcome_of(r, LOAD_FAILED);
+		if (o.served)
+			failed(r, &o, r->why);
+		else
+			commit_restore(file->slot, on_committed, r);
 	} else {
 		commit_submit(file->slot, r->zone, COMMIT_FROM_FILE, on_committed, r);
 	}

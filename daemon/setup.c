@@ -341,7 +341,7 @@ on_loaded(void *ctx, const struct load_outcome *outcome)
 	struct round *round = ctx;
 	struct served *zone = zones_find(outcome->zone);
 
-	if (zone != NULL && outcome->result == LOAD_DONE)
+	if (zone != NULL && outcome->served && (outcome->result == LOAD_DONE || !outcome->was_served))
 		zone->since = time(NULL);
 	round->failed |= outcome->result == LOAD_FAILED;
 	if (round->tell.zone != NULL)

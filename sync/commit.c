@@ -21,13 +21,15 @@
  *	queue --judge--> SAME, OLDER, GONE ------------------------> told
  *	      --judge--> first, journal knows it or nothing of it -> published, told
  *	      --judge--> group --flush: written -----------------> published, told
- *	      --no zone---------------------------------------------> withdrawn, told
  *	                       --flush: not written -------------> FAILED, told
+ *	      --no zone, RESTORE: the journal has one --------------> published, told
+ *	      --no zone---------------------------------------------> withdrawn, told
  */
+enum { RESTORE = 0x100 };		/* a flag of our own */
 struct candidate {
 	struct candidate *next;
 	struct slot *slot;
-	struct zone *zone;		/* NULL: the slot's is to be withdrawn */
+	struct zone *zone;		/* NULL: the slot's is to be withdrawn, or with RESTORE the journal's published */
 	unsigned flags;
 	commit_done_fn *done;
 	void *ctx;
@@ -191,6 +193,20 @@ derive(struct candidate *c)
 }
 
 static void
+judge_restore(struct candidate *c, const struct zone *current)
+{
+	if (current != NULL) {
+		c->outcome.result = COMMIT_SAME;
+	} else if ((c->zone = journal_restore(gate.journal, slot_origin(c->slot))) != NULL) {
+		c->outcome.first = true;
+		c->outcome.new_serial = zone_serial(c->zone);
+	} else {
+		c->outcome.result = COMMIT_FAILED;
+		explain(c, "the journal has no version of it");
+	}
+}
+
+static void
 judge(struct candidate *c)
 {
 	struct zone *old;
@@ -202,7 +218,10 @@ judge(struct candidate *c)
 	}
 	old = slot_zone_ref(c->slot);
 	if (c->zone == NULL) {
-		c->outcome.result = old != NULL ? COMMIT_DONE : COMMIT_SAME;
+		if (c->flags & RESTORE)
+			judge_restore(c, old);
+		else
+			c->outcome.result = old != NULL ? COMMIT_DONE : COMMIT_SAME;
 		zone_unref(old);
 		return;
 	}
@@ -521,6 +540,12 @@ void
 commit_withdraw(struct slot *slot, commit_done_fn *done, void *ctx)
 {
 	submit(slot, NULL, 0, done, ctx);
+}
+
+void
+commit_restore(struct slot *slot, commit_done_fn *done, void *ctx)
+{
+	submit(slot, NULL, RESTORE, done, ctx);
 }
 
 void

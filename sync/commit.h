@@ -40,6 +40,9 @@ enum {
 };
 /* Any thread.  Takes the reference to zone; done runs on the commit thread, may be NULL. */
 void commit_submit(struct slot *, struct zone *, unsigned flags, commit_done_fn *done, void *ctx);
+/* Publish the journal's last version of a slot that has none: DONE, or SAME when it has one by now, or FAILED when
+ * the journal has none either. */
+void commit_restore(struct slot *, commit_done_fn *done, void *ctx);
 /* In its turn among candidates: the slot has no zone any more.  DONE, or SAME when it has none. */
 void commit_withdraw(struct slot *, commit_done_fn *done, void *ctx);
 

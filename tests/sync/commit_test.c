@@ -444,6 +444,32 @@ one_that_does_not_fit_fails_alone(void **state)
 	assert_int_equal(results.outcome[SLOTS + 7].result, COMMIT_FAILED);
 }
 
+static const struct commit_outcome *
+restored(void)
+{
+	size_t n = results.count;
+
+	commit_restore(slot, on_done, NULL);
+	wait_for(n + 1);
+	return &results.outcome[n];
+}
+
+static void
+the_last_version_comes_back_from_the_journal(void **state)
+{
+	(void)state;
+	assert_int_equal(restored()->result, COMMIT_FAILED);
+	assert_non_null(last_why());
+	offer(version(1), 0);
+	offer(version(2), 0);
+	assert_int_equal(restored()->result, COMMIT_SAME);
+	restart();
+	assert_int_equal(restored()->result, COMMIT_DONE);
+	assert_true(serves(2));
+	assert_int_equal(offer(version(3), COMMIT_FROM_FILE)->result, COMMIT_DONE);
+	assert_true(chain(1, 3));
+}
+
 static int
 make_dir(void **state)
 {
@@ -478,6 +504,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(stopping_finishes_what_is_queued, begin, end),
 		cmocka_unit_test_setup_teardown(the_first_version_is_written_behind, begin, end),
 		cmocka_unit_test_setup_teardown(an_edit_while_down_continues_the_history, begin, end),
+		cmocka_unit_test_setup_teardown(the_last_version_comes_back_from_the_journal, begin, end),
 		cmocka_unit_test_setup_teardown(a_lost_journal_is_begun_anew, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    a_full_disk_refuses_and_the_next_try_works, begin, end),
