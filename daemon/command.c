@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/command_impl.h"
+#include "daemon/reload.h"
 #include "daemon/setup.h"
 #include "zonefile/count.h"
 
@@ -115,5 +116,5 @@ command_hangup(void)
 		return;
 	}
 	hanging_up = true;
-	setup_reload(true, &tell);
+	reload_all(true, &tell);
 }

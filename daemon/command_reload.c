@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/command_impl.h"
+#include "daemon/reload.h"
 #include "daemon/setup.h"
 #include "zonefile/arena.h"
 
@@ -86,11 +87,16 @@ cmd_reload(struct reply *reply, char **word)
 		reply_end(reply);
 		return;
 	}
+	if (zone != NULL && zone->file == NULL) {
+		reply_error(reply, "%s is a slave: its zone comes from its masters", word[0]);
+		reply_end(reply);
+		return;
+	}
 	tell = reload_to(reply);
 	if (zone != NULL)
-		setup_reload_zone(zone, &tell);
+		reload_zone(zone, &tell);
 	else
-		setup_reload(true, &tell);
+		reload_all(true, &tell);
 }
 
 void
@@ -99,5 +105,5 @@ cmd_reconfig(struct reply *reply, char **word)
 	struct reload tell = reload_to(reply);
 
 	(void)word;
-	setup_reload(false, &tell);
+	reload_all(false, &tell);
 }

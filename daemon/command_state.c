@@ -63,6 +63,49 @@ zone_columns(struct reply *reply)
 	reply_columns(reply, column);
 }
 
+static const char *
+role(const struct served *zone)
+{
+	return zone->refresh != NULL ? "slave" : "master";
+}
+
+/* "" when all is well. */
+static const char *
+trouble(const struct served *zone)
+{
+	struct refresh_status s;
+
+	if (zone->refresh == NULL)
+		return zone_file_trouble(zone->file);
+	refresh_status(zone->refresh, &s);
+	return s.trouble;
+}
+
+static const char *
+master_state(const struct served *zone, bool loaded)
+{
+	if (zone->frozen)
+		return "frozen";
+	if (trouble(zone)[0] != '\0')
+		return loaded ? "old version, file has errors" : "not loaded";
+	return loaded ? "ok" : "loading";
+}
+
+static const char *
+slave_state(const struct served *zone)
+{
+	struct refresh_status s;
+
+	refresh_status(zone->refresh, &s);
+	if (s.expired)
+		return "expired";
+	if (s.busy)
+		return s.served ? "refreshing" : "transferring";
+	if (s.trouble[0] != '\0')
+		return s.served ? "old version, no master answers" : "not transferred";
+	return s.served ? "ok" : "no version yet";
+}
+
 static void
 zone_row(struct reply *reply, const struct served *zone)
 {
@@ -74,13 +117,11 @@ zone_row(struct reply *reply, const struct served *zone)
 
 	mirror = mirrors_all(&mirrors);
 	snprintf(cell[0], CELL, "%s", slot_name(zone->slot));
-	snprintf(cell[1], CELL, "master");
+	snprintf(cell[1], CELL, "%s", role(zone));
 	snprintf(cell[2], CELL, version != NULL ? "%" PRIu32 : "-", version != NULL ? zone_serial(version) : 0);
 	snprintf(cell[3], CELL, version != NULL ? "%zu" : "-", version != NULL ? zone_records(version) : 0);
-	snprintf(cell[4], CELL, "%s", age(since, zone->since));
-	snprintf(cell[5], CELL, "%s", zone_file_trouble(zone->file)[0] != '\0' ?
-	    version != NULL ? "old version, file has errors" : "not loaded" :
-	    version != NULL ? "ok" : "loading");
+	snprintf(cell[4], CELL, "%s", age(since, (time_t)slot_since(zone->slot)));
+	snprintf(cell[5], CELL, "%s", zone->refresh != NULL ? slave_state(zone) : master_state(zone, version != NULL));
 	for (size_t i = 0; i < mirrors && i < MIRRORS_SHOWN; i++)
 		mirror_cell(cell[6 + i], mirror[i], zone->slot);
 	for (size_t i = 0; i < COUNT(cell); i++)
@@ -111,20 +152,54 @@ command_zone(struct reply *reply, const char *name)
 	return zone;
 }
 
+static const char *
+moment(char out[64], time_t at)
+{
+	struct tm tm;
+
+	if (at == 0)
+		return "never";
+	strftime(out, 64, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &tm));
+	return out;
+}
+
+static void
+slave_facts(struct reply *reply, const struct served *zone)
+{
+	const struct conf_remotes *masters = zone->conf->masters;
+	struct refresh_status s;
+	char text[64], peer[PEER_TEXT];
+
+	refresh_status(zone->refresh, &s);
+	for (size_t i = 0; i < masters->count; i++)
+		reply_fact(reply, "master", "%s%s%s", peer_print(peer, &masters->remote[i].address.any),
+		    masters->remote[i].key != NULL ? " key " : "",
+		    masters->remote[i].key != NULL ? masters->remote[i].key->name : "");
+	if (s.from[0] != '\0')
+		reply_fact(reply, "transferred from", "%s", s.from);
+	reply_fact(reply, "master asked", "%s", moment(text, s.checked));
+	reply_fact(reply, "next", "%s", moment(text, s.next));
+	if (s.expires != 0)
+		reply_fact(reply, s.expired ? "expired" : "expires", "%s", moment(text, s.expires));
+}
+
 void
 cmd_zonestatus(struct reply *reply, char **word)
 {
 	struct served *zone = command_zone(reply, word[0]);
 	struct mirror *const *mirror;
 	struct zone *version;
-	char text[CELL];
+	char text[CELL], path[PATH_MAX];
 	size_t mirrors;
 
 	if (zone == NULL)
 		return;
 	reply_fact(reply, "zone", "%s", slot_name(zone->slot));
-	reply_fact(reply, "role", "master");
-	reply_fact(reply, "file", "%s", zone_file_path(zone->file));
+	reply_fact(reply, "role", "%s", role(zone));
+	if (zone->conf->file != NULL)
+		reply_fact(reply, "file", "%s", conf_resolve(path, setup_conf(), zone->conf->file));
+	if (zone->frozen)
+		reply_fact(reply, "frozen", "yes");
 	if ((version = slot_zone_ref(zone->slot)) != NULL) {
 		char digest[ZONE_DIGEST_TEXT];
 
@@ -135,10 +210,12 @@ cmd_zonestatus(struct reply *reply, char **word)
 		reply_fact(reply, "signed", "%s", !zone_signed(version) ? "no" :
 		    zone_nsec3(version) != NULL ? "NSEC3" : "NSEC");
 		reply_fact(reply, "digest", "%s", zone_digest_print(digest, zone_digest(version)));
-		reply_fact(reply, "age", "%s", age(text, zone->since));
+		reply_fact(reply, "age", "%s", age(text, (time_t)slot_since(zone->slot)));
 	}
-	if (zone_file_trouble(zone->file)[0] != '\0')
-		reply_fact(reply, "trouble", "%s", zone_file_trouble(zone->file));
+	if (zone->refresh != NULL)
+		slave_facts(reply, zone);
+	if (trouble(zone)[0] != '\0')
+		reply_fact(reply, "trouble", "%s", trouble(zone));
 	mirror = mirrors_all(&mirrors);
 	for (size_t i = 0; i < mirrors; i++) {
 		char key[CELL];
@@ -169,7 +246,7 @@ server_facts(struct reply *reply)
 		snprintf(more, sizeof(more), " (and %u more)", refused.reasons - 1);
 	zone = zones_all(&count);
 	for (size_t i = 0; i < count; i++)
-		failed += zone_file_trouble(zone[i].file)[0] != '\0';
+		failed += trouble(&zone[i])[0] != '\0';
 	reply_fact(reply, "version", "tandemd %s", TANDEM_VERSION);
 	reply_number(reply, "pid", (uint64_t)getpid());
 	reply_fact(reply, "configuration", "%s", realpath(setup_conf()->path, path) != NULL ? path : setup_conf()->path);

@@ -13,6 +13,7 @@
 #include "daemon/command.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
+#include "daemon/reload.h"
 #include "daemon/setup.h"
 #include "daemon/signals.h"
 #include "zonefile/arena.h"
@@ -177,7 +178,7 @@ on_served(void *ctx, bool ok, enum reload_conf conf)
 	(void)ok;
 	(void)conf;
 	for (size_t i = 0; i < zones; i++)
-		loaded += zone[i].since != 0;
+		loaded += slot_since(zone[i].slot) != 0;
 	write_pid(setup_conf());
 	log_note("tandemd %s: serving %zu of %zu zones, process %ld", TANDEM_VERSION, loaded, zones, (long)getpid());
 	tell_parent(options);
@@ -209,7 +210,7 @@ serve(struct conf *conf, const struct options *o)
 		control_stop();
 		return 1;
 	}
-	setup_load(&first);
+	reload_first(&first);
 	uv_run(loop, UV_RUN_DEFAULT);
 	control_stop();
 	signals_stop();

@@ -20,6 +20,8 @@
 static struct {
 	uv_loop_t *loop;
 	struct conf *conf;
+	struct conf **added;		/* of one zone each */
+	size_t added_count;
 	time_t started;
 	struct workers *workers;
 	struct query_server *server;
@@ -201,11 +203,32 @@ set_fixed(const struct conf *conf)
 	now.fixed.tcp_initial_timeout_ms = conf->tcp_initial_timeout_ms;
 }
 
+static struct refresh_limits
+refresh_limits_of(const struct conf *conf)
+{
+	return (struct refresh_limits){
+		.transfers_in = conf->transfers_in, .transfers_per_master = conf->transfers_per_ns,
+		.probes_per_second = conf->serial_query_rate,
+	};
+}
+
+/* Those added since the last reading are in the one just read. */
+static void
+free_added(void)
+{
+	for (size_t i = 0; i < now.added_count; i++)
+		conf_free(now.added[i]);
+	free(now.added);
+	now.added = NULL;
+	now.added_count = 0;
+}
+
 /* Everything that can fail comes first, so that a configuration holds whole or not at all. */
 static bool
-apply(struct conf *conf, struct sink *sink, const struct reload *tell)
+apply(struct conf *conf, struct sink *sink, load_done_fn *removed, void *ctx)
 {
 	struct tsig_keys *keys = keys_new(conf, sink);
+	struct refresh_limits limits;
 	bool ok = keys != NULL && listeners_open(now.workers, conf, sink);
 
 	if (ok)
@@ -216,22 +239,27 @@ apply(struct conf *conf, struct sink *sink, const struct reload *tell)
 		tsig_keys_free(keys);
 		return false;
 	}
-	zones_apply(conf, tell->zone, tell->ctx);
+	limits = refresh_limits_of(conf);
+	refresh_set_limits(&limits);
+	zones_apply(conf, keys, removed, ctx);
 	set_server(conf, keys);
 	slot_settle();
 	tsig_keys_free(now.keys);
 	now.keys = keys;
+	free_added();
 	conf_free(now.conf);
 	now.conf = conf;
 	now.taken = time(NULL);
 	return true;
 }
 
-/* The last NOTIFY about a zone since the last look. */
 static void
 on_note(const struct inbox_note *note)
 {
-	(void)note;
+	struct served *zone = zones_of(note->slot);
+
+	if (zone != NULL && zone->refresh != NULL)
+		refresh_notified(zone->refresh, &note->from.any, note->has_serial, note->serial);
 }
 
 bool
@@ -241,7 +269,7 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 		.tcp_idle_ms = conf->tcp_idle_timeout_ms, .tcp_initial_ms = conf->tcp_initial_timeout_ms,
 	};
 	struct sink sink = { .fn = log_report };
-	const struct reload nobody = { 0 };
+	struct refresh_limits limits_in = refresh_limits_of(conf);
 
 	now.loop = loop;
 	now.started = time(NULL);
@@ -259,7 +287,8 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	now.workers = workers_new(workers, now.server, &limits);
 	files_start(loop);
 	inbox_start(loop, on_note);
-	return apply(conf, &sink, &nobody);
+	refresh_start(loop, now.fixed.journal, &limits_in, log_report, NULL);
+	return apply(conf, &sink, NULL, NULL);
 }
 
 void
@@ -273,11 +302,13 @@ setup_stop(void)
 	journal_close(now.journal);
 	files_stop();
 	zones_stop();
+	refresh_stop();
 	slot_settle();
 	slot_thread_end();
 	listeners_free();
 	free(now.server);
 	tsig_keys_free(now.keys);
+	free_added();
 	conf_free(now.conf);
 	free(now.fixed.journal);
 	free(now.fixed.control_socket);
@@ -315,87 +346,16 @@ setup_refused(void)
 	return now.refused;
 }
 
-/* --- reloading --- */
-
-struct round {
-	struct reload tell;
-	size_t left;
-	bool failed;
-	enum reload_conf conf;
+struct telling {
+	report_fn *said;
+	void *ctx;
 };
-
-/* One file is done, or the last of the list has been asked for. */
-static void
-count_down(struct round *round)
-{
-	if (--round->left > 0)
-		return;
-	if (round->tell.end != NULL)
-		round->tell.end(round->tell.ctx, !round->failed, round->conf);
-	free(round);
-}
-
-static void
-on_loaded(void *ctx, const struct load_outcome *outcome)
-{
-	struct round *round = ctx;
-	struct served *zone = zones_find(outcome->zone);
-
-	if (zone != NULL && outcome->served && (outcome->result == LOAD_DONE || !outcome->was_served))
-		zone->since = time(NULL);
-	round->failed |= outcome->result == LOAD_FAILED;
-	if (round->tell.zone != NULL)
-		round->tell.zone(round->tell.ctx, outcome);
-	count_down(round);
-}
-
-static struct round *
-round_new(const struct reload *tell)
-{
-	struct round *round = xcalloc(1, sizeof(*round));
-
-	round->tell = *tell;
-	round->left = 1;	/* until all have been asked for */
-	return round;
-}
-
-static void
-load_zones(struct round *round, bool all)
-{
-	const struct served *zone;
-	size_t count;
-
-	zone = zones_all(&count);
-	for (size_t i = 0; i < count; i++) {
-		if (!all && zone[i].since != 0)
-			continue;
-		round->left++;
-		zone_file_load(zone[i].file, false, on_loaded, round);
-	}
-	count_down(round);
-}
-
-void
-setup_load(const struct reload *tell)
-{
-	load_zones(round_new(tell), true);
-}
-
-void
-setup_reload_zone(struct served *zone, const struct reload *tell)
-{
-	struct round *round = round_new(tell);
-
-	round->left++;
-	zone_file_load(zone->file, true, on_loaded, round);
-	count_down(round);
-}
 
 /* Told to the log, to whoever asked, and kept for the state. */
 static void
 on_said(void *ctx, const struct report *report)
 {
-	const struct reload *tell = ctx;
+	const struct telling *tell = ctx;
 	char text[512];
 
 	log_report(NULL, report);
@@ -429,28 +389,39 @@ forget_refused(void)
 	now.refused = (struct setup_refused){ 0 };
 }
 
-void
-setup_reload(bool files, const struct reload *tell)
+enum setup_read
+setup_reread(report_fn *said, load_done_fn *removed, void *ctx)
 {
-	struct reload all = *tell;
-	struct sink sink = { .fn = on_said, .ctx = &all };
-	struct round *round = round_new(tell);
+	struct telling tell = { said, ctx };
+	struct sink sink = { .fn = on_said, .ctx = &tell };
 	char *before = text_of(now.conf), *after;
+	enum setup_read result = SETUP_REFUSED;
 	struct conf *conf;
 
 	forget_refused();
-	if ((conf = conf_read(now.conf->path, &sink)) != NULL && apply(conf, &sink, tell)) {
+	if ((conf = conf_read(now.conf->path, &sink)) != NULL && apply(conf, &sink, removed, ctx)) {
 		after = text_of(conf);
-		round->conf = strcmp(before, after) == 0 ? RELOAD_SAME : RELOAD_CHANGED;
+		result = strcmp(before, after) == 0 ? SETUP_SAME : SETUP_CHANGED;
 		free(after);
 	} else {
-		round->conf = RELOAD_REFUSED;
 		now.refused.at = time(NULL);
 		report_zone(&sink, ERROR, NULL, "%s: not taken over, the configuration read before stays in force",
 		    now.conf->path);
 		conf_free(conf);
-		round->failed = true;
 	}
 	free(before);
-	load_zones(round, files);
+	return result;
+}
+
+void
+setup_keep(struct conf *added)
+{
+	now.added = xrealloc(now.added, (now.added_count + 1) * sizeof(*now.added));
+	now.added[now.added_count++] = added;
+}
+
+const struct tsig_keys *
+setup_keys(void)
+{
+	return now.keys;
 }

@@ -20,6 +20,7 @@ bool setup_start(uv_loop_t *, struct conf *, unsigned workers);
 void setup_stop(void);
 
 const struct conf *setup_conf(void);
+const struct tsig_keys *setup_keys(void);
 struct workers *setup_workers(void);
 time_t setup_started(void);
 
@@ -32,20 +33,10 @@ struct setup_refused {
 struct setup_refused setup_refused(void);
 time_t setup_taken(void);		/* when the one in force was read */
 
-enum reload_conf { RELOAD_UNREAD, RELOAD_SAME, RELOAD_CHANGED, RELOAD_REFUSED };
-
-/* What a reload tells: what there is to say about the configuration, each zone as it is done, then the end. */
-struct reload {
-	report_fn *said;
-	load_done_fn *zone;
-	void (*end)(void *ctx, bool ok, enum reload_conf);
-	void *ctx;
-};
-/* The configuration again; when it is good, it holds from now on, but for what takes a new start, which is said.  A
- * bad one changes nothing.  Then files that changed are read, or with files false those of new zones only. */
-void setup_reload(bool files, const struct reload *);
-/* One zone's file, read even if it looks unchanged. */
-void setup_reload_zone(struct served *, const struct reload *);
-/* The files of all zones, whatever changed: the first time. */
-void setup_load(const struct reload *);
+/* The configuration file again.  When it is good it holds from now on, but for what takes a new start, which is said; a bad
+ * one changes nothing.  What there is to say goes to said, which may be NULL, and to the log. */
+enum setup_read { SETUP_SAME, SETUP_CHANGED, SETUP_REFUSED };
+enum setup_read setup_reread(report_fn *said, load_done_fn *removed, void *ctx);
+/* Of a zone that was added to it: holds until the next one that is read, which has that zone too. */
+void setup_keep(struct conf *added);
 #endif

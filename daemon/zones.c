@@ -12,6 +12,9 @@
 #include "zonefile/arena.h"
 #include "zonefile/name.h"
 
+/* A master that does not answer a connection by then is tried later. */
+#define CONNECT_MS 15000
+
 static struct served *served;		/* in canonical order of their origins */
 static size_t count;
 
@@ -31,6 +34,22 @@ may_notify(const void *zone, const struct sockaddr *from, const uint8_t *key)
 		if (peer_same_host(&conf->masters->remote[i].address.any, from))
 			return true;
 	return acl_allows(conf->rules->allow_notify, from, key);
+}
+
+/* What is said about this peer alone comes before what is said about the zone. */
+static void
+peer_of(struct peer *peer, const struct conf *conf, const struct conf_remote *remote,
+    const union conf_address *source, const union conf_address *source_v6, bool ixfr, const struct tsig_keys *keys)
+{
+	const struct conf_server *server = conf_server_of(conf, &remote->address.any);
+
+	*peer = (struct peer){ .key = remote->key != NULL ? tsig_find(keys, remote->key->wire) : NULL };
+	memcpy(&peer->address, &remote->address, sizeof(peer->address));
+	memcpy(&peer->source, remote->address.any.sa_family == AF_INET ? source : source_v6, sizeof(peer->source));
+	if (server != NULL && server->request_ixfr != CONF_UNSAID)
+		ixfr = server->request_ixfr == CONF_YES;
+	peer->no_ixfr = !ixfr;
+	peer->no_edns = server != NULL && server->edns == CONF_NO;
 }
 
 static bool
@@ -66,6 +85,17 @@ zone_order(const void *a, const void *b)
 }
 
 static void
+stop_zone(struct served *zone)
+{
+	if (zone->file != NULL)
+		zone_file_free(zone->file);
+	if (zone->refresh != NULL)
+		refresh_free(zone->refresh);
+	zone->file = NULL;
+	zone->refresh = NULL;
+}
+
+static void
 drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, void *ctx)
 {
 	char rows[256];
@@ -82,31 +112,71 @@ drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, v
 	log_note("zone %s: no longer in the configuration%s%s", o.zone, rows[0] != '\0' ? "; " : "", rows);
 	if (removed != NULL)
 		removed(ctx, &o);
-	zone_file_free(zone->file);
+	stop_zone(zone);
 	slot_remove(zone->slot);
 }
 
 static void
-set_zone(struct served *zone, const struct conf *conf, const struct conf_zone *want)
+set_file(struct served *zone, const struct conf *conf, const struct conf_zone *want)
 {
 	struct checks checks = conf_checks(want);
 	char path[PATH_MAX];
 
 	conf_resolve(path, conf, want->file);
-	if (zone->file != NULL && strcmp(zone_file_path(zone->file), path) != 0) {
-		zone_file_free(zone->file);
-		zone->file = NULL;
-	}
-	if (zone->file == NULL)
+	if (zone->file == NULL || strcmp(zone_file_path(zone->file), path) != 0) {
+		stop_zone(zone);
 		zone->file = zone_file_new(zone->slot, path);
+	}
 	zone_file_checks(zone->file, &checks);
+}
+
+static void
+set_refresh(struct served *zone, const struct conf *conf, const struct conf_zone *want,
+    const struct tsig_keys *keys)
+{
+	const struct conf_rules *rules = want->rules;
+	struct peer *masters = xcalloc(want->masters->count, sizeof(*masters));
+	char path[PATH_MAX];
+	struct refresh_conf c = {
+		.master = masters, .masters = want->masters->count,
+		.file = want->file != NULL ? conf_resolve(path, conf, want->file) : NULL,
+		.min_refresh = rules->min_refresh, .max_refresh = rules->max_refresh,
+		.min_retry = rules->min_retry, .max_retry = rules->max_retry,
+		.cycle = rules->slave_cycle_interval, .multi_master = rules->multi_master,
+		.limits = {
+			.connect_ms = CONNECT_MS,
+			.idle_ms = rules->max_idle_in * 1000, .total_ms = rules->max_time_in * 1000,
+			.rate_octets = rules->min_rate_in.octets, .rate_ms = rules->min_rate_in.seconds * 1000,
+			.max_records = rules->max_records,
+		},
+	};
+
+	for (size_t i = 0; i < want->masters->count; i++)
+		peer_of(&masters[i], conf, &want->masters->remote[i], &rules->transfer_source,
+		    &rules->transfer_source_v6, rules->request_ixfr, keys);
+	if (zone->refresh != NULL) {
+		refresh_change(zone->refresh, &c);
+	} else {
+		stop_zone(zone);
+		zone->refresh = refresh_new(zone->slot, &c);
+	}
+	free(masters);
+}
+
+static void
+set_zone(struct served *zone, const struct conf *conf, const struct conf_zone *want, const struct tsig_keys *keys)
+{
+	if (want->type == CONF_MASTER)
+		set_file(zone, conf, want);
+	else
+		set_refresh(zone, conf, want, keys);
 	zone->conf = want;
 	set_policy(zone->slot, want);
 }
 
 /* Walk the old and the new zones side by side. */
 void
-zones_apply(const struct conf *conf, load_done_fn *removed, void *ctx)
+zones_apply(const struct conf *conf, const struct tsig_keys *keys, load_done_fn *removed, void *ctx)
 {
 	const struct conf_zone **want = xcalloc(conf->zone_count, sizeof(*want));
 	struct served *zones = xcalloc(conf->zone_count, sizeof(*zones));
@@ -127,7 +197,7 @@ zones_apply(const struct conf *conf, load_done_fn *removed, void *ctx)
 			zones[k].slot = slot_add(want[k]->origin);
 		else
 			zones[k] = served[i++];
-		set_zone(&zones[k], conf, want[k]);
+		set_zone(&zones[k], conf, want[k], keys);
 		mirrors_set_zone(conf, want[k], zones[k].slot);
 		k++;
 	}
@@ -140,10 +210,52 @@ zones_apply(const struct conf *conf, load_done_fn *removed, void *ctx)
 }
 
 void
+zones_add(const struct conf *conf, const struct conf_zone *want, const struct tsig_keys *keys)
+{
+	size_t at = 0, end = count;
+	struct served fresh = { .slot = slot_add(want->origin) };
+
+	while (at < end) {
+		size_t middle = (at + end) / 2;
+
+		if (name_cmp(slot_origin(served[middle].slot), want->origin) < 0)
+			at = middle + 1;
+		else
+			end = middle;
+	}
+	served = xrealloc(served, (count + 1) * sizeof(*served));
+	memmove(&served[at + 1], &served[at], (count - at) * sizeof(*served));
+	served[at] = fresh;
+	count++;
+	set_zone(&served[at], conf, want, keys);
+	mirrors_set_zone(conf, want, fresh.slot);
+	slot_apply();
+}
+
+void
+zones_change(struct served *zone, const struct conf *conf, const struct conf_zone *want, const struct tsig_keys *keys)
+{
+	set_zone(zone, conf, want, keys);
+	mirrors_set_zone(conf, want, zone->slot);
+	slot_apply();
+}
+
+void
+zones_remove(struct served *zone, const struct conf *conf)
+{
+	size_t at = (size_t)(zone - served);
+
+	drop_zone(zone, conf, NULL, NULL);
+	memmove(zone, zone + 1, (count - at - 1) * sizeof(*zone));
+	count--;
+	slot_apply();
+}
+
+void
 zones_stop(void)
 {
 	for (size_t i = 0; i < count; i++) {
-		zone_file_free(served[i].file);
+		stop_zone(&served[i]);
 		slot_remove(served[i].slot);
 	}
 	slot_apply();
@@ -172,4 +284,13 @@ zones_find(const char *name)
 	if (name_parse(wire, name, strlen(name), root) < 0)
 		return NULL;
 	return bsearch(wire, served, count, sizeof(served[0]), find_order);
+}
+
+struct served *
+zones_of(const struct slot *slot)
+{
+	struct served *zone = slot_removed(slot) || count == 0 ? NULL :
+	    bsearch(slot_origin(slot), served, count, sizeof(served[0]), find_order);
+
+	return zone != NULL && zone->slot == slot ? zone : NULL;
 }

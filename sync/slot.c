@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <urcu.h>
 
 #include "zonefile/arena.h"
@@ -31,6 +32,7 @@ struct slot {
 	_Atomic(const void *) policy;		/* control loop stores */
 	void (*policy_free)(void *);		/* control loop */
 	_Atomic uint64_t expires;
+	_Atomic uint64_t since;			/* commit thread stores */
 	atomic_uint refs;
 	atomic_bool removed;
 	uint32_t hash;
@@ -380,7 +382,14 @@ slot_apply(void)
 void
 slot_publish(struct slot *slot, struct zone *zone)
 {
+	atomic_store_explicit(&slot->since, zone != NULL ? (uint64_t)time(NULL) : 0, memory_order_relaxed);
 	retire(retire_zone, atomic_exchange(&slot->zone, zone));
+}
+
+uint64_t
+slot_since(const struct slot *slot)
+{
+	return atomic_load_explicit(&slot->since, memory_order_relaxed);
 }
 
 void

@@ -48,6 +48,9 @@ struct slot *slot_ref(struct slot *);
 void slot_unref(struct slot *);
 bool slot_removed(const struct slot *);
 
+/* When the current zone was published, in seconds since 1970; 0: there is none.  Any thread. */
+uint64_t slot_since(const struct slot *);
+
 /* Commit thread only: takes the reference to zone (NULL: withdraw); the one before lives
  * on until its readers have left. */
 void slot_publish(struct slot *, struct zone *);

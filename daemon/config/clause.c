@@ -138,7 +138,7 @@ static const struct clause clauses[] = {
 	{ "primaries", IN_ZONE, parse_remotes, NULL, OF_ZONE(masters) },
 	{ "mirror", IN_ZONE, parse_zone_mirror, print_zone_mirrors, OF_ZONE(mirrors), .repeats = true },
 
-	{ "zone", IN_TOP, parse_zone, NULL, NOWHERE, .repeats = true },
+	{ "zone", IN_TOP | IN_ADDED, parse_zone, NULL, NOWHERE, .repeats = true },
 	{ "include", IN_TOP | IN_OPTIONS | IN_ZONE | IN_MIRROR | IN_KEY | IN_CONTROLS | IN_SERVER, parse_include, NULL,
 	    NOWHERE, .repeats = true },
 	{ "options", IN_TOP, parse_options, NULL, NOWHERE },
@@ -245,12 +245,12 @@ static const struct clause clauses[] = {
 
 	{ "keys", IN_SERVER, parse_server_key, print_server_key, AT(conf_server, key_name) },
 	{ "bogus", IN_SERVER, parse_word, print_maybe, AT(conf_server, bogus), .words = maybe },
+	{ "edns", IN_SERVER, parse_word, print_maybe, AT(conf_server, edns), .words = maybe },
 	{ "provide-ixfr", IN_SERVER, parse_word, print_maybe, AT(conf_server, provide_ixfr), .words = maybe },
 	{ "request-ixfr", IN_SERVER, parse_word, print_maybe, AT(conf_server, request_ixfr), .words = maybe },
 	{ "request-expire", IN_SERVER, parse_word, print_maybe, AT(conf_server, request_expire), .words = maybe },
 	{ "transfer-format", IN_SERVER, parse_word, print_maybe, AT(conf_server, one_answer), .words = maybe_formats },
 	{ "transfers", IN_SERVER, parse_number, print_number, AT(conf_server, transfers), .min = 1, .max = 100000 },
-	IGNORE_BUT("edns", IN_SERVER, YES, LATER),
 	IGNORE("edns-udp-size", IN_SERVER, LATER),
 	IGNORE("edns-version", IN_SERVER, LATER),
 	IGNORE("max-udp-size", IN_SERVER, LATER),

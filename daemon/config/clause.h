@@ -7,7 +7,7 @@
 
 /* Blocks in which clauses stand. */
 enum { IN_TOP = 1, IN_OPTIONS = 2, IN_ZONE = 4, IN_MIRROR = 8, IN_KEY = 16, IN_CONTROLS = 32,
-	IN_SERVER = 64 };
+	IN_SERVER = 64, IN_ADDED = 128 };
 const char *block_name(unsigned where);
 
 struct printer {

@@ -1,5 +1,6 @@
 #include "daemon/config/conf.h"
 
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 struct owned {
 	struct conf conf;		/* first: it is what callers have */
 	struct arena *arena;
+	/* What a zone that comes later may name: struct named *. */
+	struct vec acls, masters, key_names;
 };
 
 static const char *
@@ -40,42 +43,112 @@ conf_checks(const struct conf_zone *zone)
 	return checks;
 }
 
+/* Its parser, for names that are known to the end. */
+static struct owned *
+owned_new(struct parser *p, const struct conf *start, struct sink *sink)
+{
+	struct arena *arena = arena_new(4096);
+	struct owned *owned = arena_alloc(arena, sizeof(*owned));
+
+	*owned = (struct owned){ .conf = *start, .arena = arena };
+	*p = (struct parser){ .conf = &owned->conf, .arena = arena, .sink = sink };
+	return owned;
+}
+
+static struct conf *
+owned_end(struct parser *p, struct owned *owned, unsigned errors)
+{
+	whole_free(p);
+	lex_files_free(p->files);
+	if (p->sink->errors == errors)
+		return &owned->conf;
+	arena_free(owned->arena);
+	return NULL;
+}
+
+static void
+read_into(struct parser *p, const char *path, unsigned where)
+{
+	struct block block = { .where = where, .base = p->conf };
+	struct lex lex;
+	int err = lex_open(&lex, NULL, path, p->arena, &p->files, p->sink);
+
+	if (err != 0)
+		report_at(p->sink, ERROR, &(struct place){ .file = path }, "%s", strerror(-err));
+	else
+		parse_file(p, &lex, &block);
+	free(block.given.items);
+}
+
+/* What has been added at run time and is still there. */
+static void
+read_added(struct parser *p)
+{
+	char pattern[PATH_MAX], path[PATH_MAX];
+	glob_t found;
+
+	if (snprintf(pattern, sizeof(pattern), "%s/*.conf",
+	    conf_resolve(path, p->conf, p->conf->new_zones_directory)) >= (int)sizeof(pattern) ||
+	    glob(pattern, 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		read_into(p, found.gl_pathv[i], IN_ADDED);
+	globfree(&found);
+}
+
 struct conf *
 conf_read(const char *path, struct sink *sink)
 {
-	struct arena *arena = arena_new(16384);
-	struct owned *owned = arena_alloc(arena, sizeof(*owned));
-	struct parser p = { .conf = &owned->conf, .arena = arena, .sink = sink };
-	struct block top = { .where = IN_TOP, .base = &owned->conf };
 	unsigned errors = sink->errors;
+	struct parser p;
+	struct owned *owned = owned_new(&p, &conf_defaults, sink);
 	char host[256] = "";
-	struct lex lex;
-	int err;
 
-	*owned = (struct owned){ .conf = conf_defaults, .arena = arena };
 	memcpy(owned->conf.rules.checks, checks_default.severity, sizeof(owned->conf.rules.checks));
 	owned->conf.rules.check_names[0] = checks_default.severity[CHECK_NAMES];
 	owned->conf.rules.check_names[1] = WARNING;
 	owned->conf.rules.max_records_per_type = checks_default.max_records_per_type;
 	owned->conf.rules.max_types_per_name = checks_default.max_types_per_name;
-	owned->conf.path = arena_strdup(arena, path);
-	owned->conf.directory = directory_of(arena, path);
+	owned->conf.path = arena_strdup(p.arena, path);
+	owned->conf.directory = directory_of(p.arena, path);
 	if (gethostname(host, sizeof(host) - 1) == 0)
-		owned->conf.hostname = arena_strdup(arena, host);
-	if ((err = lex_open(&lex, NULL, path, arena, &p.files, sink)) != 0) {
-		report_at(sink, ERROR, &(struct place){ .file = path }, "%s", strerror(-err));
-	} else {
-		parse_file(&p, &lex, &top);
-		whole_finish(&p);
-	}
-	free(top.given.items);
-	whole_free(&p);
-	lex_files_free(p.files);
-	if (sink->errors > errors) {
-		arena_free(arena);
-		return NULL;
-	}
-	return &owned->conf;
+		owned->conf.hostname = arena_strdup(p.arena, host);
+	read_into(&p, path, IN_TOP);
+	if (sink->errors == errors)
+		read_added(&p);
+	whole_finish(&p);
+	owned->acls.items = vec_keep(&p.acls, p.arena, &owned->acls.count);
+	owned->masters.items = vec_keep(&p.masters, p.arena, &owned->masters.count);
+	owned->key_names.items = vec_keep(&p.key_names, p.arena, &owned->key_names.count);
+	return owned_end(&p, owned, errors);
+}
+
+static void
+vec_copy(struct vec *to, const struct vec *from)
+{
+	struct named *const *items = from->items;
+
+	for (size_t i = 0; i < from->count; i++)
+		*(struct named **)vec_add(to, sizeof(struct named *)) = items[i];
+}
+
+struct conf *
+conf_read_zone(const struct conf *conf, const char *path, struct sink *sink)
+{
+	const struct owned *context = (const struct owned *)conf;
+	unsigned errors = sink->errors;
+	struct parser p;
+	struct owned *owned = owned_new(&p, conf, sink);
+
+	vec_copy(&p.acls, &context->acls);
+	vec_copy(&p.masters, &context->masters);
+	vec_copy(&p.key_names, &context->key_names);
+	read_into(&p, path, IN_ADDED);
+	whole_finish_zone(&p);
+	if (sink->errors == errors && owned->conf.zone_count != 1)
+		report_at(sink, ERROR, &(struct place){ .file = owned->conf.path }, "%s holds %zu zones, not one", path,
+		    owned->conf.zone_count);
+	return owned_end(&p, owned, errors);
 }
 
 void
@@ -131,7 +204,7 @@ conf_print_zone(FILE *out, const struct conf *conf, const struct conf_zone *zone
 }
 
 void
-conf_print(FILE *out, const struct conf *conf, bool hide)
+conf_print_server(FILE *out, const struct conf *conf, bool hide)
 {
 	const struct printer inside = { out, hide, "\t" };
 
@@ -146,6 +219,12 @@ conf_print(FILE *out, const struct conf *conf, bool hide)
 		print_server(out, &conf->servers[i]);
 	for (size_t i = 0; i < conf->mirror_count; i++)
 		print_named_block(out, "mirror", conf->mirrors[i].name, hide, IN_MIRROR, &conf->mirrors[i]);
+}
+
+void
+conf_print(FILE *out, const struct conf *conf, bool hide)
+{
+	conf_print_server(out, conf, hide);
 	for (size_t i = 0; i < conf->zone_count; i++)
 		conf_print_zone(out, conf, &conf->zones[i]);
 }

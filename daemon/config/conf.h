@@ -95,7 +95,7 @@ struct conf_server {
 	uint8_t bits;
 	const char *key_name;		/* NULL: none */
 	const struct conf_key *key;
-	uint8_t bogus, provide_ixfr, request_ixfr, request_expire;	/* enum conf_maybe */
+	uint8_t bogus, edns, provide_ixfr, request_ixfr, request_expire;	/* enum conf_maybe */
 	uint8_t one_answer;		/* enum conf_maybe: transfer-format */
 	uint32_t transfers;		/* in at a time; 0: transfers-per-ns */
 };
@@ -183,6 +183,9 @@ struct conf {
 /* Read a file and what it includes.  All errors in one pass into the sink; NULL when there was one.  Also checks what
  * only the whole can tell: zones of one name, mirrors and acls that are named but not there. */
 struct conf *conf_read(const char *path, struct sink *);
+/* One zone block from a file of its own, which names keys, lists and mirrors of conf: a copy of conf with this zone alone, to
+ * be freed before conf is.  NULL when there was an error. */
+struct conf *conf_read_zone(const struct conf *, const char *path, struct sink *);
 void conf_free(struct conf *);
 
 /* What a zone is to be checked for; a slave for less, as its master has done it. */
@@ -196,5 +199,6 @@ const char *conf_resolve(char out[PATH_MAX], const struct conf *, const char *pa
 
 /* The effective configuration as text that conf_read() accepts and prints the same; secrets as "?" when hide. */
 void conf_print(FILE *, const struct conf *, bool hide);
+void conf_print_server(FILE *, const struct conf *, bool hide);	/* all but the zones */
 void conf_print_zone(FILE *, const struct conf *, const struct conf_zone *);	/* its block */
 #endif

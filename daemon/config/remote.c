@@ -182,7 +182,7 @@ parse_named_masters(struct parser *p, const struct clause *c, void *field)
 	return 0;
 }
 
-const struct conf_key *
+static const struct conf_key *
 remote_key(const struct conf *conf, const char *name)
 {
 	for (size_t i = 0; i < conf->key_count && name != NULL; i++)
@@ -210,8 +210,10 @@ add_remotes(struct parser *p, struct vec *out, const struct remotes_draft *draft
 			add_remotes(p, out, item->list->remotes, name);
 			item->list->visited = 0;
 		} else if (item->list == NULL) {
-			remote = vec_add(out, sizeof(*remote));
 			server = conf_server_of(p->conf, &item->address.any);
+			if (server != NULL && server->bogus == CONF_YES)
+				continue;
+			remote = vec_add(out, sizeof(*remote));
 			remote->address = item->address;
 			remote->key = name != NULL ? remote_key(p->conf, name) : server != NULL ? server->key : NULL;
 		}
@@ -219,16 +221,22 @@ add_remotes(struct parser *p, struct vec *out, const struct remotes_draft *draft
 }
 
 void
+remotes_keys(struct parser *p)
+{
+	struct conf_server *servers = p->servers.items;
+	struct conf_autosecondary *autos = p->autosecondaries.items;
+
+	for (size_t i = 0; i < p->servers.count; i++)
+		servers[i].key = remote_key(p->conf, servers[i].key_name);
+	for (size_t i = 0; i < p->autosecondaries.count; i++)
+		autos[i].key = remote_key(p->conf, autos[i].key_name);
+}
+
+void
 remotes_finish(struct parser *p)
 {
 	struct remotes_draft *const *drafts = p->remotes.items;
-	struct conf_server *servers = (struct conf_server *)(uintptr_t)p->conf->servers;
-	struct conf_autosecondary *autos = (struct conf_autosecondary *)(uintptr_t)p->conf->autosecondaries;
 
-	for (size_t i = 0; i < p->conf->server_count; i++)
-		servers[i].key = remote_key(p->conf, servers[i].key_name);
-	for (size_t i = 0; i < p->conf->autosecondary_count; i++)
-		autos[i].key = remote_key(p->conf, autos[i].key_name);
 	for (size_t i = 0; i < p->remotes.count; i++) {
 		struct vec found = { 0 };
 

@@ -21,8 +21,8 @@ struct remote_draft {
 };
 
 void print_remote_address(FILE *, const union conf_address *);
-const struct conf_key *remote_key(const struct conf *, const char *name);
-/* Once all keys, lists and server blocks are there: what the names stand for. */
+/* Once all is read: what the names of keys stand for in server blocks; then those of keys and lists in lists. */
+void remotes_keys(struct parser *);
 void remotes_finish(struct parser *);
 void remotes_free(struct parser *);
 #endif

@@ -193,7 +193,6 @@ check_zones(struct parser *p)
 static void
 check_mirrors(struct parser *p)
 {
-	const struct mirror_use *uses = p->mirror_uses.items;
 	const struct conf_mirror *mirrors = p->mirrors.items;
 	const struct spot *spots = p->mirror_spots.items;
 
@@ -204,12 +203,19 @@ check_mirrors(struct parser *p)
 				    spots[j].file->path, spots[j].line);
 				break;
 			}
+}
+
+static void
+check_mirror_uses(struct parser *p, const struct conf_mirror *mirrors, size_t count)
+{
+	const struct mirror_use *uses = p->mirror_uses.items;
+
 	for (size_t i = 0; i < p->mirror_uses.count; i++) {
 		struct nearest guess;
 		bool there = false;
 
 		nearest_start(&guess, uses[i].name, strlen(uses[i].name));
-		for (size_t j = 0; j < p->mirrors.count && !there; j++) {
+		for (size_t j = 0; j < count && !there; j++) {
 			there = strcmp(mirrors[j].name, uses[i].name) == 0;
 			nearest_offer(&guess, mirrors[j].name);
 		}
@@ -228,18 +234,17 @@ check_masters(struct parser *p)
 
 	for (size_t i = 0; i < p->zones.count; i++)
 		if (zones[i].masters != NULL && zones[i].masters->count == 0)
-			refuse_at(p, &spots[i], "zone \"%s\" has no masters", zones[i].name);
+			refuse_at(p, &spots[i], "zone \"%s\" has no masters that are not bogus", zones[i].name);
 }
 
 /* The port of a transfer is one that is listened on, and there they are given on all. */
 static void
-check_transfer_ports(struct parser *p)
+check_transfer_ports(struct parser *p, const struct conf_listen *listens, size_t count)
 {
 	const struct port_use *uses = p->transfer_ports.items;
-	const struct conf_listen *listens = p->listens.items;
 
 	for (size_t i = 0; i < p->transfer_ports.count; i++)
-		for (size_t k = 0; k < p->listens.count; k++)
+		for (size_t k = 0; k < count; k++)
 			if (listens[k].port != uses[i].port) {
 				refuse_at(p, &uses[i].spot, "port %u alone is not supported: zones are transferred on each "
 				    "port that is listened on", uses[i].port);
@@ -279,13 +284,14 @@ inherit(struct parser *p, const struct own_rules *own)
 }
 
 static void
-finish_rules(struct parser *p)
+finish_rules(struct parser *p, bool options)
 {
 	struct own_rules *own = p->own_rules.items;
 	struct acl_local local;
 
 	acl_local_read(&local);
-	compile_rules(&p->conf->rules, &local, p->arena);
+	if (options)
+		compile_rules(&p->conf->rules, &local, p->arena);
 	for (size_t i = 0; i < p->own_rules.count; i++) {
 		compile_rules(own[i].rules, &local, p->arena);
 		inherit(p, &own[i]);
@@ -300,6 +306,7 @@ whole_finish(struct parser *p)
 	unsigned errors = p->sink->errors;
 
 	conf->keys = vec_keep(&p->keys, p->arena, &conf->key_count);
+	remotes_keys(p);
 	conf->servers = vec_keep(&p->servers, p->arena, &conf->server_count);
 	conf->autosecondaries = vec_keep(&p->autosecondaries, p->arena, &conf->autosecondary_count);
 	check_acls(p);
@@ -308,16 +315,35 @@ whole_finish(struct parser *p)
 	remotes_finish(p);
 	check_zones(p);
 	check_mirrors(p);
+	check_mirror_uses(p, p->mirrors.items, p->mirrors.count);
 	/* An acl in a circle has no end. */
 	if (p->sink->errors == errors) {
 		check_masters(p);
 		finish_listens(p);
-		check_transfer_ports(p);
-		finish_rules(p);
+		check_transfer_ports(p, p->listens.items, p->listens.count);
+		finish_rules(p, true);
 	}
 	conf->listens = vec_keep(&p->listens, p->arena, &conf->listen_count);
 	conf->zones = vec_keep(&p->zones, p->arena, &conf->zone_count);
 	conf->mirrors = vec_keep(&p->mirrors, p->arena, &conf->mirror_count);
+}
+
+void
+whole_finish_zone(struct parser *p)
+{
+	unsigned errors = p->sink->errors;
+
+	check_defined(p, &p->acls, "acl");
+	check_defined(p, &p->key_names, "key");
+	check_defined(p, &p->masters, "list of masters");
+	remotes_finish(p);
+	check_mirror_uses(p, p->conf->mirrors, p->conf->mirror_count);
+	if (p->sink->errors == errors) {
+		check_masters(p);
+		check_transfer_ports(p, p->conf->listens, p->conf->listen_count);
+		finish_rules(p, false);
+	}
+	p->conf->zones = vec_keep(&p->zones, p->arena, &p->conf->zone_count);
 }
 
 void

@@ -1,0 +1,219 @@
+#include "daemon/added.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/setup.h"
+#include "zonefile/arena.h"
+#include "zonefile/name.h"
+
+static bool __attribute__((format(printf, 3, 4)))
+refuse(struct sink *sink, const char *zone, const char *fmt, ...)
+{
+	char text[PATH_MAX + 512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	report_zone(sink, ERROR, zone, "%s", text);
+	return false;
+}
+
+static const char *
+directory(char out[PATH_MAX])
+{
+	return conf_resolve(out, setup_conf(), setup_conf()->new_zones_directory);
+}
+
+/* DIRECTORY/example.org.conf; octets that a file's name had better not have stand as %2f.  false: too long. */
+static bool
+path_of(char out[PATH_MAX], const char *zone, const char *end)
+{
+	char place[PATH_MAX];
+	size_t len = (size_t)snprintf(out, PATH_MAX, "%s/", directory(place));
+
+	for (; *zone != '\0' && len + 4 < PATH_MAX; zone++) {
+		bool plain = (*zone >= 'a' && *zone <= 'z') || (*zone >= '0' && *zone <= '9') || *zone == '-' ||
+		    *zone == '_' || *zone == '.';
+
+		len += (size_t)snprintf(out + len, PATH_MAX - len, plain ? "%c" : "%%%02x", (unsigned char)*zone);
+	}
+	return len < PATH_MAX && len + (size_t)snprintf(out + len, PATH_MAX - len, "%s", end) < PATH_MAX;
+}
+
+/* A name that has been made or taken away must still be so after a crash. */
+static int
+sync_directory(void)
+{
+	char path[PATH_MAX];
+	int fd = open(directory(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int
+make_directory(void)
+{
+	char path[PATH_MAX];
+
+	directory(path);
+	for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+		*slash = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int
+write_block(const char *path, const char *zone, const char *block)
+{
+	size_t len = strlen(block);
+	FILE *out;
+	int err = 0;
+
+	while (len > 0 && strchr("; \t\r\n", block[len - 1]) != NULL)
+		len--;
+	if ((out = fopen(path, "we")) == NULL)
+		return -errno;
+	fputs("zone \"", out);
+	for (const char *at = zone; *at != '\0'; at++) {
+		if (*at == '"' || *at == '\\')
+			fputc('\\', out);
+		fputc(*at, out);
+	}
+	fprintf(out, "\" %.*s;\n", (int)len, block);
+	if (fflush(out) == EOF || fsync(fileno(out)) < 0)
+		err = -errno;
+	if (fclose(out) == EOF && err == 0)
+		err = -errno;
+	return err;
+}
+
+static bool
+shares_file(const char *file, const char *zone, struct sink *sink)
+{
+	char path[PATH_MAX], other[PATH_MAX];
+	const struct served *all;
+	size_t count;
+
+	conf_resolve(path, setup_conf(), file);
+	all = zones_all(&count);
+	for (size_t i = 0; i < count; i++)
+		if (all[i].conf->file != NULL && strcmp(all[i].conf->name, zone) != 0 &&
+		    strcmp(conf_resolve(other, setup_conf(), all[i].conf->file), path) == 0)
+			return !refuse(sink, zone, "%s is the file of zone %s", path, all[i].conf->name);
+	return false;
+}
+
+/* The file beside its place, read; on its place once it is good.  NULL and a report when it is not. */
+static struct conf *
+put_file(const char *zone, const char *block, struct sink *sink)
+{
+	char path[PATH_MAX], fresh[PATH_MAX];
+	struct conf *conf = NULL;
+	int err;
+
+	if (!path_of(path, zone, ".conf") || !path_of(fresh, zone, ".conf.new")) {
+		refuse(sink, zone, "its name is too long for a file");
+		return NULL;
+	}
+	if ((err = make_directory()) < 0 || (err = write_block(fresh, zone, block)) < 0) {
+		refuse(sink, zone, "%s: %s", fresh, strerror(-err));
+		unlink(fresh);
+		return NULL;
+	}
+	conf = conf_read_zone(setup_conf(), fresh, sink);
+	if (conf == NULL || (conf->zones[0].file != NULL && shares_file(conf->zones[0].file, zone, sink)))
+		goto fail;
+	if (rename(fresh, path) < 0 || (err = sync_directory()) < 0) {
+		refuse(sink, zone, "%s: %s", path, strerror(err < 0 ? -err : errno));
+		goto fail;
+	}
+	setup_keep(conf);
+	return conf;
+fail:
+	unlink(fresh);
+	conf_free(conf);
+	return NULL;
+}
+
+bool
+added_add(const char *name, const char *block, struct sink *sink)
+{
+	static const uint8_t root[1];
+	uint8_t wire[DNAME_MAX];
+	char zone[DNAME_TEXT_MAX];
+	struct conf *conf;
+	struct served *old;
+	int len;
+
+	if (!setup_conf()->allow_new_zones)
+		return refuse(sink, name, "the configuration says 'allow-new-zones no'");
+	if (strcmp(name, "@") == 0 || (len = name_parse(wire, name, strlen(name), root)) < 0)
+		return refuse(sink, name, "this is not the name of a zone");
+	name_lower(wire, wire);
+	name_print_plain(zone, wire);
+	if ((old = zones_find(name)) != NULL)
+		return refuse(sink, zone, "it is there already: %s line %u", old->conf->place_file, old->conf->place_line);
+	if ((conf = put_file(zone, block, sink)) == NULL)
+		return false;
+	zones_add(setup_conf(), &conf->zones[0], setup_keys());
+	log_note("zone %s: added as %s", zone, conf->zones[0].type == CONF_SLAVE ? "slave" : "master");
+	return true;
+}
+
+/* Is it ours to change?  The operator's own files are not. */
+static bool
+is_added(const struct served *zone, struct sink *sink)
+{
+	char path[PATH_MAX];
+
+	if (path_of(path, zone->conf->name, ".conf") && access(path, F_OK) == 0)
+		return true;
+	return refuse(sink, zone->conf->name, "it stands in %s line %u and was not added at run time: change it there",
+	    zone->conf->place_file, zone->conf->place_line);
+}
+
+bool
+added_change(struct served *zone, const char *block, struct sink *sink)
+{
+	struct conf *conf;
+
+	if (!is_added(zone, sink) || (conf = put_file(zone->conf->name, block, sink)) == NULL)
+		return false;
+	zones_change(zone, setup_conf(), &conf->zones[0], setup_keys());
+	log_note("zone %s: changed", slot_name(zone->slot));
+	return true;
+}
+
+bool
+added_remove(struct served *zone, struct sink *sink)
+{
+	char path[PATH_MAX];
+	int err;
+
+	if (!is_added(zone, sink))
+		return false;
+	path_of(path, zone->conf->name, ".conf");
+	err = unlink(path) < 0 ? -errno : sync_directory();
+	if (err < 0)
+		return refuse(sink, zone->conf->name, "%s: %s", path, strerror(-err));
+	zones_remove(zone, setup_conf());
+	return true;
+}

@@ -1,0 +1,19 @@
+/* added.h - zones that come and go while the server runs, each in a file of its own beside the configuration. */
+#ifndef DAEMON_ADDED_H
+#define DAEMON_ADDED_H
+
+#include <stdbool.h>
+
+#include "daemon/zones.h"
+#include "zonefile/report.h"
+
+/* Control loop only.  Other zones are not looked at, nor is the configuration read again. */
+
+/* A zone of this name; block is what stands behind its name, "{ type slave; ... }".  false, with a report and nothing changed,
+ * when it cannot be. */
+bool added_add(const char *name, const char *block, struct sink *);
+/* Another block for one that was added. */
+bool added_change(struct served *, const char *block, struct sink *);
+/* Its clause is gone, and what the journal has; its master file stays. */
+bool added_remove(struct served *, struct sink *);
+#endif
