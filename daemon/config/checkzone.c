@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/config/conf.h"
 #include "zonefile/bump.h"
 #include "zonefile/delta.h"
 #include "zonefile/dump.h"
@@ -17,9 +18,9 @@
 #define TTL_MAX 2147483647
 
 static const char usage_text[] =
-    "usage: tandem-checkzone [-q] [-D] [-f STYLE] [-o FILE] [-l N] ORIGIN FILE\n"
-    "       tandem-checkzone [-q] [-l N] -S POLICY ORIGIN FILE\n"
-    "       tandem-checkzone [-q] [-o FILE] [-l N] -d ORIGIN OLD NEW\n"
+    "usage: tandem-checkzone [-q] [-D] [-f STYLE] [-o FILE] [-l N] [-c CONF] ORIGIN FILE\n"
+    "       tandem-checkzone [-q] [-l N] [-c CONF] -S POLICY ORIGIN FILE\n"
+    "       tandem-checkzone [-q] [-o FILE] [-l N] [-c CONF] -d ORIGIN OLD NEW\n"
     "\n"
     "  ORIGIN     name of the zone\n"
     "  FILE       its master file; - is standard input\n"
@@ -28,6 +29,7 @@ static const char usage_text[] =
     "  -o FILE    print to FILE instead of standard output\n"
     "  -S POLICY  raise the serial in the file; increment, date (YYYYMMDDnn) or unixtime\n"
     "  -d         print what a reload of NEW after OLD would remove (-) and add (+)\n"
+    "  -c CONF    look for what this configuration says of the zone\n"
     "  -l N       refuse TTLs above N\n"
     "  -q         no messages, only the exit status\n"
     "\n"
@@ -37,6 +39,7 @@ struct options {
 	bool quiet, dump, relative, diff, bump;
 	enum bump policy;
 	const char *output;		/* NULL: standard output */
+	const char *conf;		/* NULL: checks_default */
 	uint32_t ttl_max;
 };
 
@@ -136,13 +139,34 @@ check_serials(const struct zone *old, const struct zone *new, const char *name, 
 		    ": slaves will not see this change", to, from);
 }
 
+/* What the configuration has the zone checked for. */
+static int
+find_checks(struct checks *checks, const char *path, const uint8_t *origin, const char *name, struct sink *sink)
+{
+	struct conf *conf = conf_read(path, sink);
+	struct place place = { .file = path };
+	int err = -EINVAL;
+
+	if (conf == NULL)
+		return err;
+	for (size_t i = 0; i < conf->zone_count && err < 0; i++)
+		if (name_equal(conf->zones[i].origin, origin)) {
+			*checks = conf_checks(&conf->zones[i]);
+			err = 0;
+		}
+	if (err < 0)
+		report_at(sink, ERROR, &place, "there is no zone %s in it", name);
+	conf_free(conf);
+	return err;
+}
+
 static int
 check_file(const uint8_t *origin, const char *old_path, const char *path, const struct options *options)
 {
 	struct sink sink = { .fn = options->quiet ? NULL : report_to_file, .ctx = stderr };
 	struct master_files files = { .count = 0 };
-	struct zone *old = old_path != NULL ? master_load(old_path, origin, NULL, &sink, NULL) : NULL;
-	struct zone *zone = master_load(path, origin, &checks_default, &sink, &files);
+	struct checks checks = checks_default;
+	struct zone *old = NULL, *zone = NULL;
 	/* The verdict stays out of the zone's text. */
 	bool print = options->dump || options->diff;
 	FILE *out = print && options->output == NULL ? stderr : stdout;
@@ -150,6 +174,11 @@ check_file(const uint8_t *origin, const char *old_path, const char *path, const 
 	uint32_t serial = 0;
 
 	name_print_plain(name, origin);
+	if (options->conf == NULL || find_checks(&checks, options->conf, origin, name, &sink) == 0) {
+		if (old_path != NULL)
+			old = master_load(old_path, origin, NULL, &sink, NULL);
+		zone = master_load(path, origin, &checks, &sink, &files);
+	}
 	if (zone != NULL) {
 		serial = zone_serial(zone);
 		if (options->ttl_max < TTL_MAX)	/* which the reader sees to */
@@ -198,13 +227,16 @@ main(int argc, char **argv)
 	unsigned long long v;
 	int c, len, choice;
 
-	while ((c = getopt(argc, argv, "qDdf:o:S:l:h")) != -1)
+	while ((c = getopt(argc, argv, "qDc:df:o:S:l:h")) != -1)
 		switch (c) {
 		case 'q':
 			options.quiet = true;
 			break;
 		case 'D':
 			options.dump = true;
+			break;
+		case 'c':
+			options.conf = optarg;
 			break;
 		case 'd':
 			options.diff = true;
