@@ -1,6 +1,7 @@
 /* fetch.c - a transfer as the daemon does it, by hand: what came of it, on one line.
  *
  * usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-t ms] address port zone
+ *	-t  the longest wait from one message to the next
  *	-f  ask for differences from the zone in this file
  *	-o  write the zone there
  */
@@ -99,7 +100,7 @@ main(int argc, char **argv)
 			limits.max_records = strtoul(optarg, NULL, 10);
 			break;
 		case 't':
-			limits.total_ms = limits.idle_ms = (unsigned)strtoul(optarg, NULL, 10);
+			limits.idle_ms = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		default:
 			usage();
