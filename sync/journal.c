@@ -333,7 +333,7 @@ journal_base(struct journal *j, const struct zone *zone)
 	return replace_base(j, dbfile_last_id(j->file), zone);
 }
 
-/* Drop the oldest until what is left fits. */
+/* Drop the oldest until what is left fits.  The newest stays: it is what nearly all who ask for changes ask for. */
 static int
 drop_oldest(struct journal *j, const struct entry *e, int64_t room)
 {
@@ -341,7 +341,7 @@ drop_oldest(struct journal *j, const struct entry *e, int64_t room)
 	struct dbfile *f = j->file;
 	int row = 0;
 
-	dbfile_ask(f, DELTA_OLDEST, "ii", KEY(e->id, 0), KEY(e->id, SEQ_MAX));
+	dbfile_ask(f, DELTA_OLDEST, "ii", KEY(e->id, 0), KEY(e->id, e->seq) - 1);
 	while (left > room && (row = dbfile_row(f, DELTA_OLDEST)) == 1) {
 		last = dbfile_int(f, DELTA_OLDEST, 0);
 		left -= dbfile_int(f, DELTA_OLDEST, 1);

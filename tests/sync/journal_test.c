@@ -317,6 +317,36 @@ history_is_bounded_and_still_restores(void **state)
 	assert_int_equal(errors, 0);
 }
 
+/* Changes as large as the zone. */
+static void
+the_newest_change_is_kept_whatever_its_size(void **state)
+{
+	struct journal *j = open_it();
+	struct zone *zone[4];
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		zone[i] = make_zone("big.", (uint32_t)i + 1, i % 2 == 0 ? 3000 : 0, -1);
+		assert_int_equal(journal_begin(j), 0);
+		if (i == 0) {
+			assert_int_equal(journal_base(j, zone[i]), 0);
+		} else {
+			struct delta *delta = delta_between(zone[i - 1], zone[i]), *chain;
+
+			assert_int_equal(journal_append(j, delta, "test"), 0);
+			assert_int_equal(journal_tidy(j, zone[i]), 0);
+			delta_free(delta);
+			chain = journal_chain_since(j, zone_origin(zone[i]), (uint32_t)i, zone_digest(zone[i]));
+			assert_non_null(chain);
+			delta_free(chain);
+		}
+		assert_int_equal(journal_commit(j), 0);
+	}
+	for (int i = 0; i < 4; i++)
+		zone_unref(zone[i]);
+	journal_close(j);
+}
+
 static void
 a_full_disk_loses_nothing_and_heals(void **state)
 {
@@ -587,6 +617,7 @@ main(void)
 		cmocka_unit_test_setup(a_delta_that_does_not_continue_is_refused, fresh),
 		cmocka_unit_test_setup(what_is_rolled_back_never_was, fresh),
 		cmocka_unit_test_setup(history_is_bounded_and_still_restores, fresh),
+		cmocka_unit_test_setup(the_newest_change_is_kept_whatever_its_size, fresh),
 		cmocka_unit_test_setup(a_full_disk_loses_nothing_and_heals, fresh),
 		cmocka_unit_test_setup(a_directory_that_comes_later_is_used, fresh),
 		cmocka_unit_test_setup(flipped_bytes_are_survived_anywhere, fresh),
