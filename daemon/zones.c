@@ -148,6 +148,7 @@ set_refresh(struct served *zone, const struct conf *conf, const struct conf_zone
 			.idle_ms = rules->max_idle_in * 1000, .total_ms = rules->max_time_in * 1000,
 			.rate_octets = rules->min_rate_in.octets, .rate_ms = rules->min_rate_in.seconds * 1000,
 			.max_records = rules->max_records,
+			.checks = conf_checks(want), .report = log_report,
 		},
 	};
 

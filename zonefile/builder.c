@@ -55,9 +55,10 @@ builder_derive(struct zone *base, struct sink *sink)
 }
 
 void
-builder_checks(struct builder *b, const struct checks *checks)
+builder_checks(struct builder *b, const struct checks *checks, struct sink *sink)
 {
 	b->sets.checks = checks;
+	b->sets.said = sink;
 }
 
 void

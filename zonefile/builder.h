@@ -22,8 +22,8 @@ struct builder;
 struct builder *builder_new(const uint8_t *origin, struct sink *);
 /* A version beside base, which it shares memory with; holds a reference to base. */
 struct builder *builder_derive(struct zone *base, struct sink *);
-/* What else to look for in the records that are added; it outlives the builder. */
-void builder_checks(struct builder *, const struct checks *);
+/* What else to look for in the records that are added, and whom to tell; both outlive the builder. */
+void builder_checks(struct builder *, const struct checks *, struct sink *);
 void builder_free(struct builder *);		/* NULL is fine */
 
 /* place may be NULL (a transfer); its file lives as long as the builder.  Errors are reported, counted

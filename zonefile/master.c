@@ -680,7 +680,7 @@ master_load(const char *path, const uint8_t *origin, const struct checks *checks
 	struct zone *zone = NULL;
 	int err;
 
-	builder_checks(builder, checks);
+	builder_checks(builder, checks, sink);
 	err = master_read(builder, path, origin, sink, files != NULL ? files : &own);
 
 	/* What is wrong with the records that could be read is told as well; nothing is to be said of

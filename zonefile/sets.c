@@ -408,8 +408,13 @@ make_set(struct sets *s, struct rel owner, uint64_t hash, const struct key *key,
 	account(s->zone, s->scratch, digest, hash, 1);
 	w = let_wait(s, s->scratch, digest);
 	sets_add(s, w != NULL ? (const struct rrset *)w->set : sets_keep(s, s->scratch, digest));
-	if (s->checks != NULL)
+	if (s->checks != NULL) {
+		struct sink *sink = s->sink;
+
+		s->sink = s->said;
 		check_set(s, owner, key, count, first, digest);
+		s->sink = sink;
+	}
 }
 
 static int

@@ -34,6 +34,7 @@ struct sets {
 	struct sink *sink;
 	const struct checks *checks;	/* NULL: none but what no zone may have */
 	unsigned errors;
+	struct sink *said;		/* by the checks */
 	bool again;			/* names in the records were checked before */
 	struct zone *zone;
 	const char **file;		/* of places */

@@ -9,6 +9,7 @@
 #include "daemon/transfer/request.h"
 #include "zonefile/arena.h"
 #include "zonefile/builder.h"
+#include "zonefile/check.h"
 #include "zonefile/message.h"
 #include "zonefile/serial.h"
 
@@ -25,7 +26,7 @@ struct inbound {
 	struct inbound_conf conf;
 	enum { START, SECOND, WHOLE, REMOVING, ADDING, END } at;
 	struct builder *builder;
-	struct sink sink;
+	struct sink sink, said;		/* about what no zone may have, and by the checks */
 	bool later;			/* not the first message */
 	bool differences;
 	uint32_t serial;		/* of the first SOA: where it all leads to */
@@ -50,6 +51,18 @@ on_report(void *ctx, const struct report *report)
 		snprintf(in->why, sizeof(in->why), "%s", report->text);
 }
 
+/* What the checks say is for the operator; an error is the reason as well. */
+static void
+on_said(void *ctx, const struct report *report)
+{
+	struct inbound *in = ctx;
+
+	if (report->severity == ERROR)
+		on_report(in, report);
+	if (in->conf.report != NULL)
+		in->conf.report(NULL, report);
+}
+
 struct inbound *
 inbound_new(const struct inbound_conf *conf)
 {
@@ -59,6 +72,7 @@ inbound_new(const struct inbound_conf *conf)
 	if (conf->have != NULL)
 		zone_ref(conf->have);
 	in->sink = (struct sink){ .fn = on_report, .ctx = in };
+	in->said = (struct sink){ .fn = on_said, .ctx = in };
 	return in;
 }
 
@@ -112,6 +126,7 @@ add_first(struct inbound *in)
 	struct rr soa = { in->conf.origin, in->soa_ttl, T_SOA, (uint16_t)in->soa_len, in->soa };
 
 	in->builder = builder_new(in->conf.origin, &in->sink);
+	builder_checks(in->builder, &in->conf.checks, &in->said);
 	builder_add(in->builder, &soa, NULL);
 }
 
@@ -124,6 +139,7 @@ second(struct inbound *in, const struct rr *rr)
 			return end(in, INBOUND_MISFIT, "differences from serial %" PRIu32 ", we have %" PRIu32,
 			    soa_serial(rr), zone_serial(in->conf.have));
 		in->builder = builder_derive(in->conf.have, &in->sink);
+		builder_checks(in->builder, &in->conf.checks, &in->said);
 		builder_remove(in->builder, rr);
 		in->step = soa_serial(rr);
 		in->at = REMOVING;
@@ -278,6 +294,12 @@ inbound_finish(struct inbound *in, enum inbound_state *state)
 	in->builder = NULL;
 	if (zone != NULL && in->conf.max_records > 0 && zone_records(zone) > in->conf.max_records) {
 		*state = end(in, INBOUND_WRONG, "has more than %" PRIu64 " records", in->conf.max_records);
+		zone_unref(zone);
+		return NULL;
+	}
+	/* Of differences the builder's look at what came is enough. */
+	if (zone != NULL && !in->differences && check_zone(zone, &in->conf.checks, time(NULL), &in->said) < 0) {
+		*state = INBOUND_WRONG;
 		zone_unref(zone);
 		return NULL;
 	}

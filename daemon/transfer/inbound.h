@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "zonefile/checks.h"
 #include "zonefile/zone.h"
 
 /* What a master's messages, taken in order, amount to so far (RFC 5936, RFC 1995). */
@@ -22,6 +23,8 @@ struct inbound_conf {
 	const uint8_t *origin;		/* lower case */
 	struct zone *have;		/* differences from it were asked for; NULL: the whole zone */
 	uint64_t max_records;		/* 0: any number */
+	struct checks checks;
+	report_fn *report;		/* of what they say; may be NULL */
 	uint16_t id;			/* of the question */
 };
 

@@ -235,7 +235,8 @@ ask(struct xfrin *x)
 	struct request request = { request_id(), x->incremental ? T_IXFR : T_AXFR, x->edns, x->origin,
 	    x->incremental ? zone_soa(x->have) : NULL };
 	struct inbound_conf conf = { .origin = x->origin, .have = x->incremental ? x->have : NULL,
-	    .max_records = x->limits.max_records, .id = request.id };
+	    .max_records = x->limits.max_records,
+	    .checks = x->limits.checks, .report = x->limits.report, .id = request.id };
 	uint8_t message[REQUEST_ROOM];
 	size_t len = request_write(&request, message);
 

@@ -7,12 +7,15 @@
 #include <uv.h>
 
 #include "daemon/transfer/peer.h"
+#include "zonefile/checks.h"
 #include "zonefile/zone.h"
 
 struct xfrin_limits {
 	unsigned connect_ms, idle_ms, total_ms;		/* idle: from one whole message to the next */
 	unsigned rate_octets, rate_ms;			/* so many octets each so many ms, at least; 0: any */
 	uint64_t max_records, max_octets;		/* of the zone, of the messages; 0: any */
+	struct checks checks;				/* of the zone: an error is a failure */
+	report_fn *report;				/* told what they say, by any thread, without context; may be NULL */
 };
 
 struct xfrin_conf {
