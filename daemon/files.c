@@ -125,7 +125,7 @@ outcome_of(struct reading *r, enum load_result result)
 {
 	struct zone_file *file = r->file;
 	struct load_outcome o = { .zone = slot_name(file->slot), .result = result, .text = "" };
-	struct zone *zone;		/* NULL: it had errors; the gate owns it once submitted */
+	struct zone *zone;
 
 	o.ms = (unsigned)(uv_now(loop) - r->started);
 	if ((zone = slot_zone_ref(file->slot)) != NULL) {

@@ -12,6 +12,7 @@
 
 #include "daemon/command.h"
 #include "daemon/control.h"
+#include "daemon/lockfile.h"
 #include "daemon/log.h"
 #include "daemon/reload.h"
 #include "daemon/setup.h"
@@ -40,7 +41,8 @@ struct options {
 
 static uv_loop_t *loop;
 static int ready_pipe = -1;		/* of -d: a byte goes to the parent once we serve */
-static char pid_path[PATH_MAX];
+static char pid_path[PATH_MAX];		/* "" until the file is ours */
+static int pid_fd = -1;
 
 /* --- one-shot modes --- */
 
@@ -146,18 +148,39 @@ make_directories(const struct conf *conf)
 			make_directory_of(conf_resolve(path, conf, conf->mirrors[i].file));
 }
 
-static void
-write_pid(const struct conf *conf)
+/* The file is ours from the start, and has the number once we serve. */
+static bool
+take_pid_file(const struct conf *conf)
 {
-	FILE *file;
+	char path[PATH_MAX];
 
 	if (conf->pid_file == NULL)
-		return;
-	conf_resolve(pid_path, conf, conf->pid_file);
-	if ((file = fopen(pid_path, "we")) == NULL || fprintf(file, "%ld\n", (long)getpid()) < 0)
+		return true;
+	conf_resolve(path, conf, conf->pid_file);
+	pid_fd = lockfile_take(path);
+	if (pid_fd == -EWOULDBLOCK) {
+		log_error("%s: another tandemd has this pid file", path);
+		return false;
+	}
+	if (pid_fd < 0)
+		log_warning("%s: %s", path, strerror(-pid_fd));
+	else
+		memcpy(pid_path, path, sizeof(path));
+	return true;
+}
+
+static void
+write_pid(void)
+{
+	if (pid_fd >= 0 && (ftruncate(pid_fd, 0) < 0 || dprintf(pid_fd, "%ld\n", (long)getpid()) < 0))
 		log_warning("%s: %s", pid_path, strerror(errno));
-	if (file != NULL)
-		fclose(file);
+}
+
+static void
+remove_pid(void)
+{
+	if (pid_path[0] != '\0')
+		unlink(pid_path);
 }
 
 static void
@@ -179,7 +202,7 @@ on_served(void *ctx, bool ok, enum reload_conf conf)
 	(void)conf;
 	for (size_t i = 0; i < zones; i++)
 		loaded += slot_since(zone[i].slot) != 0;
-	write_pid(setup_conf());
+	write_pid();
 	log_note("tandemd %s: serving %zu of %zu zones, process %ld", TANDEM_VERSION, loaded, zones, (long)getpid());
 	tell_parent(options);
 }
@@ -197,6 +220,8 @@ serve(struct conf *conf, const struct options *o)
 		detach();
 	snprintf(threads, sizeof(threads), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
 	setenv("UV_THREADPOOL_SIZE", threads, 0);	/* zone files are parsed there */
+	if (!take_pid_file(conf))
+		return 1;
 	loop = uv_default_loop();
 	/* Before anybody can know that it runs, since HUP ends a process that does not expect it. */
 	command_on_stop(stop);
@@ -204,19 +229,20 @@ serve(struct conf *conf, const struct options *o)
 	conf_resolve(path, conf, conf->control_socket);
 	if ((err = control_start(loop, path)) < 0) {
 		log_error("%s: %s", path, err == UV_EADDRINUSE ? "another tandemd answers there" : uv_strerror(err));
+		remove_pid();
 		return 1;
 	}
 	if (!setup_start(loop, conf, o->workers)) {
 		control_stop();
+		remove_pid();
 		return 1;
 	}
 	reload_first(&first);
 	uv_run(loop, UV_RUN_DEFAULT);
 	control_stop();
-	signals_stop();
+	signals_stop(remove_pid);
 	setup_stop();
-	if (pid_path[0] != '\0')
-		unlink(pid_path);
+	remove_pid();
 	log_note("tandemd: stopped");
 	return 0;
 }

@@ -2,12 +2,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/inbox.h"
 #include "daemon/listeners.h"
+#include "daemon/lockfile.h"
 #include "daemon/log.h"
 #include "daemon/mirrors.h"
 #include "daemon/transfer/history.h"
@@ -262,6 +264,21 @@ on_note(const struct inbox_note *note)
 		refresh_notified(zone->refresh, &note->from.any, note->has_serial, note->serial);
 }
 
+/* Two writers of a journal would each serve what the other does not know. */
+static bool
+lock_journal(const char *journal)
+{
+	char *path = xasprintf("%s.lock", journal);
+	int fd = lockfile_take(path);
+
+	if (fd == -EWOULDBLOCK)
+		log_error("%s: another tandemd has this journal", journal);
+	else if (fd < 0)
+		log_warning("%s: %s; a second tandemd with this journal would not be noticed", path, strerror(-fd));
+	free(path);
+	return fd != -EWOULDBLOCK;
+}
+
 bool
 setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 {
@@ -279,6 +296,8 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 		workers = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	limits.tcp_clients = conf->tcp_clients / workers + 1;
 	set_fixed(conf);
+	if (!lock_journal(now.fixed.journal))
+		return false;
 	slot_thread_begin();
 	now.journal = journal_open(now.fixed.journal, log_report, NULL);
 	now.history = history_new(now.fixed.journal);
@@ -294,11 +313,11 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 void
 setup_stop(void)
 {
+	commit_stop();
+	mirrors_stop();		/* queries are answered until the databases have what is under way */
 	workers_stop(now.workers, 2000);
 	history_free(now.history);
 	inbox_stop();
-	commit_stop();
-	mirrors_stop();
 	journal_close(now.journal);
 	files_stop();
 	zones_stop();

@@ -1,7 +1,6 @@
 #include "daemon/signals.h"
 
 #include <signal.h>
-#include <stdbool.h>
 #include <unistd.h>
 
 #include "daemon/command.h"
@@ -9,6 +8,7 @@
 #include "zonefile/count.h"
 
 static void (*on_stop)(void);
+static uv_sem_t again;			/* a signal while we stop */
 
 static void
 hangup(uv_signal_t *handle, int number)
@@ -37,12 +37,7 @@ reopen(uv_signal_t *handle, int number)
 static void
 stop(uv_signal_t *handle, int number)
 {
-	static bool asked;
-
 	(void)handle;
-	if (asked)
-		_exit(1);
-	asked = true;
 	log_note("stopping on signal %d", number);
 	on_stop();
 }
@@ -71,9 +66,35 @@ signals_start(uv_loop_t *loop, void (*stop_daemon)(void))
 	}
 }
 
-void
-signals_stop(void)
+/* Nothing else may be done where a signal comes. */
+static void
+wake_hurry(int number)
 {
-	for (size_t i = 0; i < COUNT(signals); i++)
+	(void)number;
+	uv_sem_post(&again);
+}
+
+static void
+hurry(void *at_once)
+{
+	uv_sem_wait(&again);
+	log_warning("stopped by a second signal, with work under way");
+	(*(void (**)(void))at_once)();
+	_exit(1);
+}
+
+void
+signals_stop(void (*at_once)(void))
+{
+	static void (*run)(void);
+	uv_thread_t thread;
+
+	run = at_once;
+	uv_sem_init(&again, 0);
+	if (uv_thread_create(&thread, hurry, &run) < 0)
+		log_warning("no thread for a second signal");
+	for (size_t i = 0; i < COUNT(signals); i++) {
 		uv_close((uv_handle_t *)&signals[i].handle, NULL);
+		signal(signals[i].number, signals[i].run == stop ? wake_hurry : SIG_IGN);
+	}
 }

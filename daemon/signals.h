@@ -4,7 +4,8 @@
 
 #include <uv.h>
 
-/* HUP: reload.  USR1: open logs again.  USR2: write state.  INT and TERM: stop; a second one stops at once. */
+/* HUP: reload.  USR1: open logs again.  USR2: write state.  INT and TERM: stop; a second one ends the process. */
 void signals_start(uv_loop_t *, void (*stop)(void));
-void signals_stop(void);
+/* The loop runs no more; a further INT or TERM runs at_once, on a thread of its own, and ends the process. */
+void signals_stop(void (*at_once)(void));
 #endif

@@ -15,6 +15,7 @@
 #include "zonefile/name.h"
 
 #define STOP_WAIT 10000			/* milliseconds */
+#define STOP_SILENT 300			/* after that somebody may wonder */
 
 int64_t
 mirror_now(void)
@@ -311,12 +312,16 @@ mirror_start(const struct mirror_conf *conf, const char *journal_path,
 void
 mirror_stop(struct mirror *m)
 {
-	int64_t deadline = mirror_now() + STOP_WAIT;
+	int64_t silent = mirror_now() + STOP_SILENT, deadline = mirror_now() + STOP_WAIT;
 	bool ended;
 
 	pthread_mutex_lock(&m->lock);
 	m->stopping = true;
 	pthread_cond_broadcast(&m->wake);
+	while (m->alive > 0 && mirror_now() < silent)
+		mirror_wait(m, silent);
+	if (m->alive > 0)
+		mirror_tell(m, NOTE, NULL, "waiting for its transaction, at most %d s", STOP_WAIT / 1000);
 	while (m->alive > 0 && mirror_now() < deadline)
 		mirror_wait(m, deadline);
 	ended = m->alive == 0;

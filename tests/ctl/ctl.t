@@ -2,6 +2,7 @@
 use strict; use warnings; use Test::More;
 use lib 'tests/lib';
 use Daemon;
+use IO::Socket::INET;
 use JSON::PP qw(decode_json);
 use Peer qw(free_port run slurp spew until_true);
 
@@ -20,6 +21,17 @@ $other->configure($config =~ s/port \@PORT\@/port ${\$tandem->port}/r =~ s/\@MOR
 like($other->refuses, qr/cannot listen on 127\.0\.0\.1 port \d+: Address already in use/, 'a second server on a port is refused');
 is($? >> 8, 1, 'and ends with 1');
 is(slurp($tandem->path('pid')) + 0, $tandem->pid, 'and does no harm to the first');
+
+
+# Another server with the same files.
+$other = Daemon->prepare('tests/ctl/tandem.conf', more => '');
+my $dir = $tandem->dir;
+$other->configure($config =~ s/\@MORE\@//r =~ s/journal "/journal "$dir\//r);
+like($other->refuses, qr/error: .*journal\.sqlite3: another tandemd has this journal/, 'two servers cannot share a journal');
+$other->configure($config =~ s/\@MORE\@//r =~ s/pid-file "/pid-file "$dir\//r);
+like($other->refuses, qr/pid: another tandemd has this pid file/, 'nor a pid file');
+is(slurp($tandem->path('pid')) + 0, $tandem->pid, 'which stays that of the first');
+ok(!-e $other->path('pid'), 'one that did not start leaves none');
 
 # A configuration with faults.
 $tandem->write('example.org', version(2));
@@ -79,5 +91,21 @@ configure($config, 'mirror "fleet" { type sqlite; file "fleet.sqlite3"; zones al
 like($tandem->ctl('reload'), qr/^new\.test .* removed: rows kept in fleet$/m, 'with what comes of its rows in a mirror');
 $said = $tandem->ctl('reload');
 like($said, qr/^configuration: unchanged$/m, 'then nothing changes');
+
+
+# The end, with a database that does not answer.
+my $silent = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 5, Timeout => 10) or die;
+configure($config, 'mirror "fleet" { type mysql; host "127.0.0.1" port ' . $silent->sockport
+    . '; database "d"; user "u"; password "p"; zones all; };');
+$tandem->ctl('reload');
+ok((my $caller = $silent->accept), 'a mirror calls its database');
+$tandem->hush;
+$tandem->signal('TERM');
+ok($tandem->says(qr/mirror fleet: waiting for its transaction, at most 10 s/, 5), 'TERM says what it waits for');
+is($tandem->serial('example.org'), 2, 'and answers meanwhile');
+$tandem->signal('TERM');
+is(($tandem->ended(5) // -1) >> 8, 1, 'a second one ends it with 1');
+like($tandem->said, qr/warning: stopped by a second signal/, 'and says so');
+ok(!-e $tandem->path('pid'), 'and its pid file is gone');
 
 done_testing;
