@@ -2,12 +2,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/transfer/peer.h"
 #include "zonefile/arena.h"
 
 struct listeners {
@@ -204,6 +206,35 @@ listeners_settle(struct workers *workers, bool taken)
 			log_note("no longer listening on %s", print_address(text, &other.address[i]));
 	}
 	free(other.address);
+}
+
+/* Of an interface of this host. */
+static bool
+is_local(const struct sockaddr *address)
+{
+	struct ifaddrs *list;
+	bool found = false;
+
+	if (getifaddrs(&list) < 0)
+		return false;
+	for (const struct ifaddrs *i = list; i != NULL && !found; i = i->ifa_next)
+		found = i->ifa_addr != NULL && i->ifa_addr->sa_family == address->sa_family &&
+		    peer_same_host(i->ifa_addr, address);
+	freeifaddrs(list);
+	return found;
+}
+
+bool
+listeners_ourselves(const struct sockaddr *address)
+{
+	for (size_t i = 0; i < now.count; i++) {
+		const union worker_address *a = &now.address[i];
+
+		if (a->any.sa_family == address->sa_family && peer_address_port(&a->any) == peer_address_port(address) &&
+		    (is_wildcard(a) ? is_local(address) : peer_same_host(&a->any, address)))
+			return true;
+	}
+	return false;
 }
 
 void

@@ -13,5 +13,7 @@
 bool listeners_open(struct workers *, const struct conf *, struct sink *);
 /* Which of both configurations holds: the addresses of the other alone are given up. */
 void listeners_settle(struct workers *, bool taken);
+/* Do we answer at this address and port? */
+bool listeners_ourselves(const struct sockaddr *);
 void listeners_free(void);
 #endif

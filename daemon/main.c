@@ -202,6 +202,7 @@ on_served(void *ctx, bool ok, enum reload_conf conf)
 	(void)conf;
 	for (size_t i = 0; i < zones; i++)
 		loaded += slot_since(zone[i].slot) != 0;
+	setup_loaded();
 	write_pid();
 	log_note("tandemd %s: serving %zu of %zu zones, process %ld", TANDEM_VERSION, loaded, zones, (long)getpid());
 	tell_parent(options);

@@ -31,6 +31,7 @@ static struct {
 	struct journal *journal;
 	struct history *history;
 	time_t taken;
+	bool loaded;			/* all zones have been, once */
 	struct setup_refused refused;
 	char *why;			/* of refused */
 	struct {
@@ -45,8 +46,9 @@ static void
 on_publish(void *ctx, struct slot *slot, struct zone *zone)
 {
 	(void)ctx;
-	(void)zone;
 	mirrors_wake(slot);
+	if (zone != NULL)
+		announce_published(slot);
 }
 
 /* Worker's thread. */
@@ -243,6 +245,7 @@ apply(struct conf *conf, struct sink *sink, load_done_fn *removed, void *ctx)
 	}
 	limits = refresh_limits_of(conf);
 	refresh_set_limits(&limits);
+	announce_set_rate(now.loaded ? conf->notify_rate : conf->startup_notify_rate);
 	zones_apply(conf, keys, removed, ctx);
 	set_server(conf, keys);
 	slot_settle();
@@ -279,6 +282,14 @@ lock_journal(const char *journal)
 	return fd != -EWOULDBLOCK;
 }
 
+static struct announce *
+announce_of(const struct slot *slot)
+{
+	struct served *zone = zones_of(slot);
+
+	return zone != NULL ? zone->announce : NULL;
+}
+
 bool
 setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 {
@@ -305,9 +316,17 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	now.server = server_new(conf, NULL);
 	now.workers = workers_new(workers, now.server, &limits);
 	files_start(loop);
+	announce_start(loop, &(struct announce_env){ log_report, NULL, announce_of, listeners_ourselves });
 	inbox_start(loop, on_note);
 	refresh_start(loop, now.fixed.journal, &limits_in, log_report, NULL);
 	return apply(conf, &sink, NULL, NULL);
+}
+
+void
+setup_loaded(void)
+{
+	now.loaded = true;
+	announce_set_rate(now.conf->notify_rate);
 }
 
 void
@@ -321,6 +340,7 @@ setup_stop(void)
 	journal_close(now.journal);
 	files_stop();
 	zones_stop();
+	announce_stop();
 	refresh_stop();
 	slot_settle();
 	slot_thread_end();

@@ -16,6 +16,7 @@
 
 /* Take the configuration, open what it names; every reason why not is logged.  workers: 0 as configured. */
 bool setup_start(uv_loop_t *, struct conf *, unsigned workers);
+void setup_loaded(void);	/* the zones have been read for the first time */
 /* Finish what is under way, give back all. */
 void setup_stop(void);
 

@@ -96,6 +96,13 @@ stop_zone(struct served *zone)
 }
 
 static void
+stop_announce(struct served *zone)
+{
+	announce_free(zone->announce);
+	zone->announce = NULL;
+}
+
+static void
 drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, void *ctx)
 {
 	char rows[256];
@@ -113,6 +120,7 @@ drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, v
 	if (removed != NULL)
 		removed(ctx, &o);
 	stop_zone(zone);
+	stop_announce(zone);
 	slot_remove(zone->slot);
 }
 
@@ -164,9 +172,40 @@ set_refresh(struct served *zone, const struct conf *conf, const struct conf_zone
 	free(masters);
 }
 
+/* NOTIFY goes to whom also-notify names and, unless explicit, to the zone's own name servers. */
+static void
+set_announce(struct served *zone, const struct conf *conf, const struct conf_zone *want, const struct tsig_keys *keys)
+{
+	const struct conf_rules *rules = want->rules;
+	bool wanted = rules->notify != CONF_NOTIFY_NO &&
+	    (rules->notify != CONF_NOTIFY_PRIMARY_ONLY || want->type == CONF_MASTER);
+	struct peer *also = xcalloc(rules->also_notify->count, sizeof(*also));
+	struct announce_conf c = {
+		.also = also, .also_count = rules->also_notify->count,
+		.name_servers = rules->notify != CONF_NOTIFY_EXPLICIT,
+		.primary_too = rules->notify_to_soa, .delay = rules->notify_delay,
+	};
+
+	for (size_t i = 0; i < rules->also_notify->count; i++)
+		peer_of(&also[i], conf, &rules->also_notify->remote[i], &rules->notify_source,
+		    &rules->notify_source_v6, false, keys);
+	memcpy(&c.like.source, &rules->notify_source, sizeof(c.like.source));
+	memcpy(&c.source_v6, &rules->notify_source_v6, sizeof(c.source_v6));
+	if (!wanted) {
+		announce_free(zone->announce);
+		zone->announce = NULL;
+	} else if (zone->announce != NULL) {
+		announce_change(zone->announce, &c);
+	} else {
+		zone->announce = announce_new(zone->slot, &c);
+	}
+	free(also);
+}
+
 static void
 set_zone(struct served *zone, const struct conf *conf, const struct conf_zone *want, const struct tsig_keys *keys)
 {
+	set_announce(zone, conf, want, keys);
 	if (want->type == CONF_MASTER)
 		set_file(zone, conf, want);
 	else
@@ -257,6 +296,7 @@ zones_stop(void)
 {
 	for (size_t i = 0; i < count; i++) {
 		stop_zone(&served[i]);
+		stop_announce(&served[i]);
 		slot_remove(served[i].slot);
 	}
 	slot_apply();

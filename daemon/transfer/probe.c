@@ -28,7 +28,7 @@ struct probe {
 	unsigned handles;		/* not closed yet */
 	struct stream *stream;		/* NULL: over UDP */
 	struct peer peer;		/* holds a reference to its key */
-	bool edns;
+	bool edns, notify;
 	unsigned tries;
 	probe_done_fn *done;		/* NULL: cancelled */
 	void *ctx;
@@ -122,7 +122,7 @@ read_soa(struct probe *p, struct reader *r, unsigned count)
 static enum verdict
 read_reply(struct probe *p, const uint8_t *message, size_t len)
 {
-	struct request request = { .id = p->id, .type = T_SOA, .origin = p->origin };
+	struct request request = { .id = p->id, .type = T_SOA, .notify = p->notify, .origin = p->origin };
 	struct reader r = { .base = message, .len = len };
 	const char *wrong = request_answered(&request, false, &r);
 	enum tsig_result signature;
@@ -150,6 +150,8 @@ read_reply(struct probe *p, const uint8_t *message, size_t len)
 		explain(p, "it answers %s", request_rcode(rcode));
 		return FAILED;
 	}
+	if (p->notify)
+		return ANSWERED;
 	if ((flags & MESSAGE_TC) && p->stream == NULL)
 		return CUT;
 	if (!(flags & MESSAGE_AA)) {
@@ -175,9 +177,9 @@ send_udp(struct probe *p)
 }
 
 static void
-write_request(struct probe *p)
+write_request(struct probe *p, const struct rrset *soa)
 {
-	struct request request = { request_id(), T_SOA, p->edns, p->origin, NULL };
+	struct request request = { request_id(), T_SOA, p->notify, p->edns, p->origin, soa };
 
 	p->id = request.id;
 	p->request_len = request_write(&request, p->request);
@@ -220,7 +222,7 @@ act(struct probe *p, enum verdict verdict)
 		return;
 	case PLAIN:
 		p->edns = false;
-		write_request(p);
+		write_request(p, NULL);
 		if (p->stream != NULL) {
 			stream_close(p->stream);
 			ask_tcp(p);
@@ -302,8 +304,9 @@ open_udp(struct probe *p)
 	return err;
 }
 
-struct probe *
-probe_start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, probe_done_fn *done, void *ctx)
+static struct probe *
+start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, bool notify, const struct rrset *soa,
+    probe_done_fn *done, void *ctx)
 {
 	struct probe *p = xcalloc(1, sizeof(*p));
 	int err;
@@ -311,7 +314,8 @@ probe_start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, pro
 	p->loop = loop;
 	p->peer = *peer;
 	tsig_key_ref(p->peer.key);
-	p->edns = !peer->no_edns;
+	p->notify = notify;
+	p->edns = !notify && !peer->no_edns;
 	p->outcome.silent = true;
 	p->done = done;
 	p->ctx = ctx;
@@ -320,7 +324,7 @@ probe_start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, pro
 	uv_timer_init(loop, &p->timer);
 	p->handles = 2;
 	p->udp.data = p->timer.data = p;
-	write_request(p);
+	write_request(p, soa);
 	if ((err = open_udp(p)) == 0) {
 		send_udp(p);
 	} else {
@@ -328,6 +332,19 @@ probe_start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, pro
 		uv_timer_start(&p->timer, on_failed, 0, 0);
 	}
 	return p;
+}
+
+struct probe *
+probe_start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, probe_done_fn *done, void *ctx)
+{
+	return start(loop, peer, origin, false, NULL, done, ctx);
+}
+
+struct probe *
+probe_notify(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, const struct rrset *soa,
+    probe_done_fn *done, void *ctx)
+{
+	return start(loop, peer, origin, true, soa, done, ctx);
 }
 
 void

@@ -1,4 +1,4 @@
-/* probe.h - ask a master for its serial: over UDP, or TCP when the answer is cut. */
+/* probe.h - one question to another server: its serial, or whether it has heard of ours. */
 #ifndef DAEMON_TRANSFER_PROBE_H
 #define DAEMON_TRANSFER_PROBE_H
 
@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "daemon/transfer/peer.h"
+#include "zonefile/zone.h"
 
 struct probe_outcome {
 	bool ok;
@@ -18,9 +19,12 @@ struct probe_outcome {
 };
 typedef void probe_done_fn(void *ctx, const struct probe_outcome *);
 
-/* Of the loop's thread.  done is called once, later, within PROBE_MS. */
+/* Over UDP, or TCP when the answer is cut.  Of the loop's thread.  done is called once, later, within PROBE_MS. */
 #define PROBE_MS 20000
 struct probe;
 struct probe *probe_start(uv_loop_t *, const struct peer *, const uint8_t *origin, probe_done_fn *done, void *ctx);
+/* Tells it that there is a new version (RFC 1996); ok: it acknowledged.  The SOA lives for the call only. */
+struct probe *probe_notify(uv_loop_t *, const struct peer *, const uint8_t *origin, const struct rrset *soa,
+    probe_done_fn *done, void *ctx);
 void probe_cancel(struct probe *);	/* before done, which is not called then */
 #endif

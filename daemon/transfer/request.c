@@ -6,6 +6,7 @@
 
 #define OPTION_EXPIRE 9		/* RFC 7314 2 */
 #define UDP_SIZE 1232
+#define OPCODE_NOTIFY (4 << 11)
 
 uint16_t
 request_id(void)
@@ -25,15 +26,17 @@ request_write(const struct request *r, uint8_t out[REQUEST_ROOM])
 
 	memset(out, 0, MESSAGE_HEADER);
 	put16(out, r->id);
+	if (r->notify)
+		put16(out + 2, OPCODE_NOTIFY | MESSAGE_AA);
 	put16(out + 4, 1);
 	memcpy(p, r->origin, n);
 	put16(p + n, r->type);
 	put16(p + n + 2, CLASS_IN);
 	p += n + 4;
-	if (r->type == T_IXFR) {
+	if (r->soa != NULL) {
 		size_t len = get16(r->soa->rdata);
 
-		put16(out + 8, 1);
+		put16(out + (r->notify ? 6 : 8), 1);
 		put16(p, 0xc000u | MESSAGE_HEADER);
 		put16(p + 2, T_SOA);
 		put16(p + 4, CLASS_IN);
@@ -68,8 +71,8 @@ request_answered(const struct request *r, bool later, struct reader *reader)
 	questions = get16(m + 4);
 	if (get16(m) != r->id)
 		return "an answer of another id";
-	if (!(flags & MESSAGE_QR) || (flags & MESSAGE_OPCODE) != 0)
-		return "not an answer to a query";
+	if (!(flags & MESSAGE_QR) || (flags & MESSAGE_OPCODE) != (r->notify ? OPCODE_NOTIFY : 0))
+		return "not an answer to what we sent";
 	reader->at = MESSAGE_HEADER;
 	/* Errors often come as a header alone. */
 	if (questions == 0 && (later || (flags & 0xf) != 0))

@@ -11,9 +11,10 @@
 struct request {
 	uint16_t id;
 	uint16_t type;			/* SOA, AXFR, IXFR */
+	bool notify;			/* it is no question but says that there is a new version (RFC 1996) */
 	bool edns;			/* with the EXPIRE option, to be filled in (RFC 7314) */
 	const uint8_t *origin;		/* lower case */
-	const struct rrset *soa;	/* of IXFR: the SOA that we have */
+	const struct rrset *soa;	/* of IXFR and of notify: the SOA that we have */
 };
 
 uint16_t request_id(void);		/* that nobody can guess */

@@ -232,7 +232,7 @@ static void
 ask(struct xfrin *x)
 {
 	static const struct stream_events events = { on_batch, on_ended };
-	struct request request = { request_id(), x->incremental ? T_IXFR : T_AXFR, x->edns, x->origin,
+	struct request request = { request_id(), x->incremental ? T_IXFR : T_AXFR, false, x->edns, x->origin,
 	    x->incremental ? zone_soa(x->have) : NULL };
 	struct inbound_conf conf = { .origin = x->origin, .have = x->incremental ? x->have : NULL,
 	    .max_records = x->limits.max_records,

@@ -1,0 +1,59 @@
+/* announce.h - tell other servers of new versions until they have them. */
+#ifndef DAEMON_TRANSFER_ANNOUNCE_H
+#define DAEMON_TRANSFER_ANNOUNCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/transfer/peer.h"
+#include "sync/slot.h"
+#include "zonefile/report.h"
+
+/* All of it belongs to the control loop, but for announce_published(). */
+
+struct announce;
+struct announce_env {
+	report_fn *report;
+	void *ctx;
+	struct announce *(*of)(const struct slot *);	/* NULL: its versions are not announced */
+	bool (*ourselves)(const struct sockaddr *);	/* is it an address that we answer on? */
+};
+void announce_start(uv_loop_t *, const struct announce_env *);
+void announce_set_rate(unsigned per_second);	/* NOTIFYs of all zones together */
+void announce_stop(void);			/* all have been freed, and nothing is published any more */
+
+/* Any thread: the slot has a new version. */
+void announce_published(struct slot *);
+
+/* Who is told; copied. */
+struct announce_conf {
+	const struct peer *also;	/* besides */
+	size_t also_count;
+	bool name_servers;		/* those of the apex's NS records that are not ours */
+	bool primary_too;		/* also the one that the SOA names (RFC 1996 3.3 leaves it out) */
+	struct peer like;		/* source and key of what is sent to name servers; its address is not used */
+	union peer_address source_v6;
+	unsigned delay;			/* seconds between rounds of one zone */
+};
+
+/* A zone whose versions are announced.  One target is asked at most once at a time; what it acknowledges is not
+ * believed before its SOA shows our serial. */
+struct announce *announce_new(struct slot *, const struct announce_conf *);
+void announce_change(struct announce *, const struct announce_conf *);
+void announce_free(struct announce *);		/* NULL is fine */
+
+/* Now, whatever they are known to have; with a host only it (53 unless it is a target with another port). */
+void announce_now(struct announce *, const struct sockaddr *only);
+
+struct announce_target {
+	char address[PEER_TEXT];
+	bool done;			/* it has our serial, or says that it cannot be asked */
+	bool known;			/* its serial */
+	uint32_t serial;
+	const char *trouble;		/* "" */
+};
+/* Each target in turn; false when there is no i-th. */
+bool announce_status(const struct announce *, size_t i, struct announce_target *);
+#endif
