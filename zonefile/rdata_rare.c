@@ -118,8 +118,9 @@ parse_loc(struct words *w, uint8_t *out)
 	    !angle(w, 180, "EW", "a longitude is DEGREES [MINUTES [SECONDS]] E or W, up to 180", &longitude))
 		return false;
 	w->why = "an altitude is a number of metres from -100000.00 to 42849672.95";
-	if (w->at == w->end || !altitude(w->at++, &height))
+	if (w->at == w->end || !altitude(w->at, &height))
 		return false;
+	w->at++;
 	out[0] = 0;
 	memcpy(out + 1, usual, 3);
 	w->why = "a size or precision is a number of metres from 0 to 90000000.00";

@@ -1,0 +1,170 @@
+# Records and lines, each in a zone of its own, are read as named-checkzone reads them: to the same
+# octets, or refused by both, by us with the place and the reason given here.
+use strict; use warnings; use Test::More;
+use Cwd qw(abs_path); use File::Basename qw(dirname); use File::Temp qw(tempdir);
+
+my $top = abs_path(dirname(__FILE__) . '/../..');
+my $dir = tempdir(CLEANUP => 1);
+plan skip_all => 'named-compilezone is not installed' if system('command -v named-compilezone >/dev/null') != 0;
+
+my $head = "\$TTL 300\n@ SOA ns hm 1 2 3 4 5\n NS ns.other.\n";
+sub write_file { my ($path, $text) = @_; open my $f, '>:raw', $path or die "$path: $!"; print $f $text; close $f; return $path }
+sub slurp { open my $f, '<:raw', $_[0] or return ''; local $/; return scalar <$f> // '' }
+sub ours { my ($in, $out) = @_; return system("$top/tandem-checkzone -o $out example $in >$dir/us.log 2>&1") == 0 }
+sub binds { my ($in, $out) = @_; return system("named-compilezone -k fail -i none -s full -o $out example $in >$dir/bind.log 2>&1") == 0 }
+
+# BIND's text read by us, as types have more than one good form.
+sub same {
+	my ($text) = @_;
+	my $zone = write_file("$dir/zone", $head . $text);
+	unlink map { "$dir/$_" } qw(us bind again);
+	return 'we refuse: ' . slurp("$dir/us.log") if !ours($zone, "$dir/us");
+	return 'BIND refuses: ' . slurp("$dir/bind.log") if !binds($zone, "$dir/bind");
+	return 'we refuse what BIND writes: ' . slurp("$dir/us.log") if !ours("$dir/bind", "$dir/again");
+	return slurp("$dir/us") eq slurp("$dir/again") ? '' : slurp("$dir/us") . "and BIND\n" . slurp("$dir/again");
+}
+
+my (@good, @bad);
+while (my $line = <DATA>) {
+	chomp $line;
+	next if $line =~ /^(#|$)/;
+	if ($line =~ /^(\d+:\d+) (.*?) \| (.*)$/) { push @bad, [$1, $2, $3] } else { push @good, $line }
+}
+for my $text (@good) {
+	(my $octets = $text) =~ s/\\([ntr]|x..)/eval "\"\\$1\""/ge if $text =~ s/^!//;
+	is(same(($octets // "x $text") . "\n"), '', $text);
+}
+for (@bad) {
+	my ($place, $why, $text) = @$_;
+	my $zone = write_file("$dir/zone", "${head}x $text\n");
+	ok(!binds($zone, "$dir/bind"), "BIND refuses $text");
+	ok(!ours($zone, "$dir/us"), 'and so do we');
+	like(slurp("$dir/us.log"), qr/^\Q$zone:$place: error: $why\E/m, "saying $why");
+}
+done_testing;
+__DATA__
+# Good: what follows the owner x.
+A 1.2.3.4
+60 A 1.2.3.4
+IN 60 A 1.2.3.4
+60 IN A 1.2.3.4
+CLASS1 1W2D3H4M5S A 1.2.3.4
+0 A 1.2.3.4
+A \# 4 01020304
+TYPE1 \# 4 01020304
+TYPE65280 \# 2 aa bb
+TYPE65280 \# 0
+AAAA ::1.2.3.4
+TXT "\200" \200 a\"b "c;d" e\ f
+TXT ( a ( b ) "c" )
+CDS 0 0 0 00
+DS 1 8 SHA-256 1111111111111111111111111111111111111111111111111111111111111111
+SSHFP 1 3 aabb
+ZONEMD 1 1 9 aabbaabbaabbaabbaabbaabb
+X25 "311061700956"
+ISDN "15" "004"
+ISDN 15
+GPOS 1 2 3
+NAPTR 1 1 "u" "x" "!^(a)!\\1!i" .
+NAPTR 1 1 "" "" "" a
+KEY 49152 3 0
+KEY ZONE DNSSEC RSASHA1 AQIDBAUG
+KEY NOKEY|ZONE EMAIL 0
+DNSKEY 256 DNSSEC 13 AQID
+CDNSKEY 0 3 0 AA==
+RKEY 0 3 8 AQID
+SVCB 0 foo
+HTTPS 1 . alpn="h2,h3" port=443 ipv4hint=1.2.3.4 mandatory=port
+HTTPS 1 . dohpath=/x{?dns} ech=AQID key65000=abc
+CAA 0 issue "ca.example; a=b"
+URI 1 2 "http://a"
+CSYNC 1 5 A
+NSEC3PARAM 1 0 1 aa
+OPENPGPKEY AQID
+SMIMEA 3 1 1 aabb
+TLSA 3 1 1 aabb
+CERT PKIX 2 RSASHA1 AQID
+DHCID AQID
+IPSECKEY 10 3 2 gw AQID
+IPSECKEY 10 0 2 . AQID
+AMTRELAY 10 0 1 203.0.113.15
+AMTRELAY 10 1 0 .
+AMTRELAY 128 1 3 relay
+HIP 2 200100107B1A74DF365639CC39F1D578 AwEA rvs rvs2.
+LOC 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m
+LOC 52 N 4 E 0
+LOC 90 N 180 W 42849672.95m 1.5m 25 0.03m
+APL 1:192.168.32.0/21 !2:ff00::/8
+APL
+NSAP 0x47.0005.80.005a00.0000.0001.e133.ffffff000161.00
+NSAP-PTR foo
+EUI48 00-00-5e-00-53-2a
+EUI64 00-00-5e-ef-10-00-00-2a
+NID 10 0014:4fff:ff20:ee64
+L32 10 10.1.2.0
+L64 10 2001:0DB8:1140:1000
+LP 10 l64
+A6 0 ::1
+A6 64 ::1:2:3:4 prefix
+A6 128 prefix
+NXT a. A NS SOA
+SINK 1 2 3 AQID
+EID AABB
+NIMLOC AABBCC
+NINFO "a" b
+TALINK a b
+ATMA +61200000000
+ATMA 47.0005.80
+WKS 192.0.2.1 tcp smtp 80
+NULL \# 2 aabb
+DOA 1 2 1 "text/plain" aGVsbG8=
+AVC "a" "b"
+RESINFO qnamemin
+SIG A 8 2 300 20380119031408 20180101000000 1 example. AQID
+RRSIG 1 RSASHA256 2 300 20380119031408 20180101000000 1 example. AQID
+PX 10 a b
+KX 10 a
+RT 10 a
+AFSDB 1 a
+MINFO a b
+RP a b
+DNAME x.
+# With a ! the whole text, with escapes for octets.
+!a IN 1h2m A 1.2.3.4\r\nb 1w IN A 1.2.3.4\r\n\r\nc A ( 1.2.3.4\r\n )\r\nd A 1.2.3.4
+!a (\n 60 IN\n A 1.2.3.4 ) ; c\n TXT ( a ( b ) c )
+!x TXT a\xe9\x80b
+!x TXT "a\x01\x00b\x7f"
+!$ORIGIN sub\na\tA 1.2.3.4\n$TTL 5\n@ MX 1 a\n$ORIGIN .\nb.example TXT b
+!$DATE 20240101000000\nx A 1.2.3.4
+!$GENERATE 0-6/3 a${1,3} 60 IN A 192.0.2.${-0,0,d}
+!$GENERATE 9-11 ${0,4,x}-${0,4,X}.${0,2,o} CNAME $$.foo${-10}
+!$GENERATE 17-18 a${0,3,n} PTR h$
+!$GENERATE 1-2 @ TXT "$ \x5c\x22a b\x5c\x22"
+# Bad: place, reason, what follows the owner.
+4:12 a digest has 20 octets | DS 1 8 2 aabb
+4:13 a fingerprint has 20 octets | SSHFP 1 1 aabb
+4:16 a digest of SHA-384 has 48 octets | ZONEMD 1 1 1 aabb
+4:7 an X.25 address has four digits | X25 123
+4:33 a regular expression and its replacement | NAPTR 1 1 "u" "x" "!(a)!\\2!" .
+4:13 mandatory names itself | HTTPS 1 . key1=h2
+4:20 NAPTR record ends | NAPTR 1 1 "u" "x"
+4:8 NSEC names one type or more | NSEC a.
+4:5 "1.2.3" is not an IPv4 address | A 1.2.3
+4:5 "1.2.3.04" is not an IPv4 address | A 1.2.3.04
+4:8 "1::2::3" is not an IPv6 address | AAAA 1::2::3
+4:6 "65536" is not a number up to 65535 | MX 65536 a
+4:3 class "CLASS3" is not served | CLASS3 A 1.2.3.4
+4:7 a latitude is | LOC 91 N 4 E 0
+4:16 an altitude is | LOC 52 N 4 E 42849672.96m
+4:19 a prefix is | APL 1:0.0.0.0/0 1:1.2.3.4/33
+4:8 an NSAP address is | NSAP 0x4
+4:12 a prefix of length 0 has no name | A6 0 ::1 foo
+4:6 "129" is not the length of a prefix | A6 129 ::1 p
+4:12 types up to 127 | NXT a. A TYPE128
+4:8 an ATM address is | ATMA 4700058
+4:17 the type of a relay is 0 to 3 | AMTRELAY 10 1 4 relay
+4:3 type ANY cannot stand in a zone | ANY a
+4:16 RDATA has 2 octets and not 3 | TYPE65280 \# 3 aabb
+4:5 this is not RDATA of type A | A \# 3 010203
+4:9 "is-sue" is not a tag | CAA 0 is-sue "a"
+4:7 '(' is not closed | TXT ( a
