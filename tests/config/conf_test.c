@@ -525,6 +525,35 @@ a_zone_has_what_options_say_but_for_what_it_says_itself(void **state)
 }
 
 static void
+checks_are_those_of_the_role(void **state)
+{
+	struct conf *conf = read_text("options { check-names primary warn; check-names response fail; check-spf fail; "
+	    "max-types-per-name 7; };\n"
+	    "zone \"a\" { type master; file \"a\"; check-mx ignore; check-integrity no; };\n"
+	    "zone \"b\" { type slave; masters { 192.0.2.1; }; check-dnssec fail; };\n"
+	    "zone \"c\" { type slave; masters { 192.0.2.1; }; check-names fail; };\n");
+	struct checks a, b, c;
+
+	(void)state;
+	assert_non_null(conf);
+	a = conf_checks(&conf->zones[0]);
+	b = conf_checks(&conf->zones[1]);
+	c = conf_checks(&conf->zones[2]);
+	assert_int_equal(a.severity[CHECK_NAMES], WARNING);
+	assert_int_equal(a.severity[CHECK_SPF], ERROR);
+	assert_int_equal(a.severity[CHECK_MX], NOTE);
+	assert_int_equal(a.severity[CHECK_INTEGRITY], NOTE);
+	assert_int_equal(a.severity[CHECK_MX_CNAME], WARNING);
+	assert_int_equal(a.max_types_per_name, 7);
+	assert_int_equal(a.max_records_per_type, 100);
+	assert_int_equal(b.severity[CHECK_NAMES], WARNING);
+	assert_int_equal(b.severity[CHECK_SPF], NOTE);
+	assert_int_equal(b.severity[CHECK_DNSSEC], ERROR);
+	assert_int_equal(c.severity[CHECK_NAMES], ERROR);
+	conf_free(conf);
+}
+
+static void
 paths_start_at_the_directory(void **state)
 {
 	char real[PATH_MAX], path[PATH_MAX], expected[PATH_MAX + 8];
@@ -704,6 +733,7 @@ main(void)
 		cmocka_unit_test(clauses_end_up_in_their_fields),
 		cmocka_unit_test(lists_of_masters_come_down_to_addresses_and_keys),
 		cmocka_unit_test(a_zone_has_what_options_say_but_for_what_it_says_itself),
+		cmocka_unit_test(checks_are_those_of_the_role),
 		cmocka_unit_test(paths_start_at_the_directory),
 		cmocka_unit_test(include_takes_patterns_relative_to_its_own_file),
 		cmocka_unit_test(what_is_printed_reads_and_prints_the_same),
