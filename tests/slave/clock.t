@@ -1,0 +1,224 @@
+# A slave zone's clock: which master is asked, what is believed, what a restart remembers.
+use strict; use warnings; use Test::More;
+use lib 'tests/lib'; use Peer qw(run scratch spew slurp until_true); use Master qw(message put);
+use IO::Handle;
+use Time::HiRes qw(sleep time);
+
+# --- masters that have the serial which a file says; "-": they do not answer; "bad SERIAL": no zone ---
+my $zone = 'z.test';
+sub soa { my ($serial) = @_; return "$zone. 300 SOA ns.$zone. admin.$zone. $serial 3600 600 86400 60" }
+{
+	package Server;
+	our @ISA = ('Master');
+	sub set { my ($self, $what) = @_; Peer::spew($self->path('serial'), $what) }
+	sub asked { my ($self) = @_; return scalar(() = $self->log =~ /^asked$/mg) }
+	sub transfers { my ($self) = @_; return scalar(() = $self->log =~ /^transfer/mg) }
+}
+sub server {
+	my ($what) = @_;
+	my $server;
+	$server = Server->start(udp => sub {
+		my ($query) = @_;
+		my $now = slurp('serial');
+		syswrite STDOUT, "asked\n";
+		return () if $now eq '-';
+		return message($query, [], rcode => $now) if $now =~ /^[A-Z]/;
+		return (message($query, [soa($1)], id => $query->header->id ^ 1), message($query, [soa($1)]), ) if $now =~ /^stray (\d+)/;
+		return message($query, [], tc => 1) if $now =~ /^tc/;
+		return message($query, [soa($1)], aa => 0) if $now =~ /^lame (\d+)/;
+		return message($query, [soa($1)]) if $now =~ /(\d+)/;
+	}, tcp => sub {
+		my ($s, $query) = @_;
+		my $now = slurp('serial');
+		my ($serial) = $now =~ /(\d+)/;
+		if (($query->question)[0]->qtype eq 'SOA') { put($s, message($query, [soa($serial)])); return }
+		syswrite STDOUT, 'transfer ' . ($query->question)[0]->qtype . "\n";
+		return if $now =~ /^closes/;
+		sleep 3 if $now =~ /^hangs/;
+		put($s, message($query, [soa($serial), $now =~ /^bad/ ? 'www.example.com. 300 A 192.0.2.1' : "$zone. 300 NS ns.$zone.",
+		    "ns.$zone. 300 A 192.0.2.1", "v$serial.$zone. 300 A 192.0.2.2", soa($serial)]));
+	});
+	$server->set($what);
+	return $server;
+}
+
+# --- slaves ---
+my $n = 0;
+{
+	package Slave;
+	our @ISA = ('Peer');
+	sub start {
+		my ($class, %self) = @_;
+		my $dir = $self{keep} // do { my $d = main::scratch() . '/kept' . ++$n; mkdir $d; $d };
+		my $self = Peer::new($class, keep => $dir);
+		pipe my $from, my $to or die;
+		my $program = Cwd::abs_path('tests/transfer/slave');
+		my @args = ($program, @{$self{options} // []}, $dir, $zone, @{$self{masters}});
+		$self->work(sub { close $to; open STDIN, '<&', $from; exec 'setpriv', '--pdeathsig', 'KILL', @args });
+		close $from;
+		$to->autoflush(1);
+		$self->{to} = $to;
+		return $self;
+	}
+	sub tell { my ($self, $text) = @_; print { $self->{to} } "$text\n" }
+	sub says {
+		my ($self, $like, $within) = @_;
+		return Peer::until_true { $self->log =~ $like } $within // 5;
+	}
+	sub quit { my ($self) = @_; $self->tell('quit'); return $self->ended(10) }
+}
+use Cwd;
+
+my @quick = (-l => '1,1,1,1');
+
+subtest 'first transfer, news by NOTIFY, IXFR or not' => sub {
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port]);
+	ok($s->says(qr/published 7$/m), 'the first version');
+	like($s->log, qr/has serial 7, we have none\n.*starts\n.*AXFR from [^ ]+ done: serial 7, 5 records.*\nz\.test published 7/, 'each step is told');
+	$m->set(8);
+	$s->tell('notify 8');
+	ok($s->says(qr/published 8$/m), 'a NOTIFY brings the next');
+	like($s->log, qr/stale: [^ ]+ has serial 8, we have 7/, 'and that is told');
+	like($m->log, qr/transfer IXFR/, 'differences are asked for');
+	my $asked = $m->asked;
+	$s->tell("notify 8") for 1 .. 50;
+	$s->tell('status');
+	ok($s->says(qr/^status: served serial 8/m), 'status');
+	is($m->asked, $asked, 'NOTIFYs of the serial that we have cost no question');
+	$s->tell('notify 99') for 1 .. 1000;
+	sleep 2.5;
+	cmp_ok($m->asked - $asked, '<=', 4, 'nor do many with forged serials cost more than one a second');
+	is($s->quit, 0, 'ends');
+	like(slurp("$s->{keep}/zone"), qr/v8/, 'the file is of the last version');
+};
+
+subtest 'a restart goes on with what was there' => sub {
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port]);
+	ok($s->says(qr/ committed$/m), 'fetched');
+	$s->quit;
+	my $asked = $m->asked;
+	$m->set('-');
+	my $again = Slave->start(masters => [$m->port], keep => $s->{keep});
+	ok($again->says(qr/published 7/), 'served without its master');
+	$again->tell('status');
+	ok($again->says(qr/status: served serial 7, checked [+-]\d+, next \+3\d\d\d, expires \+86\d\d\d/), 'its clock goes on')
+	    or diag $again->log;
+	is($m->asked, $asked, 'nobody was asked');
+	$again->quit;
+	unlink glob "$s->{keep}/journal*";
+	my $bare = Slave->start(masters => [$m->port], keep => $s->{keep});
+	ok($bare->says(qr/published 7/), 'from its file when the journal is lost');
+	$bare->quit;
+};
+
+subtest 'kill -9 keeps what was published' => sub {
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port]);
+	ok($s->says(qr/ committed$/m), 'fetched');
+	$m->set(8);
+	$s->tell('notify');
+	ok($s->says(qr/published 8/), 'and the next');
+	$s->kill9;
+	$m->set('-');
+	my $again = Slave->start(masters => [$m->port], keep => $s->{keep});
+	ok($again->says(qr/published 8/), 'served again');
+	$again->quit;
+};
+
+subtest 'three masters: one dead, one behind' => sub {
+	my ($dead, $behind, $right) = (server('-'), server(5), server(9));
+	my $s = Slave->start(masters => [map { $_->port } $dead, $behind, $right]);
+	ok($s->says(qr/published 9/, 3), 'the newest wins, without waiting for the dead one');
+	is($behind->transfers, 0, 'the one behind was not asked for the zone');
+	$behind->set(6);
+	$s->tell('notify 10');
+	sleep 2;
+	is(() = $s->log =~ /published/g, 1, 'no flapping');
+	$right->set('-');
+	$behind->set(12);
+	$s->tell('notify 12');
+	ok($s->says(qr/published 12/, 15), 'another one when it is ahead');
+	$s->quit;
+};
+
+subtest 'the next master when a transfer fails' => sub {
+	for my $fault ('closes 9', 'bad 9', 'REFUSED', 'SERVFAIL', 'lame 9') {
+		my ($bad, $good) = (server($fault), server(8));
+		my $s = Slave->start(masters => [$bad->port, $good->port]);
+		ok($s->says(qr/published 8/, 5), "when one is '$fault'") or diag $s->log;
+		$s->quit;
+	}
+	my ($bad, $good) = (server('hangs 9'), server(8));
+	my $s = Slave->start(masters => [$bad->port, $good->port], options => [-i => 300]);
+	ok($s->says(qr/published 8/, 5), 'when one hangs');
+	$s->quit;
+};
+
+subtest 'what cannot be a zone is not asked for again at once' => sub {
+	my $m = server('bad 9');
+	my $s = Slave->start(masters => [$m->port], options => [@quick]);
+	ok($s->says(qr/www\.example\.com\. is not in the zone; it is not asked for this zone for 60 s/), 'refused with the reason');
+	sleep 3;
+	is($m->transfers, 1, 'once');
+	$m->set(10);
+	$s->tell('notify');
+	ok($s->says(qr/published 10/), 'a NOTIFY of the master ends that');
+	$s->quit;
+};
+
+subtest 'answers that are not' => sub {
+	my $m = server('stray 7');
+	my $s = Slave->start(masters => [$m->port]);
+	ok($s->says(qr/published 7/), 'a stray answer is passed over');
+	$s->quit;
+	$m = server('tc 7');
+	$s = Slave->start(masters => [$m->port]);
+	ok($s->says(qr/published 7/), 'a cut one is asked for over TCP');
+	$s->quit;
+	my $nobody = Peer::free_port();
+	$s = Slave->start(masters => [$nobody]);
+	ok($s->says(qr/master 127\.0\.0\.1:$nobody: connection refused/), 'nobody there');
+	$s->quit;
+};
+
+subtest 'a master that goes back' => sub {
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port], options => [@quick]);
+	ok($s->says(qr/published 7/), 'fetched');
+	$m->set(5);
+	ok($s->says(qr/masters have older versions than ours, serial 7/), 'is told');
+	$s->tell('retransfer');
+	ok($s->says(qr/published 5/), 'and believed when the operator says so');
+	$s->quit;
+};
+
+subtest 'expiry and return' => sub {
+	no warnings 'redefine';
+	local *soa = sub { my ($serial) = @_; return "$zone. 300 SOA ns.$zone. admin.$zone. $serial 1 1 4 60" };
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port], options => [@quick]);
+	ok($s->says(qr/published 7/), 'fetched');
+	sleep 6;
+	unlike($s->log, qr/withdrawn/, 'confirmed, it does not expire');
+	$m->set('REFUSED');
+	ok($s->says(qr/expired: no master has confirmed it in time.*\nz\.test withdrawn/, 10), 'not confirmed, it does');
+	$s->kill9;
+	my $again = Slave->start(masters => [$m->port], options => [@quick], keep => $s->{keep});
+	ok($again->says(qr/serial 7 expired, queries get SERVFAIL/), 'a restart knows');
+	unlike($again->log, qr/published/, 'and does not serve it');
+	$m->set(7);
+	ok($again->says(qr/published 7/, 10), 'back with the master');
+	$again->quit;
+};
+
+subtest 'slave-cycle-interval' => sub {
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port], options => [-c => 1]);
+	ok($s->says(qr/published 7/), 'fetched');
+	$m->set(8);
+	ok($s->says(qr/published 8/, 4), 'a change without a NOTIFY');
+	$s->quit;
+};
+done_testing;
