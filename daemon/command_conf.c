@@ -27,7 +27,9 @@ cmd_checkconf(struct reply *reply, char **word)
 	struct conf *conf = conf_read(setup_conf()->path, &sink);
 
 	(void)word;
-	if (conf != NULL)
+	for (size_t i = 0; conf != NULL && i < conf->mirror_count; i++)
+		conf_check_secrets(conf, &conf->mirrors[i], ERROR, &sink);
+	if (conf != NULL && sink.errors == 0)
 		reply_fact(reply, setup_conf()->path, "good, %zu zones, %zu mirrors", conf->zone_count, conf->mirror_count);
 	conf_free(conf);
 }

@@ -57,27 +57,33 @@ print_conf(struct conf *conf, bool hide)
 static int
 test_zones(struct conf *conf)
 {
+	struct sink said = { .fn = report_to_file, .ctx = stderr };
 	int bad = 0;
 
+	for (size_t i = 0; i < conf->mirror_count; i++)
+		conf_check_secrets(conf, &conf->mirrors[i], ERROR, &said);
 	for (size_t i = 0; i < conf->zone_count; i++) {
 		const struct conf_zone *z = &conf->zones[i];
 		struct sink sink = { .fn = report_to_file, .ctx = stderr };
 		struct master_files files = { .count = 0 };
 		char path[PATH_MAX];
 		struct checks checks = conf_checks(z);
-		struct zone *zone = master_load(conf_resolve(path, conf, z->file), z->origin, &checks, &sink, &files);
+		struct zone *zone;
 
+		if (z->type != CONF_MASTER)
+			continue;
+		zone = master_load(conf_resolve(path, conf, z->file), z->origin, &checks, &sink, &files);
 		if (zone != NULL) {
 			printf("zone %s: serial %u, %zu records: OK\n", z->name, zone_serial(zone), zone_records(zone));
 		} else {
-			printf("zone %s: not loaded, %u errors\n", z->name, sink.errors);
+			printf("zone %s: not loaded, %u error%s\n", z->name, sink.errors, sink.errors == 1 ? "" : "s");
 			bad++;
 		}
 		zone_unref(zone);
 		master_files_free(&files);
 	}
 	conf_free(conf);
-	return bad > 0;
+	return bad > 0 || said.errors > 0;
 }
 
 /* --- life --- */

@@ -1,10 +1,8 @@
 #include "daemon/mirrors.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "daemon/log.h"
 #include "zonefile/arena.h"
@@ -21,27 +19,6 @@ static struct running_mirror *running;
 static struct mirror **mirrors;		/* the same, for mirrors_all() */
 static size_t mirror_count;
 
-/* The first line of a file that only its owner should read; NULL when it cannot be read. */
-static char *
-read_secret(const char *path)
-{
-	char line[1024] = "";
-	struct stat st;
-	FILE *file = fopen(path, "re");
-
-	if (file == NULL) {
-		log_error("%s: %s", path, strerror(errno));
-		return NULL;
-	}
-	if (fstat(fileno(file), &st) == 0 && (st.st_mode & S_IROTH) != 0)
-		log_warning("%s: everybody on this machine can read this secret; make it mode 600", path);
-	if (fgets(line, sizeof(line), file) == NULL)
-		line[0] = '\0';
-	fclose(file);
-	line[strcspn(line, "\r\n")] = '\0';
-	return xstrdup(line);
-}
-
 static const char **
 list_of(const char *const *from, size_t count)
 {
@@ -52,9 +29,8 @@ list_of(const char *const *from, size_t count)
 	return list;
 }
 
-/* With what the files hold, so that a new password is seen too. */
 static char *
-mirror_text(const struct conf_mirror *m, const char *password, const char *key)
+mirror_text(const struct conf_mirror *m)
 {
 	struct conf one = { .mirrors = m, .mirror_count = 1 };
 	char *text = NULL;
@@ -64,28 +40,29 @@ mirror_text(const struct conf_mirror *m, const char *password, const char *key)
 	if (out == NULL)
 		abort();
 	conf_print(out, &one, false);
-	fprintf(out, "%s\n%s\n", password != NULL ? password : "", key != NULL ? key : "");
 	fclose(out);
 	return text;
 }
 
 static struct mirror *
-start_mirror(const struct conf *conf, const struct conf_mirror *m, const char *password, const char *key)
+start_mirror(const struct conf *conf, const struct conf_mirror *m)
 {
-	char file[PATH_MAX], ca[PATH_MAX], journal[PATH_MAX];
+	char file[PATH_MAX], ca[PATH_MAX], journal[PATH_MAX], password[PATH_MAX], key[PATH_MAX];
 	struct mirror_conf c = {
 		.name = m->name,
 		.type = m->type == CONF_MIRROR_SQLITE ? MIRROR_SQLITE : MIRROR_MYSQL,
 		.file = m->file != NULL ? conf_resolve(file, conf, m->file) : NULL,
 		.port = m->port, .socket = m->socket,
-		.database = m->database, .user = m->user, .password = password,
+		.database = m->database, .user = m->user, .password = m->password,
+		.password_file = m->password_file != NULL ? conf_resolve(password, conf, m->password_file) : NULL,
 		.tls = m->tls_require,
 		.ca_file = m->ca_file != NULL ? conf_resolve(ca, conf, m->ca_file) : NULL,
 		.owner = m->owner, .kind_master = m->kind_master, .adopt = m->adopt,
 		.target_version = m->target_version, .skip_unmirrorable = m->skip_unmirrorable,
 		.on_remove = m->on_remove == CONF_DELETE ? MIRROR_DELETE :
 		    m->on_remove == CONF_DISABLE ? MIRROR_DISABLE : MIRROR_KEEP,
-		.api_key = key, .connections = m->connections,
+		.key_file = m->key_file != NULL ? conf_resolve(key, conf, m->key_file) : NULL,
+		.connections = m->connections,
 	};
 	const char **hosts = list_of(m->hosts, m->host_count);
 	const char **control = list_of(m->pdns_control, m->pdns_control_count);
@@ -111,36 +88,20 @@ mirror_free(struct running_mirror *m)
 	free(m->text);
 }
 
-bool
-mirrors_apply(const struct conf *conf)
+void
+mirrors_apply(const struct conf *conf, struct sink *sink)
 {
 	struct running_mirror *fresh = xcalloc(conf->mirror_count, sizeof(*fresh));
-	char **password = xcalloc(conf->mirror_count, sizeof(*password));
-	char **key = xcalloc(conf->mirror_count, sizeof(*key));
 	struct running_mirror *old = running;
 	struct mirror **list;
 	size_t old_count = mirror_count;
-	char path[PATH_MAX];
-	bool ok = true;
 
-	for (size_t i = 0; i < conf->mirror_count; i++) {
-		const struct conf_mirror *m = &conf->mirrors[i];
-
-		if (m->password_file != NULL)
-			ok &= (password[i] = read_secret(conf_resolve(path, conf, m->password_file))) != NULL;
-		else if (m->password != NULL)
-			password[i] = xstrdup(m->password);
-		if (m->key_file != NULL)
-			ok &= (key[i] = read_secret(conf_resolve(path, conf, m->key_file))) != NULL;
-	}
-	if (!ok)
-		goto done;
 	list = xcalloc(conf->mirror_count, sizeof(*list));
 	for (size_t i = 0; i < conf->mirror_count; i++) {
 		const struct conf_mirror *m = &conf->mirrors[i];
 
 		fresh[i].name = xstrdup(m->name);
-		fresh[i].text = mirror_text(m, password[i], key[i]);
+		fresh[i].text = mirror_text(m);
 		for (size_t k = 0; k < old_count; k++)
 			if (old[k].mirror != NULL && strcmp(old[k].text, fresh[i].text) == 0) {
 				fresh[i].mirror = old[k].mirror;
@@ -158,23 +119,15 @@ mirrors_apply(const struct conf *conf)
 		mirror_free(&old[k]);
 	free(old);
 	for (size_t i = 0; i < conf->mirror_count; i++) {
-		if (fresh[i].mirror == NULL)
-			fresh[i].mirror = start_mirror(conf, &conf->mirrors[i], password[i], key[i]);
+		if (fresh[i].mirror == NULL) {
+			conf_check_secrets(conf, &conf->mirrors[i], WARNING, sink);
+			fresh[i].mirror = start_mirror(conf, &conf->mirrors[i]);
+		}
 		list[i] = fresh[i].mirror;
 	}
 	pthread_mutex_lock(&mirrors_lock);
 	mirror_count = conf->mirror_count;
 	pthread_mutex_unlock(&mirrors_lock);
-	fresh = NULL;
-done:
-	for (size_t i = 0; i < conf->mirror_count; i++) {
-		free(password[i]);
-		free(key[i]);
-	}
-	free(password);
-	free(key);
-	free(fresh);
-	return ok;
 }
 
 void

@@ -7,9 +7,9 @@
 
 /* Control loop only, but for mirrors_wake(). */
 
-/* The mirrors of the new configuration, those that did not change still running.  false, with nothing changed, when a
- * secret cannot be read. */
-bool mirrors_apply(const struct conf *);
+/* The mirrors of the new configuration, those that did not change still running.  One whose secret cannot be read tries
+ * again, and that is warned of. */
+void mirrors_apply(const struct conf *, struct sink *);
 void mirrors_stop(void);
 
 /* Which of the running ones a zone goes to; to be said after mirrors_apply(). */

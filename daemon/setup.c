@@ -235,14 +235,13 @@ apply(struct conf *conf, struct sink *sink, load_done_fn *removed, void *ctx)
 	struct refresh_limits limits;
 	bool ok = keys != NULL && listeners_open(now.workers, conf, sink);
 
-	if (ok)
-		keep_fixed(conf, sink);
-	ok = ok && mirrors_apply(conf);
 	listeners_settle(now.workers, ok);
 	if (!ok) {
 		tsig_keys_free(keys);
 		return false;
 	}
+	keep_fixed(conf, sink);
+	mirrors_apply(conf, sink);
 	limits = refresh_limits_of(conf);
 	refresh_set_limits(&limits);
 	announce_set_rate(now.loaded ? conf->notify_rate : conf->startup_notify_rate);

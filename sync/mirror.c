@@ -237,6 +237,7 @@ copy_conf(struct mirror *m, const struct mirror_conf *conf)
 		.database = copy(m, conf->database),
 		.user = copy(m, conf->user),
 		.password = copy(m, conf->password),
+		.password_file = copy(m, conf->password_file),
 		.tls = conf->tls,
 		.ca_file = copy(m, conf->ca_file),
 		.owner = copy(m, conf->owner),
@@ -297,7 +298,7 @@ mirror_start(const struct mirror_conf *conf, const char *journal_path,
 	snprintf(label, sizeof(label), "mirror %s", conf->name);
 	m->label = copy(m, label);
 	m->purger = purger_start(purge_new(copy_list(m, conf->pdns_control),
-	    copy_list(m, conf->pdns_api), copy(m, conf->api_key)), m->label, report, ctx);
+	    copy_list(m, conf->pdns_api), copy(m, conf->key_file)), m->label, report, ctx);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

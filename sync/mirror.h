@@ -18,7 +18,7 @@ struct mirror_conf {
 	const char *const *hosts;	/* MySQL: tried in turn, NULL at the end */
 	unsigned port;
 	const char *socket;
-	const char *database, *user, *password;
+	const char *database, *user, *password, *password_file;
 	bool tls;
 	const char *ca_file;
 	const char *owner;		/* domains.account */
@@ -29,7 +29,7 @@ struct mirror_conf {
 	enum { MIRROR_KEEP, MIRROR_DISABLE, MIRROR_DELETE } on_remove;
 	const char *const *pdns_control;	/* sockets, NULL at the end */
 	const char *const *pdns_api;		/* URLs, NULL at the end */
-	const char *api_key;
+	const char *key_file;		/* of the APIs */
 	unsigned connections;		/* to MySQL that write at once; 0: 1 */
 };
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sync/secret.h"
 #include "zonefile/arena.h"
 
 #define SERVERS_MAX 64
@@ -44,7 +45,9 @@ struct server {
 struct purge {
 	struct server server[SERVERS_MAX];
 	unsigned count;
-	const char *api_key;
+	const char *key_file;
+	char key[SECRET_MAX];
+	int key_err;			/* why it could not be read this time */
 };
 
 static void
@@ -55,11 +58,11 @@ add(struct purge *p, const char *const *addresses, bool api)
 }
 
 struct purge *
-purge_new(const char *const *controls, const char *const *apis, const char *api_key)
+purge_new(const char *const *controls, const char *const *apis, const char *key_file)
 {
 	struct purge *p = xcalloc(1, sizeof(*p));
 
-	p->api_key = api_key != NULL ? api_key : "";
+	p->key_file = key_file;
 	add(p, controls, false);
 	add(p, apis, true);
 	return p;
@@ -152,7 +155,7 @@ ask_api(struct purge *p, struct server *s, const struct purge_zone *zone)
 	put(s, " HTTP/1.0\r\nHost: ");
 	put(s, host);
 	put(s, "\r\nX-API-Key: ");
-	put(s, p->api_key);
+	put(s, p->key);
 	put(s, "\r\nContent-Length: 0\r\n\r\n");
 }
 
@@ -242,6 +245,11 @@ start(struct purge *p, struct server *s, const struct purge_zone *zones, size_t 
 {
 	int err;
 
+	if (s->api && p->key_err < 0) {
+		snprintf(s->why, sizeof(s->why), "key-file %.60s: %.40s", p->key_file, strerror(-p->key_err));
+		leave(s, FAILED);
+		return;
+	}
 	if (!next_request(p, s, zones, count)) {
 		leave(s, DONE);
 		return;
@@ -341,6 +349,7 @@ purge_send(struct purge *p, uint64_t servers, const struct purge_zone *zones, si
 {
 	uint64_t left = 0;
 
+	p->key_err = p->key_file != NULL ? secret_read(p->key_file, p->key) : 0;
 	for (unsigned i = 0; i < p->count; i++) {
 		struct server *s = &p->server[i];
 

@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 /* A set of servers, each with a bit: control sockets first, then APIs, in the order given.  At most 64.  Lists are NULL or have
- * NULL at the end; strings live as long as the purge.  A control socket is a path; an API is http://HOST[:PORT]. */
+ * NULL at the end; strings live as long as the purge.  A control socket is a path; an API is http://HOST[:PORT],
+ * asked with the key in key_file. */
 struct purge;
 struct purge *purge_new(const char *const *controls, const char *const *apis,
-    const char *api_key);
+    const char *key_file);
 void purge_free(struct purge *);		/* NULL is fine */
 uint64_t purge_servers(const struct purge *);	/* the bits of all */
 

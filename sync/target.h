@@ -18,7 +18,8 @@ struct target_conf {
 	const char *const *hosts;	/* MySQL: tried in turn, NULL at the end */
 	unsigned port;
 	const char *socket;
-	const char *database, *user, *password;
+	const char *database, *user;
+	const char *password, *password_file;	/* either; the file is read at each connect */
 	bool tls;			/* required */
 	const char *ca_file;
 	const char *owner;		/* domains.account: ASCII, at most 40 */

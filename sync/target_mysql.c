@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sync/secret.h"
 #include "sync/target_impl.h"
 #include "zonefile/arena.h"
 
@@ -161,7 +162,7 @@ require_tls(MYSQL *db, const char *ca_file)
 #endif
 
 static enum target_result
-connect_to(struct mysql *m, const char *host)
+connect_to(struct mysql *m, const char *host, const char *password)
 {
 	const struct target_conf *c = m->head.conf;
 	unsigned connect = CONNECT_SECONDS, wait = WAIT_SECONDS;
@@ -176,7 +177,7 @@ connect_to(struct mysql *m, const char *host)
 	if (c->tls)
 		require_tls(&m->db, c->ca_file);
 	m->open = true;
-	if (mysql_real_connect(&m->db, host, c->user, c->password, c->database, c->port,
+	if (mysql_real_connect(&m->db, host, c->user, password, c->database, c->port,
 	    host == NULL ? c->socket : NULL, CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS) == NULL)
 		return failed(m);
 	return TARGET_OK;
@@ -310,13 +311,21 @@ mysql_target_connect(struct target *t)
 	char why[sizeof(t->why)] = "";
 	unsigned hosts = 0;
 	enum target_result result = TARGET_LOST;
+	const char *file = t->conf->password_file, *password = t->conf->password;
+	char secret[SECRET_MAX];
+	int err;
 
+	if (file != NULL) {
+		if ((err = secret_read(file, secret)) < 0)
+			return target_fail(t, TARGET_BROKEN, "password-file %s: %s", file, strerror(-err));
+		password = secret;
+	}
 	while (t->conf->hosts != NULL && t->conf->hosts[hosts] != NULL)
 		hosts++;
 	for (unsigned i = 0; i < (hosts > 0 ? hosts : 1); i++) {
 		const char *host = hosts > 0 ? t->conf->hosts[m->host++ % hosts] : NULL;
 
-		if ((result = connect_to(m, host)) == TARGET_OK &&
+		if ((result = connect_to(m, host, password)) == TARGET_OK &&
 		    (result = set_session(m)) == TARGET_OK &&
 		    (result = check_tables(m)) == TARGET_OK &&
 		    (result = make_state(m)) == TARGET_OK &&

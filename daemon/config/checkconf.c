@@ -25,12 +25,16 @@ load_zones(const struct conf *conf, struct sink *sink)
 		const struct conf_zone *z = &conf->zones[i];
 		unsigned errors = sink->errors;
 		struct checks checks = conf_checks(z);
-		struct zone *zone = master_load(conf_resolve(path, conf, z->file), z->origin, &checks, sink, NULL);
+		struct zone *zone;
 
+		if (z->type != CONF_MASTER)
+			continue;
+		zone = master_load(conf_resolve(path, conf, z->file), z->origin, &checks, sink, NULL);
 		if (zone != NULL)
 			printf("zone %s: serial %u, %zu records: OK\n", z->name, zone_serial(zone), zone_records(zone));
 		else
-			printf("zone %s: not loaded, %u errors\n", z->name, sink->errors - errors);
+			printf("zone %s: not loaded, %u error%s\n", z->name, sink->errors - errors,
+			    sink->errors - errors == 1 ? "" : "s");
 		zone_unref(zone);
 	}
 }
@@ -67,6 +71,8 @@ main(int argc, char **argv)
 	}
 	if ((conf = conf_read(optind < argc ? argv[optind] : TANDEM_CONF, &sink)) == NULL)
 		return 1;
+	for (size_t i = 0; i < conf->mirror_count; i++)
+		conf_check_secrets(conf, &conf->mirrors[i], ERROR, &sink);
 	if (print)
 		conf_print(stdout, conf, hide);
 	if (zones)

@@ -1,8 +1,10 @@
 #include "daemon/config/conf.h"
 
 #include <glob.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/config/clause.h"
@@ -163,6 +165,31 @@ conf_resolve(char out[PATH_MAX], const struct conf *conf, const char *path)
 {
 	snprintf(out, PATH_MAX, "%s%s%s", path[0] == '/' ? "" : conf->directory, path[0] == '/' ? "" : "/", path);
 	return out;
+}
+
+static void
+check_secret(const struct conf *conf, const struct conf_mirror *m, const char *clause, const char *file,
+    enum severity severity, struct sink *sink)
+{
+	const struct place place = { .file = m->place_file, .line = m->place_line };
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (file == NULL)
+		return;
+	conf_resolve(path, conf, file);
+	if (access(path, R_OK) < 0)
+		report_at(sink, severity, &place, "mirror \"%s\": %s %s: %s", m->name, clause, path, strerror(errno));
+	else if (stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0)
+		report_at(sink, WARNING, &place, "mirror \"%s\": %s %s: everybody on this machine can read it; make it"
+		    " mode 600", m->name, clause, path);
+}
+
+void
+conf_check_secrets(const struct conf *conf, const struct conf_mirror *m, enum severity severity, struct sink *sink)
+{
+	check_secret(conf, m, "password-file", m->password_file, severity, sink);
+	check_secret(conf, m, "key-file", m->key_file, severity, sink);
 }
 
 static void

@@ -197,6 +197,9 @@ const struct conf_server *conf_server_of(const struct conf *, const struct socka
 /* A path of the configuration as the system takes it: relative ones start at directory. */
 const char *conf_resolve(char out[PATH_MAX], const struct conf *, const char *path);
 
+/* Can the files of a mirror's secrets be read, and by nobody else?  severity: of one that cannot. */
+void conf_check_secrets(const struct conf *, const struct conf_mirror *, enum severity, struct sink *);
+
 /* The effective configuration as text that conf_read() accepts and prints the same; secrets as "?" when hide. */
 void conf_print(FILE *, const struct conf *, bool hide);
 void conf_print_server(FILE *, const struct conf *, bool hide);	/* all but the zones */

@@ -96,8 +96,18 @@ like($said, qr/^configuration: unchanged$/m, 'then nothing changes');
 # The end, with a database that does not answer.
 my $silent = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 5, Timeout => 10) or die;
 configure($config, 'mirror "fleet" { type mysql; host "127.0.0.1" port ' . $silent->sockport
-    . '; database "d"; user "u"; password "p"; zones all; };');
-$tandem->ctl('reload');
+    . '; database "d"; user "u"; password-file "secret"; zones all; };');
+$said = $tandem->ctl('reload');
+is($?, 0, 'a configuration with a password file that is not there is taken over');
+like($said, qr/tandem\.conf:11: warning: mirror "fleet": password-file .*\/secret: No such file/, 'with a warning');
+ok((until_true { $tandem->ctl('mirror', 'status') =~ /password-file .*secret: No such file/ } 5), 'the mirror alone is in trouble');
+like($tandem->ctl('checkconf'), qr/error: mirror "fleet": password-file/, 'the command to check it finds it');
+is($? >> 8, 1, 'and ends with 1');
+for my $check (['./tandemd', '-t', '-c'], ['./tandem-checkconf']) {
+	like(run(@$check, $tandem->path('tandem.conf')), qr/error: mirror "fleet": password-file/, "so does $check->[0]");
+	is($? >> 8, 1, 'and ends with 1');
+}
+$tandem->write('secret', "p\n");
 ok((my $caller = $silent->accept), 'a mirror calls its database');
 $tandem->hush;
 $tandem->signal('TERM');

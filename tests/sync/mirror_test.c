@@ -75,11 +75,11 @@ static struct {
 } pdns = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 struct purge *
-purge_new(const char *const *controls, const char *const *apis, const char *api_key)
+purge_new(const char *const *controls, const char *const *apis, const char *key_file)
 {
 	(void)controls;
 	(void)apis;
-	(void)api_key;
+	(void)key_file;
 	return xmalloc(1);
 }
 

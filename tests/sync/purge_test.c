@@ -147,7 +147,7 @@ an_api_is_asked_zone_by_zone(void **state)
 
 	(void)state;
 	server_start(&s, "HTTP/1.1 200 OK\r\n\r\n{\"count\": 0}", true);
-	p = purge_new(NULL, (const char *[]){ s.address, NULL }, "secret");
+	p = purge_new(NULL, (const char *[]){ s.address, NULL }, "/dev/null");
 	assert_int_equal(purge_send(p, 1, odd, 2, why, sizeof(why)), 0);
 	server_stop(&s);
 	assert_string_equal(s.asked,
@@ -166,7 +166,7 @@ refusals_are_told(void **state)
 	server_start(&control, "Unknown command: 'PURGE'", false);
 	server_start(&api, "HTTP/1.1 401 Unauthorized\r\n\r\n", true);
 	p = purge_new((const char *[]){ control.address, "/nowhere/at/all", NULL },
-	    (const char *[]){ api.address, NULL }, "wrong");
+	    (const char *[]){ api.address, NULL }, "/dev/null");
 	assert_int_equal(purge_servers(p), 7);
 	assert_int_equal(purge_send(p, 7, old, 2, why, sizeof(why)), 7);
 	assert_non_null(strstr(why, "401"));
@@ -174,6 +174,10 @@ refusals_are_told(void **state)
 	assert_string_equal(why, "/nowhere/at/all: No such file or directory");
 	assert_int_equal(purge_send(p, 1, old, 2, why, sizeof(why)), 1);
 	assert_non_null(strstr(why, "Unknown command"));
+	purge_free(p);
+	p = purge_new(NULL, (const char *[]){ api.address, NULL }, "/nowhere/key");
+	assert_int_equal(purge_send(p, 1, old, 2, why, sizeof(why)), 1);
+	assert_string_equal(why, "key-file /nowhere/key: No such file or directory");
 	server_stop(&control);
 	server_stop(&api);
 	purge_free(p);
