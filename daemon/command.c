@@ -8,6 +8,7 @@
 #include "daemon/reload.h"
 #include "daemon/setup.h"
 #include "zonefile/count.h"
+#include "zonefile/nearest.h"
 
 static void (*on_stop)(void);
 
@@ -63,26 +64,35 @@ cmd_help(struct reply *reply, char **word)
 	}
 }
 
+static void
+no_such_command(struct reply *reply, const char *word)
+{
+	struct nearest guess;
+
+	nearest_start(&guess, word, strlen(word));
+	for (size_t i = 0; i < COUNT(commands); i++)
+		nearest_offer(&guess, commands[i].name);
+	reply_usage(reply, "%s: no such command, %s%s", word, guess.best != NULL ? "you may mean " :
+	    "'help' lists them", guess.best != NULL ? guess.best : "");
+}
+
 void
 command_run(struct reply *reply, int words, char **word)
 {
-	for (size_t i = 0; words > 0 && i < COUNT(commands); i++) {
-		const struct command *c = &commands[i];
+	const struct command *c = NULL;
 
-		if (strcmp(word[0], c->name) != 0)
-			continue;
-		if (words - 1 < c->min || words - 1 > c->max) {
-			reply_error(reply, "usage: %s %s", c->name, c->usage);
-		} else {
-			c->run(reply, word + 1);
-			if (c->ends)
-				return;
-		}
+	for (size_t i = 0; words > 0 && c == NULL && i < COUNT(commands); i++)
+		if (strcmp(word[0], commands[i].name) == 0)
+			c = &commands[i];
+	if (c == NULL)
+		no_such_command(reply, words > 0 ? word[0] : "nothing");
+	else if (words - 1 < c->min || words - 1 > c->max)
+		reply_usage(reply, "usage: %s %s", c->name, c->usage);
+	else
+		c->run(reply, word + 1);
+	/* Those that end the reply by themselves do so later. */
+	if (c == NULL || !c->ends || words - 1 < c->min || words - 1 > c->max)
 		reply_end(reply);
-		return;
-	}
-	reply_error(reply, "%s: no such command, 'help' lists them", words > 0 ? word[0] : "nothing");
-	reply_end(reply);
 }
 
 void

@@ -98,11 +98,11 @@ cmd_mirror(struct reply *reply, char **word)
 		return;
 	}
 	if (!resync && !pause && strcmp(word[0], "resume") != 0) {
-		reply_error(reply, "mirror %s: there are mirror status, pause, resume and resync ZONE", word[0]);
+		reply_usage(reply, "mirror %s: there are mirror status, pause, resume and resync ZONE", word[0]);
 		return;
 	}
 	if (resync && word[1] == NULL) {
-		reply_error(reply, "usage: mirror resync ZONE");
+		reply_usage(reply, "usage: mirror resync ZONE");
 		return;
 	}
 	if (resync && (zone = command_zone(reply, word[1])) == NULL)

@@ -14,24 +14,6 @@
 
 #define MIRRORS_SHOWN 8
 
-static const char *
-age(char out[32], time_t since)
-{
-	long s = (long)(time(NULL) - since);
-
-	if (since == 0)
-		snprintf(out, 32, "-");
-	else if (s < 120)
-		snprintf(out, 32, "%lds", s);
-	else if (s < 7200)
-		snprintf(out, 32, "%ldm", s / 60);
-	else if (s < 172800)
-		snprintf(out, 32, "%ldh", s / 3600);
-	else
-		snprintf(out, 32, "%ldd", s / 86400);
-	return out;
-}
-
 static void
 mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot)
 {
@@ -51,7 +33,7 @@ mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot)
 static void
 zone_columns(struct reply *reply)
 {
-	const char *column[6 + MIRRORS_SHOWN + 1] = { "zone", "role", "serial", "records", "age", "state" };
+	const char *column[6 + MIRRORS_SHOWN + 1] = { "zone", "role", "serial", "records", "age:age", "state" };
 	char name[MIRRORS_SHOWN][CELL];
 	size_t mirrors;
 
@@ -109,7 +91,7 @@ slave_state(const struct served *zone)
 static void
 zone_row(struct reply *reply, const struct served *zone)
 {
-	char cell[6 + MIRRORS_SHOWN][CELL], since[32];
+	char cell[6 + MIRRORS_SHOWN][CELL];
 	const char *cells[6 + MIRRORS_SHOWN];
 	struct mirror *const *mirror;
 	struct zone *version = slot_zone_ref(zone->slot);
@@ -120,7 +102,7 @@ zone_row(struct reply *reply, const struct served *zone)
 	snprintf(cell[1], CELL, "%s", role(zone));
 	snprintf(cell[2], CELL, version != NULL ? "%" PRIu32 : "-", version != NULL ? zone_serial(version) : 0);
 	snprintf(cell[3], CELL, version != NULL ? "%zu" : "-", version != NULL ? zone_records(version) : 0);
-	snprintf(cell[4], CELL, "%s", age(since, (time_t)slot_since(zone->slot)));
+	reply_age_cell(cell[4], (time_t)slot_since(zone->slot));
 	snprintf(cell[5], CELL, "%s", zone->refresh != NULL ? slave_state(zone) : master_state(zone, version != NULL));
 	for (size_t i = 0; i < mirrors && i < MIRRORS_SHOWN; i++)
 		mirror_cell(cell[6 + i], mirror[i], zone->slot);
@@ -210,7 +192,7 @@ cmd_zonestatus(struct reply *reply, char **word)
 		reply_fact(reply, "signed", "%s", !zone_signed(version) ? "no" :
 		    zone_nsec3(version) != NULL ? "NSEC3" : "NSEC");
 		reply_fact(reply, "digest", "%s", zone_digest_print(digest, zone_digest(version)));
-		reply_fact(reply, "age", "%s", age(text, (time_t)slot_since(zone->slot)));
+		reply_age(reply, "age", (time_t)slot_since(zone->slot));
 	}
 	if (zone->refresh != NULL)
 		slave_facts(reply, zone);
@@ -239,7 +221,7 @@ server_facts(struct reply *reply)
 {
 	const struct setup_refused refused = setup_refused();
 	const struct served *zone;
-	char text[32], since[32], more[32] = "", path[PATH_MAX];
+	char more[32] = "", path[PATH_MAX];
 	size_t count, failed = 0;
 
 	if (refused.reasons > 1)
@@ -250,10 +232,12 @@ server_facts(struct reply *reply)
 	reply_fact(reply, "version", "tandemd %s", TANDEM_VERSION);
 	reply_number(reply, "pid", (uint64_t)getpid());
 	reply_fact(reply, "configuration", "%s", realpath(setup_conf()->path, path) != NULL ? path : setup_conf()->path);
-	if (refused.at != 0)
-		reply_fact(reply, "configuration refused", "%s ago: %s%s; the one of %s ago is in force",
-		    age(text, refused.at), refused.why, more, age(since, setup_taken()));
-	reply_fact(reply, "running for", "%s", age(text, setup_started()));
+	reply_age(reply, "configuration age", setup_taken());
+	if (refused.at != 0) {
+		reply_age(reply, "configuration refused", refused.at);
+		reply_fact(reply, "refused for", "%s%s", refused.why, more);
+	}
+	reply_age(reply, "running for", setup_started());
 	reply_number(reply, "zones", count);
 	if (failed > 0)
 		reply_number(reply, "zones in trouble", failed);
@@ -293,11 +277,11 @@ cmd_stats(struct reply *reply, char **word)
 }
 
 static void
-write_file(void *path, const char *text, size_t len, bool failed)
+write_file(void *path, const char *text, size_t len, enum reply_status status)
 {
 	FILE *file = fopen(path, "we");
 
-	(void)failed;
+	(void)status;
 	if (file == NULL || fwrite(text, 1, len, file) != len)
 		log_error("%s: %s", (char *)path, strerror(errno));
 	else

@@ -89,7 +89,7 @@ on_sent(uv_write_t *req, int status)
 }
 
 static void
-on_reply(void *ctx, const char *text, size_t len, bool failed)
+on_reply(void *ctx, const char *text, size_t len, enum reply_status status)
 {
 	struct client *c = ctx;
 	uv_buf_t buf;
@@ -103,7 +103,7 @@ on_reply(void *ctx, const char *text, size_t len, bool failed)
 	c->answer = xmalloc(len + 2);
 	memcpy(c->answer, text, len);
 	c->answer[len] = '\0';
-	c->answer[len + 1] = failed ? '1' : '0';
+	c->answer[len + 1] = (char)('0' + status);
 	buf = uv_buf_init(c->answer, (unsigned)len + 2);
 	c->write.data = c;
 	uv_timer_start(&c->timer, on_timeout, CLIENT_PATIENCE_MS, 0);

@@ -10,9 +10,11 @@
 
 /* Kept as JSON until the end; text is one way to print it. */
 struct reply {
-	bool json, failed;
+	bool json;
+	enum reply_status status;
 	json_t *facts;			/* object: key to string or number */
 	json_t *columns, *rows;		/* array of names; array of objects */
+	json_t *ages;			/* object: facts and columns that are seconds */
 	json_t *errors, *warnings;
 	json_t *said;			/* both in order, as text has them */
 	char *text;
@@ -29,6 +31,7 @@ reply_new(bool json, reply_end_fn *end, void *ctx)
 	reply->facts = json_object();
 	reply->columns = json_array();
 	reply->rows = json_array();
+	reply->ages = json_object();
 	reply->errors = json_array();
 	reply->warnings = json_array();
 	reply->said = json_array();
@@ -76,8 +79,28 @@ reply_number(struct reply *reply, const char *key, uint64_t value)
 void
 reply_columns(struct reply *reply, const char *const *columns)
 {
-	for (; *columns != NULL; columns++)
-		json_array_append_new(reply->columns, string(*columns));
+	for (; *columns != NULL; columns++) {
+		const char *kind = strchr(*columns, ':');
+		json_t *name = kind != NULL ? json_stringn(*columns, (size_t)(kind - *columns)) : string(*columns);
+
+		if (kind != NULL)
+			json_object_set_new(reply->ages, json_string_value(name), json_true());
+		json_array_append_new(reply->columns, name);
+	}
+}
+
+void
+reply_age(struct reply *reply, const char *key, time_t since)
+{
+	json_object_set_new(reply->ages, key, json_true());
+	json_object_set_new(reply->facts, key, since == 0 ? json_null() : json_integer(time(NULL) - since));
+}
+
+const char *
+reply_age_cell(char out[24], time_t since)
+{
+	snprintf(out, 24, since == 0 ? "-" : "%lld", (long long)(time(NULL) - since));
+	return out;
 }
 
 /* Cells that are numbers are numbers in JSON too. */
@@ -86,6 +109,8 @@ cell_value(const char *text)
 {
 	size_t len = strlen(text);
 
+	if (strcmp(text, "-") == 0)
+		return json_null();
 	if (len > 0 && len < 18 && strspn(text, "0123456789") == len)
 		return json_integer((json_int_t)strtoll(text, NULL, 10));
 	return string(text);
@@ -132,34 +157,57 @@ reply_report(void *ctx, const struct report *report)
 	json_array_append_new(reply->said, string(line));
 	json_array_append_new(report->severity == ERROR ? reply->errors : reply->warnings,
 	    string(report->place == NULL && report->zone == NULL ? report->text : line));
-	reply->failed |= report->severity == ERROR;
+	if (report->severity == ERROR && reply->status == REPLY_DONE)
+		reply->status = REPLY_FAILED;
+}
+
+void
+reply_usage(struct reply *reply, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	reply_report(reply, &(struct report){ .severity = ERROR, .text = text });
+	reply->status = REPLY_USAGE;
 }
 
 /* --- printing --- */
 
-static void
-print_value(FILE *out, const json_t *value, int width)
+/* Of the fact or the column key, for people. */
+static const char *
+shown(const struct reply *reply, const char *key, const json_t *value, char buf[32])
 {
-	if (json_is_integer(value))
-		fprintf(out, "%-*lld", width, (long long)json_integer_value(value));
-	else
-		fprintf(out, "%-*s", width, json_string_value(value));
-}
+	long long n = json_integer_value(value);
+	bool age = json_object_get(reply->ages, key) != NULL;
 
-static int
-value_width(const json_t *value)
-{
-	return json_is_integer(value) ? snprintf(NULL, 0, "%lld", (long long)json_integer_value(value)) :
-	    (int)json_string_length(value);
+	if (json_is_null(value))
+		return "-";
+	if (!json_is_integer(value))
+		return json_string_value(value);
+	if (!age)
+		snprintf(buf, 32, "%lld", n);
+	else if (n < 120)
+		snprintf(buf, 32, "%llds", n);
+	else if (n < 7200)
+		snprintf(buf, 32, "%lldm", n / 60);
+	else if (n < 172800)
+		snprintf(buf, 32, "%lldh", n / 3600);
+	else
+		snprintf(buf, 32, "%lldd", n / 86400);
+	return buf;
 }
 
 /* Of row 0 the heading, then the rows from 1. */
-static const json_t *
-cell(const struct reply *reply, size_t row, size_t column)
+static const char *
+cell(const struct reply *reply, size_t row, size_t column, char buf[32])
 {
-	const json_t *name = json_array_get(reply->columns, column);
+	const char *name = json_string_value(json_array_get(reply->columns, column));
 
-	return row == 0 ? name : json_object_get(json_array_get(reply->rows, row - 1), json_string_value(name));
+	return row == 0 ? name :
+	    shown(reply, name, json_object_get(json_array_get(reply->rows, row - 1), name), buf);
 }
 
 /* Columns as wide as their widest cell, two blanks between; the last one unpadded. */
@@ -168,16 +216,18 @@ print_table(const struct reply *reply, FILE *out)
 {
 	size_t columns = json_array_size(reply->columns), rows = json_array_size(reply->rows);
 	int *width = xcalloc(columns, sizeof(*width));
+	char buf[32];
 
 	for (size_t r = 0; r <= rows; r++)
-		for (size_t c = 0; c + 1 < columns; c++)
-			if (value_width(cell(reply, r, c)) > width[c])
-				width[c] = value_width(cell(reply, r, c));
-	for (size_t r = 0; r <= rows; r++)
-		for (size_t c = 0; c < columns; c++) {
-			print_value(out, cell(reply, r, c), width[c]);
-			fputs(c + 1 < columns ? "  " : "\n", out);
+		for (size_t c = 0; c + 1 < columns; c++) {
+			int len = (int)strlen(cell(reply, r, c, buf));
+
+			if (len > width[c])
+				width[c] = len;
 		}
+	for (size_t r = 0; r <= rows; r++)
+		for (size_t c = 0; c < columns; c++)
+			fprintf(out, "%-*s%s", width[c], cell(reply, r, c, buf), c + 1 < columns ? "  " : "\n");
 	free(width);
 }
 
@@ -186,37 +236,56 @@ print_text(const struct reply *reply, FILE *out)
 {
 	json_t *value;
 	const char *key;
+	char buf[32];
 	size_t i;
 
 	if (reply->text != NULL)
 		fputs(reply->text, out);
-	json_object_foreach(reply->facts, key, value) {
-		if (json_is_integer(value))
-			fprintf(out, "%s: %lld\n", key, (long long)json_integer_value(value));
-		else
-			fprintf(out, "%s: %s\n", key, json_string_value(value));
-	}
+	json_object_foreach(reply->facts, key, value)
+		fprintf(out, "%s: %s\n", key, shown(reply, key, value, buf));
 	if (json_array_size(reply->rows) > 0)
 		print_table(reply, out);
 	json_array_foreach(reply->said, i, value)
 		fprintf(out, "%s\n", json_string_value(value));
 }
 
+/* The same with keys that programs like. */
+static json_t *
+plain_keys(const json_t *from)
+{
+	json_t *to = json_object(), *value;
+	const char *key;
+
+	json_object_foreach((json_t *)(uintptr_t)from, key, value) {
+		char *plain = xstrdup(key);
+
+		for (char *p = plain; (p = strchr(p, ' ')) != NULL; p++)
+			*p = '_';
+		json_object_set(to, plain, value);
+		free(plain);
+	}
+	return to;
+}
+
 static void
 print_json(struct reply *reply, FILE *out)
 {
-	json_t *all = json_copy(reply->facts);
+	json_t *all = plain_keys(reply->facts), *rows = json_array(), *row;
+	size_t i;
 
+	json_array_foreach(reply->rows, i, row)
+		json_array_append_new(rows, plain_keys(row));
 	if (reply->text != NULL)
 		json_object_set_new(all, "text", string(reply->text));
 	if (json_array_size(reply->columns) > 0)
-		json_object_set(all, "rows", reply->rows);
-	if (reply->failed)
+		json_object_set(all, "rows", rows);
+	if (json_array_size(reply->errors) > 0)
 		json_object_set(all, "errors", reply->errors);
 	if (json_array_size(reply->warnings) > 0)
 		json_object_set(all, "warnings", reply->warnings);
 	json_dumpf(all, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 	fputc('\n', out);
+	json_decref(rows);
 	json_decref(all);
 }
 
@@ -234,11 +303,12 @@ reply_end(struct reply *reply)
 	else
 		print_text(reply, out);
 	fclose(out);
-	reply->end(reply->ctx, text, len, reply->failed);
+	reply->end(reply->ctx, text, len, reply->status);
 	free(text);
 	json_decref(reply->facts);
 	json_decref(reply->columns);
 	json_decref(reply->rows);
+	json_decref(reply->ages);
 	json_decref(reply->errors);
 	json_decref(reply->warnings);
 	json_decref(reply->said);

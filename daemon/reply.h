@@ -5,29 +5,37 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "zonefile/report.h"
 
 /* Filled by a command, at once or over time, then ended once, which sends it.  Control loop. */
 struct reply;
 
-typedef void reply_end_fn(void *ctx, const char *text, size_t len, bool failed);
+enum reply_status { REPLY_DONE, REPLY_FAILED, REPLY_USAGE };	/* exit status of who asked */
+typedef void reply_end_fn(void *ctx, const char *text, size_t len, enum reply_status);
 /* end gets the text and frees nothing; reply is gone after it. */
 struct reply *reply_new(bool json, reply_end_fn *end, void *ctx);
 
-/* One fact: "key: value" a line; numbers stay numbers in JSON. */
+/* One fact: "key: value" a line; numbers stay numbers in JSON, where the blanks of keys are '_'. */
 void reply_fact(struct reply *, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void reply_number(struct reply *, const char *key, uint64_t);
-/* A table of rows; columns NULL-ended, and as many cells in each row.  One table a reply. */
+/* How long ago; 0: never.  In JSON seconds or null, for people "3m", "2d". */
+void reply_age(struct reply *, const char *key, time_t since);
+/* A table of rows; columns NULL-ended, and as many cells in each row.  One table a reply.  "NAME:age" has times, as
+ * reply_age_cell() prints them; a cell of "-" is null in JSON. */
 void reply_columns(struct reply *, const char *const *columns);
 void reply_row(struct reply *, const char *const *cells);
+const char *reply_age_cell(char out[24], time_t since);
 /* Text that is all there is to say (a configuration). */
 void reply_text(struct reply *, const char *text);
 
 /* A report_fn, for a sink whose ctx is the reply: errors and warnings are passed on, and an error is one of the command. */
 void reply_report(void *reply, const struct report *);
 
-/* The command could not do it, or not all of it: a sentence for the operator; exit status 1. */
+/* The command could not do it, or not all of it: a sentence for the operator; exit status 1.  reply_usage(): nobody
+ * could do it; exit status 2. */
 void reply_error(struct reply *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void reply_usage(struct reply *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void reply_end(struct reply *);
 #endif

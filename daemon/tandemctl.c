@@ -14,9 +14,10 @@
 
 static const char usage[] =
 "usage: tandemctl [-s SOCKET] [--json] COMMAND [ARGUMENT ...]\n"
+"       tandemctl -h | -V\n"
 "\n"
 "  status [ZONE]        the server, and serial, age and mirrors of each zone or of one\n"
-"  zones                a line for each zone\n"
+"  zones, list-zones    a line for each zone\n"
 "  zonestatus ZONE      all about one zone\n"
 "  reload [ZONE]        read the configuration and the files that changed, or one zone's\n"
 "  reconfig             read the configuration and the files of new zones\n"
@@ -27,6 +28,7 @@ static const char usage[] =
 "  mirror resync ZONE   compare all rows of a zone again\n"
 "  stats                counters of queries and answers\n"
 "  stop                 finish what is under way, then end\n"
+"  help                 the commands of this daemon\n"
 "\n"
 "  -s SOCKET            control socket (" DEFAULT_SOCKET ")\n"
 "\n"
@@ -92,9 +94,9 @@ copy_answer(int fd, const char *path)
 	}
 	if (fflush(stdout) == EOF)
 		return fail("standard output", strerror(errno));
-	if (held != 2 || buf[0] != '\0')
+	if (held != 2 || buf[0] != '\0' || buf[1] < '0' || buf[1] > '2')
 		return fail(path, "the daemon ended before its answer did");
-	return buf[1] == '0' ? 0 : 1;
+	return buf[1] - '0';
 }
 
 int
@@ -108,9 +110,16 @@ main(int argc, char **argv)
 			json = 1;
 		} else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc) {
 			path = argv[++i];
+		} else if (strcmp(argv[i], "-V") == 0) {
+			printf("tandemctl %s\n", TANDEM_VERSION);
+			return 0;
+		} else if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+			fputs(usage, stdout);
+			return 0;
 		} else {
-			fputs(usage, strcmp(argv[i], "-h") == 0 ? stdout : stderr);
-			return strcmp(argv[i], "-h") == 0 ? 0 : 2;
+			fprintf(stderr, "tandemctl: %s %s\n%s", argv[i],
+			    strcmp(argv[i], "-s") == 0 ? "needs a path" : "is no option", usage);
+			return 2;
 		}
 	}
 	if (i == argc) {

@@ -43,7 +43,7 @@ like($said, qr/tandem\.conf:13:\d+: error: .*file/, 'to the last place');
 like($said, qr/not taken over/, 'and what that means');
 like($said, qr/^example\.org +1 +2 /m, 'zone files are read all the same');
 is($tandem->serial('example.org'), 2, 'and served');
-like($tandem->ctl('status'), qr/configuration refused: \d+s ago: .*bogus.* \(and 1 more\); the one of \d+s ago is in force/, 'status tells it');
+like($tandem->ctl('status'), qr/^configuration age: \d+s\nconfiguration refused: \d+s\nrefused for: .*bogus.* \(and 1 more\)$/m, 'status tells it');
 my $reply = json('reload');
 is(scalar @{$reply->{errors}}, 3, 'JSON has the errors as a list');
 is($reply->{configuration}, 'refused', 'and the word');
@@ -92,6 +92,31 @@ like($tandem->ctl('reload'), qr/^new\.test .* removed: rows kept in fleet$/m, 'w
 $said = $tandem->ctl('reload');
 like($said, qr/^configuration: unchanged$/m, 'then nothing changes');
 
+
+# For programs.
+my $status = json('status');
+like($status->{running_for}, qr/^\d+$/, 'JSON has ages in seconds');
+is($status->{rows}[0]{zone}, 'example.org', 'and the zones');
+is($status->{rows}[0]{serial}, 2, 'with numbers');
+is(scalar(grep { / / } keys %$status, map { keys %$_ } @{$status->{rows}}), 0, 'and no key with a blank');
+unlink $tandem->path('example.org');
+configure($config, 'zone "none.test" { type master; file "none.test"; };');
+ok(exists json('reload')->{rows}[0]{old}, 'what is not known');
+is(json('status')->{rows}[1]{age}, undef, 'is null');
+$tandem->write('example.org', version(2));
+
+# Wrong usage.
+for (['relaod', qr/relaod: no such command, you may mean reload/], ['quite-another', qr/no such command, 'help' lists/],
+    ['zonestatus', qr/usage: zonestatus ZONE/], ['mirror', qr/usage: mirror/], ['mirror', 'frobnicate', qr/frobnicate/],
+    ['--bogus', qr/--bogus is no option/]) {
+	my $says = pop @$_;
+	like($tandem->ctl(@$_), $says, "'@$_' is explained");
+	is($? >> 8, 2, 'and ends with 2');
+}
+for (['-h', qr/^usage:/], ['--help', qr/^usage:/], ['-V', qr/^tandemctl \d/], ['help', qr/list-zones/]) {
+	like($tandem->ctl($_->[0]), $_->[1], "tandemctl $_->[0]");
+	is($?, 0, 'ends with 0');
+}
 
 # The end, with a database that does not answer.
 my $silent = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 5, Timeout => 10) or die;
