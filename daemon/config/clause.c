@@ -53,7 +53,7 @@ const struct conf conf_defaults = {
 	},
 	.notify_rate = 20, .startup_notify_rate = 20, .serial_query_rate = 20,
 	.transfers_in = 10, .transfers_out = 10, .transfers_per_ns = 2,
-	.transfer_message_size = 16384,	/* what compression pointers reach */
+	.transfer_message_size = 16383,	/* what compression pointers reach */
 	.allow_new_zones = true,
 	.new_zones_directory = "var/zones",
 	.control_socket = "var/run/tandemd.sock",

@@ -9,7 +9,7 @@
 #include "zonefile/name.h"
 
 /* All names of a message of this size can be pointed at: larger ones carry more octets. */
-#define BEST_SIZE 16384
+#define BEST_SIZE 16383
 #define LEAST_SIZE 1024		/* question, OPT, TSIG, and some */
 
 /* What is sent next.

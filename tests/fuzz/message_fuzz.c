@@ -1,7 +1,10 @@
-/* A message: every record of it is read, and it is answered, over UDP and TCP, from a zone with something of each. */
+/* A message: every record of it is read, and it is answered, over UDP and TCP, from a zone with something of each, that
+ * may be transferred and notified by everybody. */
 #include <arpa/inet.h>
 
 #include "daemon/serve/query.h"
+#include "daemon/transfer/tsig.h"
+#include "daemon/transfer/xfrout.h"
 #include "sync/slot.h"
 #include "tests/fuzz/fuzz.h"
 #include "zonefile/master.h"
@@ -14,7 +17,31 @@ static const char text[] =
     "cut NS ns.cut\n DS 1 13 2 00\nns.cut A 192.0.2.2\nd DNAME w\ndeep.er.e A 192.0.2.3\n";
 
 static struct query_scratch *scratch;
-static const struct query_server server = { 1232, "v", "id", "host", false };
+static struct tsig_keys *keys;
+static void
+on_notified(void *ctx, struct slot *slot, const struct sockaddr *from, const struct tsig_key *key,
+    const uint32_t *serial)
+{
+	(void)ctx;
+	(void)from;
+	(void)key;
+	MUST(slot != NULL && (serial == NULL || *serial == *serial));
+}
+
+static bool
+everybody(const void *list, const struct sockaddr *client, const uint8_t *key)
+{
+	(void)list;
+	(void)client;
+	(void)key;
+	return true;
+}
+
+static struct query_server server = { .edns_udp_size = 1232, .version = "v", .server_id = "id",
+    .hostname = "host", .notified = on_notified };
+static const struct query_policy policy = {
+	.transfer = { everybody, NULL }, .notify = { everybody, NULL },
+};
 
 static void
 start(void)
@@ -33,6 +60,10 @@ start(void)
 	slot_add(other);
 	slot_apply();
 	slot_publish(slot, zone);
+	slot_set_policy(slot, &policy, NULL);
+	keys = tsig_keys_new();
+	MUST(tsig_keys_add(keys, (const uint8_t *)"\3key", "hmac-sha256", "AAAA") == NULL);
+	server.keys = keys;
 	scratch = query_scratch_new();
 }
 
@@ -56,6 +87,19 @@ read_all(const uint8_t *octets, size_t size)
 	}
 }
 
+static void
+transfer_all(struct xfrout *transfer)
+{
+	static struct message_many_names names;
+	static uint8_t out[XFROUT_ROOM];
+	int len;
+
+	while ((len = xfrout_next(transfer, &names, out)) > 0)
+		MUST(len >= MESSAGE_HEADER && len <= MESSAGE_MAX);
+	MUST(len == 0);
+	xfrout_free(transfer);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 {
@@ -69,11 +113,15 @@ LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 		return 0;
 	read_all(octets, size);
 	for (int tcp = 0; tcp < 2; tcp++) {
+		struct xfrout *transfer = NULL;
 		size_t n;
 
 		slot_enter();
-		n = query_run(scratch, &server, &stats, (struct sockaddr *)&from, tcp, octets, size, out);
+		n = query_run(scratch, &server, &stats, (struct sockaddr *)&from,
+		    tcp ? &transfer : NULL, octets, size, out);
 		slot_leave();
+		if (transfer != NULL)
+			transfer_all(transfer);
 		MUST(n == 0 || n >= MESSAGE_HEADER);
 		MUST(n <= (tcp ? MESSAGE_MAX : 1232));
 		MUST(n == 0 || (out[0] == octets[0] && out[1] == octets[1] && (out[2] & 0x80) != 0));
