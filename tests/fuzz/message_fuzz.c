@@ -14,7 +14,7 @@ static const char text[] =
     "$TTL 300\n@ SOA ns hm 1 2 3 4 5\n NS ns\n MX 10 ns\n TXT a b\n NSEC a A NS SOA MX TXT RRSIG NSEC\n"
     " RRSIG SOA 13 1 300 20300101000000 20200101000000 1 example. AAAA\n"
     "ns A 192.0.2.1\n AAAA 2001:db8::1\na CNAME b\nb CNAME c.b\nc.b CNAME a\n*.w TXT w\n"
-    "cut NS ns.cut\n DS 1 13 2 00\nns.cut A 192.0.2.2\nd DNAME w\ndeep.er.e A 192.0.2.3\n";
+    "cut NS ns.cut\n DS 1 13 1 0123456789abcdef0123456789abcdef01234567\nns.cut A 192.0.2.2\nd DNAME w\ndeep.er.e A 192.0.2.3\n";
 
 static struct query_scratch *scratch;
 static struct tsig_keys *keys;
@@ -62,7 +62,7 @@ start(void)
 	slot_publish(slot, zone);
 	slot_set_policy(slot, &policy, NULL);
 	keys = tsig_keys_new();
-	MUST(tsig_keys_add(keys, (const uint8_t *)"\3key", "hmac-sha256", "AAAA") == NULL);
+	MUST(tsig_keys_add(keys, (const uint8_t *)"\3key", "hmac-sha256", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==") == NULL);
 	server.keys = keys;
 	scratch = query_scratch_new();
 }
