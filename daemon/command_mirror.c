@@ -2,11 +2,17 @@
 #include "daemon/command_impl.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/mirrors.h"
+#include "daemon/setup.h"
+#include "zonefile/arena.h"
 #include "zonefile/count.h"
+#include "zonefile/name.h"
 
 static const char *
 connection(const struct mirror_status *s)
@@ -39,7 +45,7 @@ static void
 mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 {
 	struct mirror_status s;
-	char n[9][24], left[24], why[400];
+	char n[10][24], left[24], why[400];
 
 	mirror_status(mirror, &s);
 	snprintf(n[0], 24, "%zu", s.in_step);
@@ -51,14 +57,15 @@ mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 	snprintf(n[6], 24, "%" PRIu64, s.transactions);
 	snprintf(n[7], 24, "%" PRIu64, s.purges);
 	snprintf(n[8], 24, "%" PRIu64, s.rows_a_second);
-	reply_row(reply, (const char *const[]){ name, connection(&s), n[0], n[1], n[2], n[8],
+	snprintf(n[9], 24, "%zu", s.drifted);
+	reply_row(reply, (const char *const[]){ name, connection(&s), n[0], n[1], n[2], n[9], n[8],
 	    time_left(left, s.seconds_left), n[3], n[4], n[5], n[6], n[7], trouble(why, &s) });
 }
 
 static void
 mirror_state(struct reply *reply)
 {
-	static const char *const column[] = { "mirror", "connected", "in step", "behind", "held", "rows/s", "left",
+	static const char *const column[] = { "mirror", "connected", "in step", "behind", "held", "drifted", "rows/s", "left",
 		"deleted", "inserted", "updated", "transactions", "purges", "last error", NULL };
 	struct mirror *const *mirror;
 	const struct served *zone;
@@ -83,16 +90,39 @@ mirror_state(struct reply *reply)
 		}
 }
 
-/* mirror status|pause|resume [MIRROR], mirror resync ZONE */
-void
-cmd_mirror(struct reply *reply, char **word)
+/* --- what takes long --------------------------------------------------- */
+
+#define SHOWN 1000			/* differences */
+
+/* Zones to compare in each mirror, or a domain to import from one; on a thread of the pool. */
+struct job {
+	uv_work_t work;
+	struct reply *reply;
+	struct mirror **mirror;
+	char (*name)[64];
+	size_t mirrors;
+	struct zone **zone;
+	size_t zones;
+	char *domain, *path;
+	struct found {
+		char *cell[3];
+	} *found;
+	size_t count, room, left_out;
+	char **error;
+	size_t errors;
+	uint64_t rows, same, differ;
+	const char *mirror_now, *zone_now;
+};
+
+static struct job *
+job_new(struct reply *reply, const char *only)
 {
+	struct job *job = xcalloc(1, sizeof(*job));
 	struct mirror *const *mirror;
-	bool resync = strcmp(word[0], "resync") == 0, pause = strcmp(word[0], "pause") == 0;
-	struct served *zone = NULL;
 	size_t count;
 
 	mirror = mirrors_all(&count);
+<<<<<<< HEAD
 	if (strcmp(word[0], "status") == 0) {
 		mirror_state(reply);
 		return;
@@ -111,12 +141,324 @@ cmd_mirror(struct reply *reply, char **word)
 		reply_error(reply, "%s: no such mirror in the configuration", word[1]);
 		return;
 	}
+=======
+	job->reply = reply;
+	job->work.data = job;
+	job->mirror = xcalloc(count, sizeof(*job->mirror));
+	job->name = xcalloc(count, sizeof(*job->name));
+>>>>>>> b94593f (mirror: verify, repair, adopt, import; drift found by a schedule)
 	for (size_t i = 0; i < count; i++) {
-		if (resync)
-			mirror_resync(mirror[i], zone->slot);
-		else if (word[1] == NULL || mirror[i] == mirrors_find(word[1]))
-			mirror_pause(mirror[i], pause);
+		if (only != NULL && strcmp(mirrors_name(i), only) != 0)
+			continue;
+		mirror_visit(mirror[i]);
+		snprintf(job->name[job->mirrors], sizeof(*job->name), "%s", mirrors_name(i));
+		job->mirror[job->mirrors++] = mirror[i];
 	}
-	mirror_state(reply);
+	return job;
 }
 
+static void
+job_free(struct job *job)
+{
+	for (size_t i = 0; i < job->zones; i++)
+		zone_unref(job->zone[i]);
+	for (size_t i = 0; i < job->count; i++)
+		for (size_t k = 0; k < COUNT(job->found[i].cell); k++)
+			free(job->found[i].cell[k]);
+	for (size_t i = 0; i < job->errors; i++)
+		free(job->error[i]);
+	free(job->mirror);
+	free(job->name);
+	free(job->zone);
+	free(job->found);
+	free(job->error);
+	free(job->domain);
+	free(job->path);
+	free(job);
+}
+
+static void
+job_error(struct job *job, const char *text)
+{
+	if (job->errors >= SHOWN)
+		return;
+	job->error = xrealloc(job->error, (job->errors + 1) * sizeof(*job->error));
+	job->error[job->errors++] = xstrdup(text);
+}
+
+static void
+job_run(struct job *job, uv_work_cb run, uv_after_work_cb done)
+{
+	if (uv_queue_work(setup_loop(), &job->work, run, done) != 0)
+		abort();
+}
+
+static void
+leave_all(struct job *job)
+{
+	for (size_t i = 0; i < job->mirrors; i++)
+		mirror_leave(job->mirror[i]);
+}
+
+static void
+on_difference(void *ctx, const char *what, const char *row)
+{
+	struct job *job = ctx;
+	struct found *f;
+
+	if (job->count == SHOWN) {
+		job->left_out++;
+		return;
+	}
+	if (job->count == job->room)
+		job->found = xrealloc(job->found, (job->room = job->room * 2 + 8) * sizeof(*job->found));
+	f = &job->found[job->count++];
+	f->cell[0] = xstrdup(job->mirror_now);
+	f->cell[1] = xstrdup(what);
+	f->cell[2] = xasprintf("%s: %s", job->zone_now, row);
+}
+
+static void
+verify_zone(struct job *job, size_t mirror, const struct zone *zone)
+{
+	char name[DNAME_TEXT_MAX], text[2048];
+	struct mirror_verdict v;
+	struct mirror_zone z;
+
+	if (!mirror_zone_status(job->mirror[mirror], zone_origin(zone), &z))
+		return;
+	name_print(name, zone_origin(zone));
+	job->mirror_now = job->name[mirror];
+	job->zone_now = name;
+	if (mirror_verify(job->mirror[mirror], zone, on_difference, job, &v) < 0) {
+		snprintf(text, sizeof(text), "%s in %s: %s", name, job->name[mirror], v.why);
+		job_error(job, text);
+		return;
+	}
+	job->rows += v.rows;
+	job->same += v.ok;
+	job->differ += !v.ok;
+}
+
+static void
+verify_work(uv_work_t *work)
+{
+	struct job *job = work->data;
+
+	for (size_t i = 0; i < job->zones; i++)
+		for (size_t k = 0; k < job->mirrors; k++)
+			verify_zone(job, k, job->zone[i]);
+	leave_all(job);
+}
+
+static void
+verify_done(uv_work_t *work, int status)
+{
+	static const char *const column[] = { "mirror", "row is", "which", NULL };
+	struct job *job = work->data;
+
+	(void)status;
+	reply_number(job->reply, "zones as they should be", job->same);
+	reply_number(job->reply, "zones that differ", job->differ);
+	reply_number(job->reply, "rows compared", job->rows);
+	if (job->left_out > 0)
+		reply_number(job->reply, "differences not shown", job->left_out);
+	if (job->count > 0)
+		reply_columns(job->reply, column);
+	for (size_t i = 0; i < job->count; i++)
+		reply_row(job->reply, (const char *const *)job->found[i].cell);
+	for (size_t i = 0; i < job->errors; i++)
+		reply_error(job->reply, "%s", job->error[i]);
+	if (job->differ > 0)
+		reply_error(job->reply, "the database has other rows than it should have; 'mirror repair ZONE' mends them");
+	reply_end(job->reply);
+	job_free(job);
+}
+
+static bool
+verify(struct reply *reply, char **word)
+{
+	struct served *one = NULL;
+	const struct served *zone;
+	struct job *job;
+	size_t count;
+
+	if (word[0] != NULL && (one = command_zone(reply, word[0])) == NULL)
+		return false;
+	zone = zones_all(&count);
+	job = job_new(reply, NULL);
+	job->zone = xcalloc(count, sizeof(*job->zone));
+	for (size_t i = 0; i < count; i++)
+		if ((one == NULL || one == &zone[i]) &&
+		    (job->zone[job->zones] = slot_zone_ref(zone[i].slot)) != NULL)
+			job->zones++;
+	job_run(job, verify_work, verify_done);
+	return true;
+}
+
+static void
+on_import_report(void *ctx, const struct report *report)
+{
+	char text[1024];
+
+	if (report->severity == ERROR)
+		job_error(ctx, report_format(text, sizeof(text), report));
+}
+
+static void
+import_work(uv_work_t *work)
+{
+	struct job *job = work->data;
+	struct sink sink = { .fn = on_import_report, .ctx = job };
+	char why[512];
+
+	if (mirror_import(job->mirror[0], job->domain, job->path, &sink, why, sizeof(why)) < 0)
+		job_error(job, why);
+	leave_all(job);
+}
+
+static void
+import_done(uv_work_t *work, int status)
+{
+	struct job *job = work->data;
+
+	(void)status;
+	for (size_t i = 0; i < job->errors; i++)
+		reply_error(job->reply, "%s: %s", job->domain, job->error[i]);
+	if (job->errors == 0)
+		reply_fact(job->reply, job->domain, "written to %s", job->path);
+	reply_end(job->reply);
+	job_free(job);
+}
+
+static bool
+import(struct reply *reply, char **word)
+{
+	char path[PATH_MAX], file[PATH_MAX];
+	struct job *job;
+
+	snprintf(file, sizeof(file), "%s.zone", word[0]);
+	if (word[1] == NULL && strchr(word[0], '/') != NULL) {
+		reply_error(reply, "%s: a file name must be given for this domain", word[0]);
+		return false;
+	}
+	conf_resolve(path, setup_conf(), word[1] != NULL ? word[1] : file);
+	if (access(path, F_OK) == 0) {
+		reply_error(reply, "%s: there is a file of this name already", path);
+		return false;
+	}
+	job = job_new(reply, word[1] != NULL ? word[2] : NULL);
+	if (job->mirrors == 0) {
+		reply_error(reply, "there is no such mirror in the configuration");
+		job_free(job);
+		return false;
+	}
+	job->domain = xstrdup(word[0]);
+	job->path = xstrdup(path);
+	job_run(job, import_work, import_done);
+	return true;
+}
+
+/* --- what is done at once ---------------------------------------------- */
+
+static bool
+status(struct reply *reply, char **word)
+{
+	(void)word;
+	mirror_state(reply);
+	return false;
+}
+
+static bool
+each_mirror(struct reply *reply, const char *name, bool pause)
+{
+	struct mirror *const *mirror;
+	size_t count;
+
+	if (name != NULL && mirrors_find(name) == NULL) {
+		reply_error(reply, "%s: no such mirror in the configuration", name);
+		return false;
+	}
+	mirror = mirrors_all(&count);
+	for (size_t i = 0; i < count; i++)
+		if (name == NULL || mirror[i] == mirrors_find(name))
+			mirror_pause(mirror[i], pause);
+	mirror_state(reply);
+	return false;
+}
+
+static bool
+pause_mirror(struct reply *reply, char **word)
+{
+	return each_mirror(reply, word[0], true);
+}
+
+static bool
+resume_mirror(struct reply *reply, char **word)
+{
+	return each_mirror(reply, word[0], false);
+}
+
+static bool
+each_compare(struct reply *reply, const char *name, void (*compare)(struct mirror *, struct slot *))
+{
+	struct served *zone = command_zone(reply, name);
+	struct mirror *const *mirror;
+	size_t count;
+
+	if (zone == NULL)
+		return false;
+	mirror = mirrors_all(&count);
+	for (size_t i = 0; i < count; i++)
+		compare(mirror[i], zone->slot);
+	mirror_state(reply);
+	return false;
+}
+
+static bool
+resync(struct reply *reply, char **word)
+{
+	return each_compare(reply, word[0], mirror_resync);
+}
+
+static bool
+adopt(struct reply *reply, char **word)
+{
+	return each_compare(reply, word[0], mirror_adopt);
+}
+
+void
+cmd_mirror(struct reply *reply, char **word)
+{
+	static const struct {
+		const char *name;
+		int min, max;
+		bool (*run)(struct reply *, char **words);	/* true: the reply is ended later */
+		const char *usage;
+	} verbs[] = {
+		{ "status", 0, 0, status, "" },
+		{ "pause", 0, 1, pause_mirror, " [MIRROR]" },
+		{ "resume", 0, 1, resume_mirror, " [MIRROR]" },
+		{ "verify", 0, 1, verify, " [ZONE]" },
+		{ "repair", 1, 1, resync, " ZONE" },
+		{ "resync", 1, 1, resync, " ZONE" },
+		{ "adopt", 1, 1, adopt, " ZONE" },
+		{ "import", 1, 3, import, " DOMAIN [FILE [MIRROR]]" },
+	};
+	int words = 0;
+
+	while (word[words] != NULL)
+		words++;
+	for (size_t i = 0; i < COUNT(verbs); i++) {
+		if (strcmp(word[0], verbs[i].name) != 0)
+			continue;
+		if (words - 1 < verbs[i].min || words - 1 > verbs[i].max)
+			reply_error(reply, "usage: mirror %s%s", verbs[i].name, verbs[i].usage);
+		else if (verbs[i].run(reply, word + 1))
+			return;
+		reply_end(reply);
+		return;
+	}
+	reply_error(reply, "mirror %s: there are mirror status, pause, resume, verify, repair, adopt and import", word[0]);
+	reply_end(reply);
+}

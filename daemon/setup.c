@@ -354,6 +354,12 @@ setup_stop(void)
 	free(now.why);
 }
 
+uv_loop_t *
+setup_loop(void)
+{
+	return now.loop;
+}
+
 const struct conf *
 setup_conf(void)
 {

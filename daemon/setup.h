@@ -20,6 +20,7 @@ void setup_loaded(void);	/* the zones have been read for the first time */
 /* Finish what is under way, give back all. */
 void setup_stop(void);
 
+uv_loop_t *setup_loop(void);
 const struct conf *setup_conf(void);
 const struct tsig_keys *setup_keys(void);
 struct workers *setup_workers(void);

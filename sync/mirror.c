@@ -87,7 +87,7 @@ give_back(struct mirror *m, struct tracked **batch, size_t count)
 	if (!tracked_waiting(&m->zones, true))
 		m->working_since = 0;
 	else if (count > 0)
-		pthread_cond_signal(&m->wake);
+		pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -169,7 +169,7 @@ take_batch(struct writer *w, struct tracked **batch)
 	}
 	/* Another one finds more. */
 	if (count > 0 && tracked_waiting(&m->zones, may_be_big(m)))
-		pthread_cond_signal(&m->wake);
+		pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 	return count;
 }
@@ -248,6 +248,8 @@ copy_conf(struct mirror *m, const struct mirror_conf *conf)
 	m->writers = conf->type == MIRROR_SQLITE || conf->connections == 0 ? 1 :
 	    conf->connections < WRITERS_MAX ? conf->connections : WRITERS_MAX;
 	m->on_remove = conf->on_remove;
+	m->verify_interval = conf->verify_interval * (int64_t)1000;
+	m->repair = conf->repair_drift;
 	snprintf(m->status.name, sizeof(m->status.name), "%s", conf->name);
 }
 
@@ -307,6 +309,8 @@ mirror_start(const struct mirror_conf *conf, const char *journal_path,
 	m->alive = m->writers;
 	for (unsigned i = 0; i < m->writers; i++)
 		start_writer(m, &m->thread[i]);
+	if (m->verify_interval > 0)
+		checker_start(m);
 	return m;
 }
 
@@ -319,13 +323,13 @@ mirror_stop(struct mirror *m)
 	pthread_mutex_lock(&m->lock);
 	m->stopping = true;
 	pthread_cond_broadcast(&m->wake);
-	while (m->alive > 0 && mirror_now() < silent)
+	while (m->alive + m->visitors > 0 && mirror_now() < silent)
 		mirror_wait(m, silent);
-	if (m->alive > 0)
+	if (m->alive + m->visitors > 0)
 		mirror_tell(m, NOTE, NULL, "waiting for its transaction, at most %d s", STOP_WAIT / 1000);
-	while (m->alive > 0 && mirror_now() < deadline)
+	while (m->alive + m->visitors > 0 && mirror_now() < deadline)
 		mirror_wait(m, deadline);
-	ended = m->alive == 0;
+	ended = m->alive + m->visitors == 0;
 	pthread_mutex_unlock(&m->lock);
 	if (!ended) {
 		/* It ends by itself when the database answers; until then it needs what m has. */
@@ -361,7 +365,7 @@ mirror_wake(struct mirror *m, struct slot *slot)
 		z->withdrawn = zone == NULL;
 		zone_unref(zone);
 		tracked_queue(&m->zones, z, true);
-		pthread_cond_signal(&m->wake);
+		pthread_cond_broadcast(&m->wake);
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -380,7 +384,7 @@ mirror_include(struct mirror *m, struct slot *slot)
 		z->slot = slot_ref(slot);
 		z->withdrawn = false;
 		tracked_queue(&m->zones, z, false);
-		pthread_cond_signal(&m->wake);
+		pthread_cond_broadcast(&m->wake);
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -401,7 +405,7 @@ mirror_exclude(struct mirror *m, const uint8_t *origin)
 		z->slot = NULL;
 		z->state = MIRROR_BEHIND;
 		tracked_queue(&m->zones, z, true);
-		pthread_cond_signal(&m->wake);
+		pthread_cond_broadcast(&m->wake);
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -413,7 +417,7 @@ mirror_settled(struct mirror *m)
 	/* Those that leave later are excluded by name. */
 	if (!m->gate.settled && m->on_remove != MIRROR_KEEP && m->gate.open) {
 		m->gate.due = 0;
-		pthread_cond_signal(&m->wake);
+		pthread_cond_broadcast(&m->wake);
 	}
 	m->gate.settled = true;
 	pthread_mutex_unlock(&m->lock);
@@ -428,8 +432,8 @@ mirror_pause(struct mirror *m, bool pause)
 	pthread_mutex_unlock(&m->lock);
 }
 
-void
-mirror_resync(struct mirror *m, struct slot *slot)
+static void
+compare_again(struct mirror *m, struct slot *slot, bool adopt)
 {
 	struct tracked *z;
 
@@ -437,10 +441,23 @@ mirror_resync(struct mirror *m, struct slot *slot)
 	z = tracked_find(&m->zones, slot_origin(slot));
 	if (z != NULL && z->slot == slot) {
 		z->resync = true;
+		z->adopt |= adopt;
 		tracked_queue(&m->zones, z, true);
-		pthread_cond_signal(&m->wake);
+		pthread_cond_broadcast(&m->wake);
 	}
 	pthread_mutex_unlock(&m->lock);
+}
+
+void
+mirror_resync(struct mirror *m, struct slot *slot)
+{
+	compare_again(m, slot, false);
+}
+
+void
+mirror_adopt(struct mirror *m, struct slot *slot)
+{
+	compare_again(m, slot, true);
 }
 
 /* With the lock.  How long at the speed since there was last nothing to do. */
@@ -470,6 +487,7 @@ mirror_status(struct mirror *m, struct mirror_status *status)
 		status->in_step += z->state == MIRROR_IN_STEP;
 		status->behind += z->state == MIRROR_BEHIND;
 		status->held += z->state == MIRROR_HELD;
+		status->drifted += z->drifted;
 		if (z->state == MIRROR_BEHIND)
 			rows_left += z->known && !z->resync ? 1 : z->records;
 	}

@@ -31,6 +31,8 @@ struct mirror_conf {
 	const char *const *pdns_api;		/* URLs, NULL at the end */
 	const char *key_file;		/* of the APIs */
 	unsigned connections;		/* to MySQL that write at once; 0: 1 */
+	uint32_t verify_interval;	/* seconds in which each zone's rows are compared once; 0: never */
+	bool repair_drift;		/* and mended; else told */
 };
 
 /* A thread for each connection to the database, with a read-only connection to the journal.  It finds by itself where
@@ -49,7 +51,8 @@ void mirror_exclude(struct mirror *, const uint8_t *origin);	/* no longer: on_re
 /* All zones have been included: what the target has of our owner beside them is no longer mirrored. */
 void mirror_settled(struct mirror *);
 void mirror_pause(struct mirror *, bool);
-void mirror_resync(struct mirror *, struct slot *);	/* compare all rows again */
+void mirror_resync(struct mirror *, struct slot *);	/* compare all rows, and change those that differ */
+void mirror_adopt(struct mirror *, struct slot *);	/* the same, also when the domain belongs to nobody */
 
 /* A snapshot. */
 enum mirror_zone_state { MIRROR_IN_STEP, MIRROR_BEHIND, MIRROR_HELD };
@@ -64,6 +67,7 @@ struct mirror_status {
 	bool connected, paused, standby;	/* standby: another instance writes */
 	char holder[256];		/* standby: which */
 	size_t in_step, behind, held;
+	size_t drifted;			/* in step, but somebody else has changed rows */
 	uint64_t rows_a_second;		/* since it last had nothing to do */
 	int64_t seconds_left;		/* until all are in step, at that speed; -1: not known */
 	uint64_t rows_deleted, rows_inserted, rows_updated, transactions, purges;
@@ -72,4 +76,22 @@ struct mirror_status {
 };
 void mirror_status(struct mirror *, struct mirror_status *);
 bool mirror_zone_status(struct mirror *, const uint8_t *origin, struct mirror_zone *);	/* false: not mirrored here */
+
+/* Any thread, and these wait for the database, on a connection of their own.  The mirror stays between visit and leave. */
+void mirror_visit(struct mirror *);
+void mirror_leave(struct mirror *);
+
+/* Are the rows those of the zone?  fn hears of each difference.  Returns 0, or -errno with a sentence when they
+ * could not be compared. */
+struct mirror_verdict {
+	bool ok;
+	uint64_t rows;			/* that the zone has */
+	uint64_t missing, extra, wrong;	/* rows; of the domain and its metadata */
+	char why[512];
+};
+typedef void mirror_difference_fn(void *ctx, const char *what, const char *row);
+int mirror_verify(struct mirror *, const struct zone *, mirror_difference_fn *, void *ctx,
+    struct mirror_verdict *);
+/* A zone file from any domain of the database; as import_zone(). */
+int mirror_import(struct mirror *, const char *domain, const char *path, struct sink *, char *why, size_t size);
 #endif

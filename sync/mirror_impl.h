@@ -7,6 +7,7 @@
 
 #include "sync/journal.h"
 #include "sync/mirror.h"
+#include "sync/pdns_text.h"
 #include "sync/purger.h"
 #include "sync/target.h"
 #include "sync/tracked.h"
@@ -26,6 +27,8 @@ struct mirror {
 	const char *journal_path;
 	char token[40];
 	int on_remove;
+	int64_t verify_interval;	/* milliseconds */
+	bool repair;
 	report_fn *report;
 	void *ctx;
 	struct purger *purger;
@@ -37,6 +40,7 @@ struct mirror {
 	struct tracked_set zones;
 	bool stopping;
 	unsigned writers, alive, leaving;	/* threads */
+	unsigned visitors;		/* other threads */
 	struct mirror_status status;	/* without the counts of zones */
 	struct gate {
 		bool open;		/* the target was asked where its zones are, and the lease is ours */
@@ -85,6 +89,8 @@ void gate_leave(struct writer *);	/* the end: give the lease back */
 bool gate_ask(struct writer *, struct tracked **, size_t count);
 /* With the lock.  Where the target is with the zone; NULL: it does not have it. */
 void gate_take_state(struct tracked *, const struct target_state *);
+
+void checker_start(struct mirror *);	/* a visitor */
 
 /* Bring the zones in step, all of which the target was asked for. */
 void mirror_write(struct writer *, struct tracked **, size_t count);

@@ -261,6 +261,8 @@ remember_item(struct mirror *m, struct item *item)
 	z->serial = zone_serial(item->now);
 	z->digest = zone_digest(item->now);
 	z->disabled = false;
+	if (item->action == COMPARE)
+		z->drifted = false;
 	pthread_mutex_unlock(&m->lock);
 	in_step(m, item);
 }

@@ -319,13 +319,13 @@ put_names(struct text *out, const struct domain *d, size_t count, bool make)
 
 /* What is there of the domains that have names. */
 static enum target_result
-domains_find(struct target *t, struct domain *d, size_t count)
+domains_find(struct target *t, struct domain *d, size_t count, const char *lock)
 {
 	struct text *sql = target_sql(t, "SELECT d.id, d.account, d.type, s.owner, s.serial, s.digest, s.name, s.form, d.name "
 	    "FROM domains d LEFT JOIN tandem_state s ON s.domain_id = d.id WHERE d.name");
 
 	put_names(sql, d, count, false);
-	text_str(sql, t->ops->for_update);
+	text_str(sql, lock);
 	return t->ops->query(t, sql, domain_row, &(struct domains){ d, count });
 }
 
@@ -343,7 +343,7 @@ domain_find(struct target *t, const uint8_t *origin, struct domain *d)
 		*d = t->domain[t->domain_at++];
 		return TARGET_OK;
 	}
-	return domains_find(t, d, 1);
+	return domains_find(t, d, 1, t->ops->for_update);
 }
 
 static const char *
@@ -424,7 +424,7 @@ prepare(struct target *t, const struct target_intent *intent, size_t count)
 		if (zone_name(t, intent[i].origin, d[n].name) == TARGET_OK)
 			n++;
 	}
-	if (n == 0 || (result = domains_find(t, d, n)) != TARGET_OK)
+	if (n == 0 || (result = domains_find(t, d, n, t->ops->for_update)) != TARGET_OK)
 		return n == 0 ? TARGET_OK : result;
 	for (size_t i = 0; i < n; i++)
 		d[i].make = d[i].make && !d[i].there;
@@ -444,6 +444,9 @@ is_ours(const struct target *t, const struct domain *d)
 	return d->there && strcmp(d->account, t->conf->owner) == 0 &&
 	    (!d->state || strcmp(d->owner, t->conf->owner) == 0);
 }
+
+#define META "SELECT id, kind, content FROM domainmetadata WHERE domain_id = %n " \
+	"AND kind IN ('PRESIGNED', 'NSEC3PARAM', 'NSEC3NARROW', 'SOA-EDIT')"
 
 /* PRESIGNED and NSEC3PARAM, and what would make PowerDNS answer from something else than our rows. */
 struct meta {
@@ -476,8 +479,7 @@ write_meta(struct target *t, const struct domain *d, const struct rows_meta *wan
 	struct meta m = { .want = want };
 	enum target_result result;
 
-	result = t->ops->query(t, target_sql(t, "SELECT id, kind, content FROM domainmetadata WHERE domain_id = %n "
-	    "AND kind IN ('PRESIGNED', 'NSEC3PARAM', 'NSEC3NARROW', 'SOA-EDIT')", d->id), meta_row, &m);
+	result = t->ops->query(t, target_sql(t, META, d->id), meta_row, &m);
 	for (unsigned i = 0; i < m.wrongs && result == TARGET_OK; i++)
 		result = post(t, target_sql(t, "DELETE FROM domainmetadata WHERE id = %n", m.wrong[i]), 1);
 	if (result == TARGET_OK && want->presigned && !m.presigned)
@@ -685,4 +687,101 @@ enum target_result
 target_delete(struct target *t, const uint8_t *origin)
 {
 	return target_done(t, delete_domain(t, origin));
+}
+
+/* What is not right about the domain and its metadata. */
+static enum target_result
+verify_domain(struct target *t, const struct domain *d, const struct zone *zone,
+    target_difference_fn *fn, void *ctx, struct target_verdict *verdict)
+{
+	struct rows_meta want;
+	struct meta m = { .want = &want };
+	enum target_result result;
+	uint64_t before = verdict->wrong;
+
+	rows_meta(zone, &want);
+	result = t->ops->query(t, target_sql(t, META, d->id), meta_row, &m);
+	if (result != TARGET_OK)
+		return result;
+	verdict->wrong += (strcmp(d->type, kind(t)) != 0) + m.wrongs + (want.presigned && !m.presigned) +
+	    (*want.nsec3param != '\0' && !m.nsec3param);
+	if (verdict->wrong > before)
+		fn(ctx, "wrong", strcmp(d->type, kind(t)) != 0 ? "domains.type" : "domainmetadata");
+	return TARGET_OK;
+}
+
+static enum target_result
+verify(struct target *t, const struct zone *zone, target_difference_fn *fn, void *ctx, struct target_verdict *verdict)
+{
+	char digest[ZONE_DIGEST_TEXT], ours[FORM_MAX];
+	enum target_result result;
+	struct domain d = { .there = false };
+
+	if ((result = zone_name(t, zone_origin(zone), d.name)) != TARGET_OK ||
+	    (result = domains_find(t, &d, 1, "")) != TARGET_OK)
+		return result;
+	verdict->known = is_ours(t, &d) && d.state;
+	verdict->serial = d.serial;
+	zone_digest_print(digest, zone_digest(zone));
+	verdict->behind = strcmp(d.digest, digest) != 0 || strcmp(d.form, form(t, ours)) != 0;
+	if (!verdict->known || verdict->behind)
+		return TARGET_OK;
+	result = target_rows_verify(t, d.id, zone, fn, ctx, verdict);
+	return result == TARGET_OK ? verify_domain(t, &d, zone, fn, ctx, verdict) : result;
+}
+
+enum target_result
+target_verify(struct target *t, const struct zone *zone, target_difference_fn *fn, void *ctx,
+    struct target_verdict *verdict)
+{
+	enum target_result result;
+
+	*verdict = (struct target_verdict){ .known = false };
+	result = t->connected ? t->ops->snapshot(t) : target_fail(t, TARGET_LOST, "not connected");
+	t->begun = result == TARGET_OK;
+	if (result == TARGET_OK)
+		result = verify(t, zone, fn, ctx, verdict);
+	if (result == TARGET_OK)
+		target_rollback(t);
+	return target_done(t, result);
+}
+
+/* --- any domain, for reading ------------------------------------------- */
+
+struct reading {
+	target_record_fn *fn;
+	void *ctx;
+};
+
+static void
+record_row(void *ctx, const char *const *value, const size_t *len)
+{
+	struct reading *r = ctx;
+
+	(void)len;
+	r->fn(r->ctx, &(struct target_record){ value[0], value[1], value[2], value[3], value[4] });
+}
+
+enum target_result
+target_records(struct target *t, const char *name, target_record_fn *fn, void *ctx, bool *known, bool *presigned)
+{
+	struct reading r = { fn, ctx };
+	enum target_result result;
+	int64_t id = 0, signs = 0;
+
+	result = t->connected ? t->ops->snapshot(t) : target_fail(t, TARGET_LOST, "not connected");
+	t->begun = result == TARGET_OK;
+	if (result == TARGET_OK)
+		result = t->ops->query(t, target_sql(t, "SELECT id FROM domains WHERE name = %q", name), count_row, &id);
+	if (result == TARGET_OK)
+		result = t->ops->query(t, target_sql(t, "SELECT COUNT(*) FROM domainmetadata WHERE domain_id = %n "
+		    "AND kind = 'PRESIGNED'", id), count_row, &signs);
+	*known = id != 0;
+	*presigned = signs > 0;
+	if (result == TARGET_OK)
+		result = t->ops->query(t, target_sql(t, "SELECT name, type, content, ttl, prio FROM records "
+		    "WHERE domain_id = %n AND type IS NOT NULL AND disabled = 0", id), record_row, &r);
+	if (result == TARGET_OK)
+		target_rollback(t);
+	return target_done(t, result);
 }

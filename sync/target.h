@@ -115,4 +115,26 @@ enum target_result target_compare(struct target *, const struct zone *,
  * ours; else nothing happens. */
 enum target_result target_disable(struct target *, const uint8_t *origin);
 enum target_result target_delete(struct target *, const uint8_t *origin);
+
+/* Compare without changing anything, in one snapshot: by a sum in the database where it can, then row by row.  fn hears
+ * of each difference, the row as text. */
+struct target_verdict {
+	bool known;			/* it is there and ours */
+	bool behind;			/* at another version than the zone: not compared */
+	uint32_t serial;
+	uint64_t rows;			/* that the zone has */
+	uint64_t missing, extra, wrong;	/* rows; of the domain and its metadata */
+};
+typedef void target_difference_fn(void *ctx, const char *what, const char *row);
+enum target_result target_verify(struct target *, const struct zone *, target_difference_fn *,
+    void *ctx, struct target_verdict *);
+
+/* The records of any domain, whoever's, as PowerDNS has them; disabled ones are left out. */
+struct target_record {
+	const char *name, *type, *content;	/* NULL: NULL */
+	const char *ttl, *prio;
+};
+typedef void target_record_fn(void *ctx, const struct target_record *);
+enum target_result target_records(struct target *, const char *name, target_record_fn *, void *ctx,
+    bool *known, bool *presigned);
 #endif

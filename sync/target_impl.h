@@ -28,7 +28,9 @@ struct target_ops {
 	enum target_result (*connect)(struct target *);
 	void (*disconnect)(struct target *);
 	void (*close)(struct target *);	/* frees it */
+	const char *sum;		/* a SELECT of the count and the sum of CRC32s of a domain's rows, or NULL */
 	enum target_result (*begin)(struct target *);
+	enum target_result (*snapshot)(struct target *);	/* begin, to read only */
 	enum target_result (*commit)(struct target *);
 	void (*rollback)(struct target *);
 	enum target_result (*query)(struct target *, const struct text *, sql_row_fn *, void *ctx);
@@ -75,6 +77,9 @@ enum target_result target_rows_compare(struct target *, int64_t domain,
 
 /* Inside a transaction: TARGET_OK when the lease is ours, until it ends. */
 enum target_result target_lease_hold(struct target *);
+
+enum target_result target_rows_verify(struct target *, int64_t domain, const struct zone *,
+    target_difference_fn *, void *ctx, struct target_verdict *);
 
 struct target *target_sqlite_open(void);
 struct target *target_mysql_open(void);

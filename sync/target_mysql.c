@@ -352,6 +352,16 @@ mysql_target_begin(struct target *t)
 	return execute(m, "START TRANSACTION");
 }
 
+/* What is read stays as it is now, whoever writes meanwhile. */
+static enum target_result
+mysql_snapshot(struct target *t)
+{
+	enum target_result result;
+
+	result = execute((struct mysql *)t, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+	return result == TARGET_OK ? execute((struct mysql *)t, "START TRANSACTION WITH CONSISTENT SNAPSHOT") : result;
+}
+
 static enum target_result
 mysql_target_commit(struct target *t)
 {
@@ -478,7 +488,10 @@ target_mysql_open(void)
 		.content = "CAST(content AS BINARY)", .for_update = " FOR UPDATE",
 		.for_share = " LOCK IN SHARE MODE",
 		.connect = mysql_target_connect, .disconnect = mysql_disconnect, .close = mysql_free,
-		.begin = mysql_target_begin, .commit = mysql_target_commit,
+		.sum = "SELECT COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS('|', CAST(name AS BINARY), COALESCE(CAST(type AS BINARY), '-'), "
+		    "COALESCE(CAST(content AS BINARY), '-'), COALESCE(ttl, -1), COALESCE(prio, -1), COALESCE(disabled, -1), "
+		    "COALESCE(CAST(ordername AS BINARY), '-'), COALESCE(auth, -1)))), 0) FROM records WHERE domain_id = ",
+		.begin = mysql_target_begin, .snapshot = mysql_snapshot, .commit = mysql_target_commit,
 		.rollback = mysql_target_rollback, .query = mysql_target_query, .post = mysql_post,
 		.insert = mysql_insert, .flush = mysql_flush,
 	};

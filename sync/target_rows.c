@@ -1,5 +1,7 @@
 /* target_rows.c - the rows of one domain: written, changed, compared. */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -326,18 +328,36 @@ delete_left(struct compare *c)
 	return result;
 }
 
+/* What is there, and which of the zone's rows it lacks. */
+static enum target_result
+find_missing(struct compare *c, const struct zone *zone, struct sink *sink)
+{
+	struct target *t = c->w.t;
+	enum target_result result;
+
+	result = t->ops->query(t, target_sql(t, "SELECT id, name, type, content, ttl, prio, disabled, ordername, auth "
+	    "FROM records WHERE domain_id = %n", c->w.domain), existing_row, c);
+	if (result != TARGET_OK)
+		return result;
+	index_rows(c, false);
+	return rows_result(&c->w, rows_each(zone, &t->conf->style, sink, match_row, c));
+}
+
+static void
+free_compare(struct compare *c)
+{
+	free(c->row);
+	free(c->bucket);
+	free(c->missing);
+}
+
 enum target_result
 target_rows_compare(struct target *t, int64_t domain, const struct zone *zone, struct sink *sink)
 {
 	struct compare c = { .w = { .t = t, .domain = domain } };
 	enum target_result result;
 
-	result = t->ops->query(t, target_sql(t, "SELECT id, name, type, content, ttl, prio, disabled, ordername, auth "
-	    "FROM records WHERE domain_id = %n", domain), existing_row, &c);
-	if (result == TARGET_OK) {
-		index_rows(&c, false);
-		result = rows_result(&c.w, rows_each(zone, &t->conf->style, sink, match_row, &c));
-	}
+	result = find_missing(&c, zone, sink);
 	if (result == TARGET_OK && c.missings > 0) {
 		index_rows(&c, true);
 		c.at = 0;
@@ -345,9 +365,184 @@ target_rows_compare(struct target *t, int64_t domain, const struct zone *zone, s
 	}
 	if (result == TARGET_OK)
 		result = delete_left(&c);
-	free(c.row);
-	free(c.bucket);
-	free(c.missing);
+	free_compare(&c);
+	return result;
+}
+
+/* --- comparing without changing ---------------------------------------- */
+
+/* As MySQL's CRC32(): the reflected polynomial of IEEE 802.3, half an octet at a time. */
+static uint32_t
+crc(const char *s, size_t len)
+{
+	static const uint32_t table[16] = {
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+		0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+	};
+	uint32_t c = ~0u;
+
+	for (size_t i = 0; i < len; i++) {
+		c ^= (uint8_t)s[i];
+		c = table[c & 15] ^ c >> 4;
+		c = table[c & 15] ^ c >> 4;
+	}
+	return ~c;
+}
+
+struct sums {
+	struct text text;
+	uint64_t rows, sum;		/* ours */
+	uint64_t there, there_sum;
+};
+
+static void
+put_field(struct text *out, const char *s, size_t len)
+{
+	if (out->len > 0)
+		text_put(out, "|", 1);
+	text_put(out, s != NULL ? s : "-", s != NULL ? len : 1);
+}
+
+static int
+add_row(void *ctx, const struct row *row)
+{
+	struct sums *s = ctx;
+	char number[64];
+	bool ent = row->type == NULL;
+
+	s->text.len = 0;
+	put_field(&s->text, row->name, row->name_len);
+	put_field(&s->text, row->type, ent ? 0 : strlen(row->type));
+	put_field(&s->text, row->content, row->content_len);
+	snprintf(number, sizeof(number), "|%" PRId64 "|%d|%d", ent ? -1 : (int64_t)row->ttl, ent ? -1 : row->prio, row->disabled);
+	text_str(&s->text, number);
+	put_field(&s->text, row->ordername, row->ordername_len);
+	text_str(&s->text, row->auth ? "|1" : "|0");
+	s->rows++;
+	s->sum += crc(s->text.s, s->text.len);
+	return 0;
+}
+
+static void
+sum_row(void *ctx, const char *const *value, const size_t *len)
+{
+	struct sums *s = ctx;
+
+	(void)len;
+	s->there = strtoull(value[0], NULL, 10);
+	s->there_sum = strtoull(value[1], NULL, 10);
+}
+
+struct differences {
+	struct target *t;
+	target_difference_fn *fn;
+	void *ctx;
+	struct compare *c;
+	struct target_verdict *verdict;
+	struct text text;
+};
+
+static void
+tell_difference(struct differences *d, const char *what, const char *const *value)
+{
+	static const char *const label[] = { "", " ", " ", " ttl ", " prio ", " disabled ", " ordername ", " auth " };
+
+	d->text.len = 0;
+	for (int i = 0; i < 8; i++) {
+		text_str(&d->text, label[i]);
+		text_str(&d->text, value[i] != NULL ? value[i] : "NULL");
+	}
+	d->fn(d->ctx, what, d->text.s);
+}
+
+static int
+tell_missing(void *ctx, const struct row *row)
+{
+	struct differences *d = ctx;
+	size_t at = d->c->at++;
+	char ttl[16], prio[16];
+
+	if (!(d->c->missing[at / 8] & 1 << at % 8))
+		return 0;
+	snprintf(ttl, sizeof(ttl), "%" PRIu32, row->ttl);
+	snprintf(prio, sizeof(prio), "%d", row->prio);
+	d->verdict->missing++;
+	tell_difference(d, "missing", (const char *const[]){ row->name, row->type, row->content,
+	    row->type != NULL ? ttl : NULL, row->type != NULL ? prio : NULL, row->disabled ? "1" : "0",
+	    row->ordername, row->auth ? "1" : "0" });
+	return 0;
+}
+
+static void
+tell_extra(void *ctx, const char *const *value, const size_t *len)
+{
+	(void)len;
+	tell_difference(ctx, "extra", value);
+}
+
+static enum target_result
+tell_extras(struct differences *d)
+{
+	enum target_result result = TARGET_OK;
+	size_t i = 0;
+
+	while (i < d->c->count && result == TARGET_OK) {
+		struct text *sql = target_sql(d->t, "SELECT name, type, content, ttl, prio, disabled, ordername, auth "
+		    "FROM records WHERE id IN (-1");
+		int ids = 0;
+
+		for (; i < d->c->count && ids < IDS_A_STATEMENT; i++) {
+			if (d->c->row[i].used)
+				continue;
+			text_str(sql, ", ");
+			text_number(sql, d->c->row[i].id);
+			ids++;
+		}
+		d->verdict->extra += (uint64_t)ids;
+		text_str(sql, ")");
+		if (ids > 0)
+			result = d->t->ops->query(d->t, sql, tell_extra, d);
+	}
+	return result;
+}
+
+/* *same: the sums say that the rows are right. */
+static enum target_result
+compare_sums(struct target *t, int64_t domain, const struct zone *zone, uint64_t *rows, bool *same)
+{
+	struct sums s = { .rows = 0 };
+	struct writer w = { .t = t };
+	enum target_result result;
+
+	result = rows_result(&w, rows_each(zone, &t->conf->style, NULL, add_row, &s));
+	if (result == TARGET_OK && t->ops->sum != NULL)
+		result = t->ops->query(t, target_sql(t, "%s%n", t->ops->sum, domain), sum_row, &s);
+	*rows = s.rows;
+	*same = t->ops->sum != NULL && s.rows == s.there && s.sum == s.there_sum;
+	free(s.text.s);
+	return result;
+}
+
+enum target_result
+target_rows_verify(struct target *t, int64_t domain, const struct zone *zone,
+    target_difference_fn *fn, void *ctx, struct target_verdict *verdict)
+{
+	struct compare c = { .w = { .t = t, .domain = domain } };
+	struct differences d = { .t = t, .fn = fn, .ctx = ctx, .c = &c, .verdict = verdict };
+	enum target_result result;
+	bool same;
+
+	if ((result = compare_sums(t, domain, zone, &verdict->rows, &same)) != TARGET_OK || same)
+		return result;
+	result = find_missing(&c, zone, NULL);
+	if (result == TARGET_OK && c.missings > 0) {
+		c.at = 0;
+		rows_each(zone, &t->conf->style, NULL, tell_missing, &d);
+	}
+	if (result == TARGET_OK)
+		result = tell_extras(&d);
+	free_compare(&c);
+	free(d.text.s);
 	return result;
 }
 

@@ -149,6 +149,12 @@ sqlite_begin(struct target *t)
 }
 
 static enum target_result
+sqlite_snapshot(struct target *t)
+{
+	return execute((struct sqlite *)t, "BEGIN");
+}
+
+static enum target_result
 sqlite_commit(struct target *t)
 {
 	return execute((struct sqlite *)t, "COMMIT");
@@ -239,7 +245,7 @@ target_sqlite_open(void)
 	static const struct target_ops ops = {
 		.content = "content", .for_update = "", .for_share = "",
 		.connect = sqlite_connect, .disconnect = sqlite_disconnect, .close = sqlite_close,
-		.begin = sqlite_begin, .commit = sqlite_commit, .rollback = sqlite_rollback,
+		.begin = sqlite_begin, .snapshot = sqlite_snapshot, .commit = sqlite_commit, .rollback = sqlite_rollback,
 		.query = sqlite_query, .post = sqlite_post, .insert = sqlite_insert,
 		.flush = sqlite_flush,
 	};

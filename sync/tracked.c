@@ -15,6 +15,7 @@ tracked_init(struct tracked_set *set)
 	*set = (struct tracked_set){ .tree = NULL };
 	for (int i = 0; i < TRACKED_CLASSES; i++)
 		TAILQ_INIT(&set->line[i]);
+	TAILQ_INIT(&set->turns);
 }
 
 static int
@@ -61,6 +62,7 @@ tracked_add(struct tracked_set *set, const uint8_t *origin)
 	if (set->all != NULL)
 		set->all->at = &z->next;
 	set->all = z;
+	TAILQ_INSERT_TAIL(&set->turns, z, turn);
 	if (tsearch(z, &set->tree, by_name) == NULL)
 		abort();
 	return z;
@@ -70,6 +72,7 @@ void
 tracked_remove(struct tracked_set *set, struct tracked *z)
 {
 	tdelete(z, &set->tree, by_name);
+	TAILQ_REMOVE(&set->turns, z, turn);
 	*z->at = z->next;
 	if (z->next != NULL)
 		z->next->at = z->at;
@@ -154,6 +157,18 @@ tracked_back(struct tracked_set *set, struct tracked *z)
 		z->again = false;
 		tracked_queue(set, z, true);
 	}
+}
+
+struct tracked *
+tracked_turn(struct tracked_set *set)
+{
+	struct tracked *z = TAILQ_FIRST(&set->turns);
+
+	if (z != NULL) {
+		TAILQ_REMOVE(&set->turns, z, turn);
+		TAILQ_INSERT_TAIL(&set->turns, z, turn);
+	}
+	return z;
 }
 
 bool

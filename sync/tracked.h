@@ -26,7 +26,7 @@ struct tracked {
 
 	/* the mirror's lock */
 	struct tracked *next, **at;	/* of all */
-	TAILQ_ENTRY(tracked) line;
+	TAILQ_ENTRY(tracked) line, turn;
 	struct slot *slot;		/* a reference; NULL: excluded */
 	bool queued, again;		/* when it is back it is queued again */
 	const void *busy;		/* the writer that has it */
@@ -34,6 +34,7 @@ struct tracked {
 	bool resync, adopt, withdrawn;	/* withdrawn: it had a version and has none now */
 	bool asked;			/* where the target is with it, since it was last away */
 	bool met;			/* ever */
+	bool drifted;			/* its rows are not those that we wrote */
 	enum tracked_class class;
 	enum mirror_zone_state state;
 	size_t records;			/* of its version when it was queued */
@@ -56,6 +57,7 @@ struct tracked_set {
 	void *tree;			/* by name */
 	struct tracked *all;
 	struct tracked_line line[TRACKED_CLASSES];
+	struct tracked_line turns;	/* all, for those who look at one after the other */
 	uint64_t added;
 	unsigned big;			/* large ones that writers have */
 };
@@ -75,5 +77,6 @@ void tracked_queue(struct tracked_set *, struct tracked *, bool changed);
  * are taken first. */
 size_t tracked_take(struct tracked_set *, const void *writer, struct tracked **batch, size_t room, bool big, bool big_first);
 void tracked_back(struct tracked_set *, struct tracked *);
+struct tracked *tracked_turn(struct tracked_set *);	/* the one whose turn it is; NULL: there is none */
 bool tracked_waiting(const struct tracked_set *, bool big);
 #endif

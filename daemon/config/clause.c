@@ -109,6 +109,7 @@ static const struct word all_none[] = { { "all", true }, { "none", false }, { NU
 static const struct word removals[] = {
 	{ "keep", CONF_KEEP }, { "disable", CONF_DISABLE }, { "delete", CONF_DELETE }, { NULL, 0 },
 };
+static const struct word drift[] = { { "report", false }, { "repair", true }, { NULL, 0 } };
 static const struct word fail_skip[] = { { "fail", false }, { "skip", true }, { NULL, 0 } };
 
 /* Why a clause is not acted on, one sentence for each kind. */
@@ -293,6 +294,8 @@ static const struct clause clauses[] = {
 	{ "target-version", IN_MIRROR, parse_version_number, print_version_number, AT(conf_mirror, target_version),
 	    .min = 403 },
 	{ "unmirrorable", IN_MIRROR, parse_word, print_word, AT(conf_mirror, skip_unmirrorable), .words = fail_skip },
+	{ "on-drift", IN_MIRROR, parse_word, print_word, AT(conf_mirror, repair_drift), .words = drift },
+	{ "verify-interval", IN_MIRROR, parse_number, print_number, AT(conf_mirror, verify_interval), .min = 1, .max = 31536000 },
 	{ "pdns-control", IN_MIRROR, parse_strings, print_strings, AT(conf_mirror, pdns_control), .repeats = true },
 	{ "pdns-api", IN_MIRROR, parse_api, print_api, AT(conf_mirror, pdns_api), .repeats = true },
 	REFUSE("verify-interval", IN_MIRROR, LATER),

@@ -134,6 +134,8 @@ struct conf_mirror {
 	const char *const *pdns_api; size_t pdns_api_count;
 	const char *key_file;
 	unsigned connections;
+	uint32_t verify_interval;	/* seconds; 0: never */
+	bool repair_drift;
 	const char *place_file; uint32_t place_line;
 };
 

@@ -50,7 +50,8 @@ static struct {
 	const char *refuses;		/* a zone that cannot be written */
 	char why[128];
 	struct target_lease lease;
-	bool other_lives;
+	bool other_lives, drifts;
+	atomic_uint verifies;
 } db = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static atomic_uint order;		/* of COMMITs and purges */
@@ -467,6 +468,38 @@ target_compare(struct target *t, const struct zone *zone, bool adopt, struct sin
 	return result;
 }
 
+enum target_result
+target_verify(struct target *t, const struct zone *zone, target_difference_fn *fn, void *ctx,
+    struct target_verdict *verdict)
+{
+	char name[PDNS_NAME_TEXT];
+	struct db_zone *row;
+
+	(void)t;
+	pthread_mutex_lock(&db.lock);
+	pdns_name(name, zone_origin(zone));
+	row = row_of(&db.kept, name);
+	*verdict = (struct target_verdict){ .known = row != NULL && row->zone != NULL };
+	db.verifies++;
+	if (verdict->known && db.drifts) {
+		verdict->extra = 1;
+		fn(ctx, "extra", "a row");
+	}
+	pthread_mutex_unlock(&db.lock);
+	return TARGET_OK;
+}
+
+enum target_result
+target_records(struct target *t, const char *name, target_record_fn *fn, void *ctx, bool *known, bool *presigned)
+{
+	(void)t;
+	(void)name;
+	(void)fn;
+	(void)ctx;
+	*known = *presigned = false;
+	return TARGET_OK;
+}
+
 static enum target_result
 take_out(const uint8_t *origin, bool disable)
 {
@@ -511,6 +544,7 @@ static char dir[] = "/tmp/mirror-test-XXXXXX", path[64];
 static struct journal *journal;
 static struct mirror *_Atomic mirror;
 static unsigned errors, notes;
+static uint32_t verify_interval;
 static struct slot *slots[ZONES];
 static size_t slot_total;
 
@@ -580,7 +614,8 @@ edit(const char *origin, uint32_t serial)
 static void
 start_mirror(int on_remove)
 {
-	struct mirror_conf conf = { .name = "test", .owner = "me", .on_remove = on_remove };
+	struct mirror_conf conf = { .name = "test", .owner = "me", .on_remove = on_remove,
+	    .verify_interval = verify_interval, .repair_drift = true };
 	struct mirror *m = mirror_start(&conf, path, on_report, NULL);
 
 	for (size_t i = 0; i < slot_total; i++)
@@ -648,7 +683,8 @@ clear_db(void)
 	db.commit_works = false;
 	db.refuses = NULL;
 	db.lease = (struct target_lease){ .ours = false };
-	db.other_lives = false;
+	db.other_lives = db.drifts = false;
+	db.verifies = 0;
 	pdns.count = 0;
 	pdns.deaf = 0;
 	errors = notes = 0;
@@ -1143,6 +1179,30 @@ what_left_the_configuration_while_nobody_watched_is_taken_out(void **state)
 	reached(is_deleted);
 }
 
+static void
+each_zone_is_verified_in_turn_and_mended(void **state)
+{
+	(void)state;
+	edit("a.example.", 1);
+	edit("b.example.", 1);
+	verify_interval = 1;
+	start_mirror(MIRROR_KEEP);
+	verify_interval = 0;
+	reached(all_in_step);
+	for (int i = 0; i < 1000 && db.verifies < 3; i++)
+		sleep_ms(5);
+	assert_true(db.verifies >= 3);
+	assert_int_equal(db.compares, 2);
+	pthread_mutex_lock(&db.lock);
+	db.drifts = true;
+	pthread_mutex_unlock(&db.lock);
+	for (int i = 0; i < 1000 && db.compares < 4; i++)
+		sleep_ms(5);
+	assert_true(db.compares >= 4);
+	db.drifts = false;
+	reached(all_in_step);
+}
+
 static int
 make_dir(void **state)
 {
@@ -1182,6 +1242,7 @@ main(void)
 		TEST(who_stands_by_writes_nothing_and_takes_over),
 		TEST(a_zone_that_expires_is_disabled_until_it_is_back),
 		TEST(what_left_the_configuration_while_nobody_watched_is_taken_out),
+		TEST(each_zone_is_verified_in_turn_and_mended),
 		TEST(a_deaf_powerdns_is_asked_again_and_others_do_not_wait),
 	};
 

@@ -120,6 +120,40 @@ assert_state(struct target *t, const struct zone *zone)
 	assert_true(zone_digest_equal(state.digest, zone_digest(zone)));
 }
 
+struct heard {
+	unsigned missing, extra, wrong;
+	char last[512];
+};
+
+static void
+hear(void *ctx, const char *what, const char *row)
+{
+	struct heard *h = ctx;
+
+	h->missing += strcmp(what, "missing") == 0;
+	h->extra += strcmp(what, "extra") == 0;
+	h->wrong += strcmp(what, "wrong") == 0;
+	snprintf(h->last, sizeof(h->last), "%s", row);
+}
+
+static void
+assert_verdict(struct target *t, const struct zone *zone, unsigned missing, unsigned extra, unsigned wrong)
+{
+	struct heard h = { .missing = 0 };
+	struct target_verdict v;
+
+	if (target_verify(t, zone, hear, &h, &v) != TARGET_OK)
+		fail_msg("%s", target_why(t));
+	assert_true(v.known);
+	assert_false(v.behind);
+	assert_int_equal(v.missing, missing);
+	assert_int_equal(v.extra, extra);
+	assert_int_equal(v.wrong, wrong);
+	assert_int_equal(h.missing, missing);
+	assert_int_equal(h.extra, extra);
+	assert_int_equal(h.wrong, wrong);
+}
+
 static enum target_result
 compare(struct target *t, const struct zone *zone, bool adopt)
 {
@@ -247,6 +281,133 @@ drift_is_seen_and_repaired_row_by_row(void **state)
 	zone_unref(from);
 	zone_unref(to);
 	zone_unref(gone);
+}
+
+static void
+what_differs_is_told_and_left(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = first(t), *other = zone_from("example.test", HEAD(2) REST);
+	struct target_verdict v;
+
+	assert_verdict(t, zone, 0, 0, 0);
+	if (t->ops->sum != NULL) {
+		/* The sum alone says so. */
+		const char *sum = t->ops->sum;
+		struct target_ops ops = *t->ops;
+		const struct target_ops *kept = t->ops;
+
+		ops.query = t->ops->query;
+		ops.sum = "SELECT 13, 0 FROM domains WHERE id = ";
+		t->ops = &ops;
+		assert_verdict(t, zone, 0, 0, 0);
+		t->ops = kept;
+		assert_ptr_equal(t->ops->sum, sum);
+	}
+	run(t, "UPDATE records SET content = '192.0.2.3' WHERE content = '192.0.2.2'");
+	assert_verdict(t, zone, 1, 1, 0);
+	run(t, "DELETE FROM records WHERE type IS NULL");
+	assert_verdict(t, zone, 2, 1, 0);
+	run(t, "UPDATE domains SET type = 'SLAVE'");
+	assert_verdict(t, zone, 2, 1, 1);
+	assert_int_equal(compare(t, zone, false), TARGET_OK);
+	assert_verdict(t, zone, 0, 0, 0);
+	assert_int_equal(target_verify(t, other, hear, &(struct heard){ .missing = 0 }, &v), TARGET_OK);
+	assert_true(v.behind);
+	run(t, "UPDATE domains SET account = 'somebody'");
+	assert_int_equal(target_verify(t, zone, hear, &(struct heard){ .missing = 0 }, &v), TARGET_OK);
+	assert_false(v.known);
+	zone_unref(zone);
+	zone_unref(other);
+}
+
+/* Two instances, a connection each. */
+static void
+one_of_two_has_the_lease(void **state)
+{
+	struct target_conf mine = conf, theirs = conf;
+	struct target *t = *state, *a, *b;
+	struct target_lease lease, seen;
+	struct zone *zone = zone_from("example.test", VERSION1);
+
+	run(t, "DELETE FROM tandem_lease");
+	mine.token = "a";
+	mine.instance = "here";
+	theirs.token = "b";
+	theirs.instance = "there";
+	a = opened(&mine);
+	b = opened(&theirs);
+	/* Without it nothing is written. */
+	assert_int_equal(target_begin(a), TARGET_STANDBY);
+	assert_int_equal(target_lease_beat(a), TARGET_STANDBY);
+	assert_int_equal(target_lease_read(a, &lease), TARGET_OK);
+	assert_false(lease.ours);
+	assert_string_equal(lease.token, "");
+	assert_int_equal(target_lease_read(b, &seen), TARGET_OK);
+	assert_int_equal(target_lease_take(a, &lease), TARGET_OK);
+	/* It is not what b has seen any more. */
+	assert_int_equal(target_lease_take(b, &seen), TARGET_STANDBY);
+	assert_int_equal(target_lease_read(b, &seen), TARGET_OK);
+	assert_false(seen.ours);
+	assert_string_equal(seen.holder, "here");
+	assert_int_equal(target_lease_beat(a), TARGET_OK);
+	assert_int_equal(target_lease_take(b, &seen), TARGET_STANDBY);
+	assert_int_equal(compare(a, zone, false), TARGET_OK);
+	assert_int_equal(target_begin(b), TARGET_STANDBY);
+	/* It does not change hands inside of a transaction. */
+	assert_int_equal(target_lease_read(b, &seen), TARGET_OK);
+	assert_int_equal(target_begin(a), TARGET_OK);
+	assert_int_not_equal(target_lease_take(b, &seen), TARGET_OK);
+	assert_int_equal(target_commit(a), TARGET_OK);
+	/* Its end was a beat, since it was long. */
+	assert_int_equal(target_lease_take(b, &seen), TARGET_STANDBY);
+	assert_int_equal(target_lease_read(b, &seen), TARGET_OK);
+	assert_int_equal(target_lease_take(b, &seen), TARGET_OK);
+	assert_int_equal(target_begin(a), TARGET_STANDBY);
+	assert_non_null(strstr(target_why(a), "there"));
+	assert_int_equal(target_lease_beat(a), TARGET_STANDBY);
+	assert_int_equal(compare(b, zone, false), TARGET_OK);
+	target_lease_release(a);
+	assert_int_equal(target_lease_read(a, &lease), TARGET_OK);
+	assert_string_equal(lease.token, "b");
+	target_lease_release(b);
+	assert_int_equal(target_lease_read(a, &lease), TARGET_OK);
+	assert_string_equal(lease.token, "");
+	target_close(a);
+	target_close(b);
+	zone_unref(zone);
+}
+
+static void
+a_group_that_was_prepared_ends_in_the_same_rows(void **state)
+{
+	static const char *const name[] = { "a.test", "b.test", "c.test", "d.test" };
+	struct target *t = *state;
+	struct target_intent intent[COUNT(name)];
+	struct zone *zone[COUNT(name)];
+
+	for (size_t i = 0; i < COUNT(name); i++) {
+		zone[i] = zone_from(name[i], VERSION1);
+		intent[i] = (struct target_intent){ zone_origin(zone[i]), i != 3 };
+	}
+	run(t, "INSERT INTO domains (name, type, account) VALUES ('b.test', 'NATIVE', 'tandem@test')");
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(target_begin(t), TARGET_OK);
+		if (target_prepare(t, intent, COUNT(name)) != TARGET_OK)
+			fail_msg("%s", target_why(t));
+		for (size_t i = 0; i < COUNT(name); i++)
+			if (target_compare(t, zone[i], false, NULL) != TARGET_OK)
+				fail_msg("%s", target_why(t));
+		assert_int_equal(target_counts(t)->domains_created, round == 0 ? 3 : 0);
+		assert_int_equal(target_counts(t)->inserted, round == 0 ? 4 * 13 : 0);
+		if (target_commit(t) != TARGET_OK)
+			fail_msg("%s", target_why(t));
+	}
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM tandem_state s JOIN domains d ON d.id = domain_id AND d.name = s.name"), "4");
+	for (size_t i = 0; i < COUNT(name); i++) {
+		assert_verdict(t, zone[i], 0, 0, 0);
+		zone_unref(zone[i]);
+	}
 }
 
 static void
@@ -882,6 +1043,9 @@ main(void)
 		EACH(a_first_mirror_writes_all_rows),
 		EACH(a_delta_touches_only_what_differs),
 		EACH(drift_is_seen_and_repaired_row_by_row),
+		EACH(what_differs_is_told_and_left),
+		EACH(one_of_two_has_the_lease),
+		EACH(a_group_that_was_prepared_ends_in_the_same_rows),
 		EACH(a_lost_state_row_is_written_again),
 		EACH(anothers_domain_is_left_alone),
 		EACH(what_another_tandem_writes_is_left_alone),
