@@ -31,7 +31,7 @@ struct inbound {
 	bool differences;
 	uint32_t serial;		/* of the first SOA: where it all leads to */
 	uint32_t step;			/* where the differences so far lead to */
-	uint64_t records;
+	uint64_t records, removed, added;	/* that came; of them differences */
 	bool has_expire;
 	uint32_t expire;
 	unsigned rcode;
@@ -47,7 +47,7 @@ on_report(void *ctx, const struct report *report)
 {
 	struct inbound *in = ctx;
 
-	if (in->why[0] == '\0' && (report->severity == ERROR || in->differences))
+	if (in->why[0] == '\0' && report->severity == ERROR)
 		snprintf(in->why, sizeof(in->why), "%s", report->text);
 }
 
@@ -121,6 +121,20 @@ first(struct inbound *in, const struct rr *rr)
 }
 
 static void
+remove_record(struct inbound *in, const struct rr *rr)
+{
+	in->removed++;
+	builder_remove(in->builder, rr);
+}
+
+static void
+add_record(struct inbound *in, const struct rr *rr)
+{
+	in->added++;
+	builder_add(in->builder, rr, NULL);
+}
+
+static void
 add_first(struct inbound *in)
 {
 	struct rr soa = { in->conf.origin, in->soa_ttl, T_SOA, (uint16_t)in->soa_len, in->soa };
@@ -140,7 +154,7 @@ second(struct inbound *in, const struct rr *rr)
 			    soa_serial(rr), zone_serial(in->conf.have));
 		in->builder = builder_derive(in->conf.have, &in->sink);
 		builder_checks(in->builder, &in->conf.checks, &in->said);
-		builder_remove(in->builder, rr);
+		remove_record(in, rr);
 		in->step = soa_serial(rr);
 		in->at = REMOVING;
 		return INBOUND_MORE;
@@ -168,15 +182,15 @@ static enum inbound_state
 difference(struct inbound *in, const struct rr *rr)
 {
 	if (rr->type != T_SOA && in->at == REMOVING) {
-		builder_remove(in->builder, rr);
+		remove_record(in, rr);
 	} else if (rr->type != T_SOA) {
-		builder_add(in->builder, rr, NULL);
+		add_record(in, rr);
 	} else if (in->at == REMOVING) {
 		if (!serial_newer(soa_serial(rr), in->step))
 			return end(in, INBOUND_MISFIT, "differences from serial %" PRIu32 " to %" PRIu32
 			    ", which is not newer", in->step, soa_serial(rr));
 		in->step = soa_serial(rr);
-		builder_add(in->builder, rr, NULL);
+		add_record(in, rr);
 		in->at = ADDING;
 	} else if (soa_serial(rr) != in->step) {
 		return end(in, INBOUND_MISFIT, "differences to serial %" PRIu32 " and then from %" PRIu32,
@@ -185,7 +199,7 @@ difference(struct inbound *in, const struct rr *rr)
 		in->at = END;
 		return INBOUND_WHOLE;
 	} else {
-		builder_remove(in->builder, rr);
+		remove_record(in, rr);
 		in->at = REMOVING;
 	}
 	if (in->records > zone_records(in->conf.have) + DIFFERENCES_SLACK)
@@ -303,13 +317,18 @@ inbound_finish(struct inbound *in, enum inbound_state *state)
 		zone_unref(zone);
 		return NULL;
 	}
-	*state = INBOUND_WHOLE;
-	/* What was there twice is dropped from a zone, but differences that add it do not fit. */
-	if (zone != NULL && !(in->differences && in->sink.warnings > 0))
-		return zone;
-	zone_unref(zone);
-	*state = in->differences ? INBOUND_MISFIT : INBOUND_WRONG;
-	return NULL;
+	/* The builder drops what is there twice; differences that add it do not fit. */
+	if (zone != NULL && in->differences &&
+	    zone_records(zone) + in->removed != zone_records(in->conf.have) + in->added) {
+		end(in, INBOUND_MISFIT, "differences add what we have already");
+		zone_unref(zone);
+		zone = NULL;
+	}
+	if (zone != NULL)
+		*state = INBOUND_WHOLE;
+	else
+		*state = in->differences ? INBOUND_MISFIT : INBOUND_WRONG;
+	return zone;
 }
 
 const char *
