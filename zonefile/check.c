@@ -58,6 +58,14 @@ check_target(const struct zone *zone, const struct node *owner, const uint8_t *t
 	const struct node *node;
 
 	name_lower(name, target);
+	/* No cut is above this one, so glue is where its name is. */
+	if (owner->flags & NODE_CUT) {
+		zone_owner(zone, owner, cut);
+		if (name_under(name, cut)) {
+			node = zone_node(zone, name);
+			return node != NULL && has_address(node) ? -1 : NO_GLUE;
+		}
+	}
 	switch (zone_find(zone, name, &found)) {
 	case ZONE_NONE:
 		return ABSENT;
@@ -68,10 +76,7 @@ check_target(const struct zone *zone, const struct node *owner, const uint8_t *t
 		if ((owner->flags & NODE_CUT) == 0)
 			return -1;
 		node = zone_node(zone, name);
-		if (node != NULL && has_address(node))
-			return -1;
-		zone_owner(zone, owner, cut);
-		return name_under(name, cut) ? NO_GLUE : NO_SIBLING;
+		return node != NULL && has_address(node) ? -1 : NO_SIBLING;
 	case ZONE_EXACT:
 	case ZONE_WILDCARD:
 		break;
@@ -79,7 +84,7 @@ check_target(const struct zone *zone, const struct node *owner, const uint8_t *t
 	if (has_address(found.node))
 		return -1;
 	if (found.node->flags & NODE_CUT)
-		return found.node == owner ? NO_GLUE : (owner->flags & NODE_CUT) ? NO_SIBLING : -1;
+		return owner->flags & NODE_CUT ? NO_SIBLING : -1;
 	return node_set(found.node, T_CNAME) != NULL ? ALIAS : NO_ADDRESS;
 }
 

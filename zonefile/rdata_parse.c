@@ -39,6 +39,7 @@ static const char *const kind_text[] = {
 	[F_A6] = "the length of a prefix, 0 to 128", [F_A6_NAME] = "the name of the prefix",
 	[F_SCHEME] = "NOTIFY or the number of a scheme",
 	[F_DATA] = "base64 data, or -",
+	[F_OPAQUE] = "\\# (RFC 3597)",
 	[F_LOC] = "a latitude", [F_ATMA] = "an ATM address", [F_NSAP] = "an NSAP address",
 };
 

@@ -232,6 +232,7 @@ bad_text_is_refused_where_it_is_bad(void **state)
 		{ "NSEC3", "1 0 0 abc 00", "\"abc\" is not a salt in hexadecimal digits, or -", 3 },
 		{ "NSEC3", "1 0 0 - 0w", "\"0w\" is not a hash in base32hex", 4 },
 		{ "NSEC3", "1 0 0 - 0", "\"0\" is not a hash in base32hex", 4 },
+		{ "NULL", "", "NULL record ends where it needs \\# (RFC 3597)", 0 },
 		{ "TSIG", "03 \\# .0..1\377$.", "type TSIG has no RDATA in a zone", 0 },
 		{ "TYPE65280", "abc", "RDATA of an unknown type must begin with \\# (RFC 3597)", 0 },
 		{ "TYPE65280", "\\# 2 01", "RDATA has 1 octets and not 2", 1 },
