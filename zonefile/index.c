@@ -21,6 +21,7 @@
 
 struct page {
 	_Atomic uint32_t refs;
+	uint32_t used;
 	uint64_t slot[];
 };
 
@@ -224,13 +225,10 @@ index_find(const struct index *index, uint64_t hash64, struct rel name)
 	uint32_t mask = (1u << index->page_bits) - 1;
 	uint64_t tag = tag_of(hash);
 
-	for (uint32_t i = hash & mask, left = mask; page->slot[i] != 0; i = (i + 1) & mask, left--) {
+	for (uint32_t i = hash & mask; page->slot[i] != 0; i = (i + 1) & mask)
 		if ((page->slot[i] ^ tag) >> SLOT_BITS == 0 &&
 		    owns(node_of(page->slot[i]), name))
 			return node_of(page->slot[i]);
-		if (left == 0)
-			break;
-	}
 	return NULL;
 }
 
@@ -288,16 +286,19 @@ page_unref(struct page *page)
 		free(page);
 }
 
-/* false when the page is full. */
+/* false when the page is full: a search for a name that is not there ends at a free slot, so some stay free,
+ * and enough of them that it ends soon. */
 static bool
 page_add(struct page *page, unsigned bits, const struct node *node)
 {
-	uint32_t mask = (1u << bits) - 1, steps = mask, i = node->hash & mask;
+	uint32_t mask = (1u << bits) - 1, i = node->hash & mask;
 
-	for (; page->slot[i] != 0; i = (i + 1) & mask)
-		if (steps-- == 0)
-			return false;
+	if (page->used >= mask - mask / 8)
+		return false;
+	while (page->slot[i] != 0)
+		i = (i + 1) & mask;
 	page->slot[i] = slot_of(node);
+	page->used++;
 	return true;
 }
 
@@ -364,6 +365,7 @@ page_writable(struct index *index, uint32_t hash)
 		return place;
 	copy = xmalloc(size);
 	atomic_init(&copy->refs, 1);
+	copy->used = (*place)->used;
 	memcpy(copy->slot, (*place)->slot, (size_t)8 << index->page_bits);
 	page_unref(*place);
 	*place = copy;
@@ -387,6 +389,7 @@ page_remove(struct page *page, unsigned bits, const struct node *node)
 	uint32_t mask = (1u << bits) - 1, gap = page_slot(page, mask, node);
 
 	page->slot[gap] = 0;
+	page->used--;
 	for (uint32_t i = (gap + 1) & mask; page->slot[i] != 0; i = (i + 1) & mask) {
 		uint32_t home = node_of(page->slot[i])->hash & mask;
 

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "zonefile/arena.h"
@@ -514,6 +515,53 @@ a_thousand_versions_take_the_memory_of_one(void **state)
 	zone_unref(zone);
 }
 
+static void
+find_absent(const struct zone *zone)
+{
+	for (unsigned i = 0; i < 30; i++) {
+		char name[32];
+		struct zone_ahead ahead;
+		struct zone_found found;
+
+		snprintf(name, sizeof(name), "absent%u", i);
+		for (unsigned step = 0; step < 3; step++)
+			zone_ahead(zone, wire(name), &ahead, step);
+		assert_int_equal(zone_find(zone, wire(name), &found), ZONE_NONE);
+	}
+}
+
+/* Of every size, made at once and grown by one name after the other. */
+static void
+a_search_for_an_absent_name_ends_however_full_the_zone(void **state)
+{
+	struct model *m = base_model();
+	struct zone *grown = build(m);
+
+	(void)state;
+	alarm(60);
+	for (unsigned n = 1; n < 600; n++) {
+		struct builder *b = builder_new(origin, &quiet), *d = builder_derive(grown, &quiet);
+		struct zone *zone;
+		char deep[DNAME_MAX] = "x", host[16];
+
+		/* Names that come with one record, and are not counted before. */
+		for (unsigned i = 0; i < n % 100; i++)
+			strcat(deep, ".y");
+		add_all(b, m);
+		builder_add(b, &(struct rr){ wire(deep), 300, T_A, 4, (const uint8_t *)"\12\0\0\1" }, NULL);
+		zone = builder_finish(b);
+		find_absent(zone);
+		zone_unref(zone);
+		snprintf(host, sizeof(host), "host%u", n);
+		builder_add(d, &(struct rr){ wire(host), 300, T_A, 4, (const uint8_t *)"\12\0\0\1" }, NULL);
+		zone = builder_finish(d);
+		zone_unref(grown);
+		find_absent(grown = zone);
+	}
+	zone_unref(grown);
+	alarm(0);
+}
+
 int
 main(void)
 {
@@ -529,6 +577,7 @@ main(void)
 		cmocka_unit_test(a_delta_that_does_not_fit_is_refused),
 		cmocka_unit_test(no_octets_make_delta_decode_read_past_them),
 		cmocka_unit_test(a_thousand_versions_take_the_memory_of_one),
+		cmocka_unit_test(a_search_for_an_absent_name_ends_however_full_the_zone),
 	};
 
 	name_parse(origin, "example.", 8, (const uint8_t *)"");
