@@ -41,13 +41,9 @@ static const struct command {
 	{ "reconfig", 0, 0, cmd_reconfig, true, "", "read the configuration and the files of new zones" },
 	{ "checkconf", 0, 0, cmd_checkconf, false, "", "read the configuration file without using it" },
 	{ "showconf", 0, 0, cmd_showconf, false, "", "the configuration in force, secrets hidden" },
-<<<<<<< HEAD
 	{ "notify", 1, 2, cmd_notify, false, "ZONE [ADDRESS]", "tell the slaves of a zone, or one host, of its version" },
 	{ "notify-host", 2, 2, cmd_notify, false, "ZONE ADDRESS", "the same for one host" },
-	{ "mirror", 1, 2, cmd_mirror, false, "status|pause|resume [MIRROR]|resync ZONE", "the mirrored databases" },
-=======
 	{ "mirror", 1, 4, cmd_mirror, true, "status|pause|resume|verify|repair|adopt|import ...", "the mirrored databases" },
->>>>>>> b94593f (mirror: verify, repair, adopt, import; drift found by a schedule)
 	{ "stats", 0, 0, cmd_stats, false, "", "counters of queries and answers" },
 	{ "stop", 0, 0, cmd_stop, false, "", "finish what is under way, then end" },
 	{ "help", 0, 0, cmd_help, false, "", "this list" },

@@ -14,12 +14,8 @@ typedef void command_fn(struct reply *, char **words);
 struct served *command_zone(struct reply *, const char *name);
 
 command_fn cmd_status, cmd_zones, cmd_zonestatus, cmd_stats;	/* command_state.c */
-<<<<<<< HEAD
 command_fn cmd_notify;						/* command_notify.c */
-command_fn cmd_mirror;						/* command_mirror.c */
-=======
 command_fn cmd_mirror;						/* command_mirror.c; ends the reply */
->>>>>>> b94593f (mirror: verify, repair, adopt, import; drift found by a schedule)
 command_fn cmd_showconf, cmd_checkconf;				/* command_conf.c */
 command_fn cmd_reload, cmd_reconfig;				/* command_reload.c; these end the reply */
 #endif

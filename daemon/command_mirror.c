@@ -122,31 +122,10 @@ job_new(struct reply *reply, const char *only)
 	size_t count;
 
 	mirror = mirrors_all(&count);
-<<<<<<< HEAD
-	if (strcmp(word[0], "status") == 0) {
-		mirror_state(reply);
-		return;
-	}
-	if (!resync && !pause && strcmp(word[0], "resume") != 0) {
-		reply_usage(reply, "mirror %s: there are mirror status, pause, resume and resync ZONE", word[0]);
-		return;
-	}
-	if (resync && word[1] == NULL) {
-		reply_usage(reply, "usage: mirror resync ZONE");
-		return;
-	}
-	if (resync && (zone = command_zone(reply, word[1])) == NULL)
-		return;
-	if (!resync && word[1] != NULL && mirrors_find(word[1]) == NULL) {
-		reply_error(reply, "%s: no such mirror in the configuration", word[1]);
-		return;
-	}
-=======
 	job->reply = reply;
 	job->work.data = job;
 	job->mirror = xcalloc(count, sizeof(*job->mirror));
 	job->name = xcalloc(count, sizeof(*job->name));
->>>>>>> b94593f (mirror: verify, repair, adopt, import; drift found by a schedule)
 	for (size_t i = 0; i < count; i++) {
 		if (only != NULL && strcmp(mirrors_name(i), only) != 0)
 			continue;
@@ -453,12 +432,12 @@ cmd_mirror(struct reply *reply, char **word)
 		if (strcmp(word[0], verbs[i].name) != 0)
 			continue;
 		if (words - 1 < verbs[i].min || words - 1 > verbs[i].max)
-			reply_error(reply, "usage: mirror %s%s", verbs[i].name, verbs[i].usage);
+			reply_usage(reply, "usage: mirror %s%s", verbs[i].name, verbs[i].usage);
 		else if (verbs[i].run(reply, word + 1))
 			return;
 		reply_end(reply);
 		return;
 	}
-	reply_error(reply, "mirror %s: there are mirror status, pause, resume, verify, repair, adopt and import", word[0]);
+	reply_usage(reply, "mirror %s: there are mirror status, pause, resume, verify, repair, adopt and import", word[0]);
 	reply_end(reply);
 }

@@ -61,13 +61,9 @@ start_mirror(const struct conf *conf, const struct conf_mirror *m)
 		.target_version = m->target_version, .skip_unmirrorable = m->skip_unmirrorable,
 		.on_remove = m->on_remove == CONF_DELETE ? MIRROR_DELETE :
 		    m->on_remove == CONF_DISABLE ? MIRROR_DISABLE : MIRROR_KEEP,
-<<<<<<< HEAD
 		.key_file = m->key_file != NULL ? conf_resolve(key, conf, m->key_file) : NULL,
 		.connections = m->connections,
-=======
-		.api_key = key, .connections = m->connections,
 		.verify_interval = m->verify_interval, .repair_drift = m->repair_drift,
->>>>>>> b94593f (mirror: verify, repair, adopt, import; drift found by a schedule)
 	};
 	const char **hosts = list_of(m->hosts, m->host_count);
 	const char **control = list_of(m->pdns_control, m->pdns_control_count);
