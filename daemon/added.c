@@ -12,6 +12,7 @@
 
 #include "daemon/log.h"
 #include "daemon/setup.h"
+#include "sync/commit.h"
 #include "zonefile/arena.h"
 #include "zonefile/name.h"
 
@@ -203,17 +204,30 @@ added_change(struct served *zone, const char *block, struct sink *sink)
 }
 
 bool
-added_remove(struct served *zone, struct sink *sink)
+added_remove(struct served *zone, bool clean, struct sink *sink)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], file[PATH_MAX];
+	struct slot *slot = slot_ref(zone->slot);
+	const char *name = slot_name(slot);
+	bool ok = is_added(zone, sink);
 	int err;
 
-	if (!is_added(zone, sink))
-		return false;
-	path_of(path, zone->conf->name, ".conf");
-	err = unlink(path) < 0 ? -errno : sync_directory();
-	if (err < 0)
-		return refuse(sink, zone->conf->name, "%s: %s", path, strerror(-err));
-	zones_remove(zone, setup_conf());
-	return true;
+	clean &= zone->conf->file != NULL;
+	if (clean)
+		conf_resolve(file, setup_conf(), zone->conf->file);
+	if (ok) {
+		path_of(path, name, ".conf");
+		err = unlink(path) < 0 ? -errno : sync_directory();
+		ok = err == 0 || refuse(sink, name, "%s: %s", path, strerror(-err));
+	}
+	if (ok) {
+		if (clean && zone->refresh != NULL)
+			refresh_unwrite(zone->refresh);
+		zones_remove(zone, setup_conf());
+		commit_forget(slot, NULL, NULL);
+		if (clean && unlink(file) < 0 && errno != ENOENT)
+			ok = refuse(sink, name, "removed, but not its file: %s: %s", file, strerror(errno));
+	}
+	slot_unref(slot);
+	return ok;
 }

@@ -14,6 +14,6 @@
 bool added_add(const char *name, const char *block, struct sink *);
 /* Another block for one that was added. */
 bool added_change(struct served *, const char *block, struct sink *);
-/* Its clause is gone, and what the journal has; its master file stays. */
-bool added_remove(struct served *, struct sink *);
+/* Its block is gone, and what the journal has; with clean its zone file too. */
+bool added_remove(struct served *, bool clean, struct sink *);
 #endif

@@ -4,20 +4,56 @@
 #include "daemon/command_impl.h"
 #include "daemon/setup.h"
 
-void
-cmd_showconf(struct reply *reply, char **word)
+/* What write() prints. */
+static void
+reply_printed(struct reply *reply, void (*write)(FILE *, const void *), const void *what)
 {
 	char *text;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
-	(void)word;
 	if (out == NULL)
 		abort();
-	conf_print(out, setup_conf(), true);
+	write(out, what);
 	fclose(out);
 	reply_text(reply, text);
 	free(text);
+}
+
+static void
+write_zone(FILE *out, const void *zone)
+{
+	conf_print_zone(out, setup_conf(), zone);
+}
+
+/* Zones may have come or gone since the configuration was read. */
+static void
+write_all(FILE *out, const void *nothing)
+{
+	const struct served *zone;
+	size_t count;
+
+	(void)nothing;
+	conf_print_server(out, setup_conf(), true);
+	zone = zones_all(&count);
+	for (size_t i = 0; i < count; i++)
+		write_zone(out, zone[i].conf);
+}
+
+void
+cmd_showconf(struct reply *reply, char **word)
+{
+	(void)word;
+	reply_printed(reply, write_all, NULL);
+}
+
+void
+cmd_showzone(struct reply *reply, char **word)
+{
+	struct served *zone = command_zone(reply, word[0]);
+
+	if (zone != NULL)
+		reply_printed(reply, write_zone, zone->conf);
 }
 
 void

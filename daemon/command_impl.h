@@ -2,6 +2,7 @@
 #ifndef DAEMON_COMMAND_IMPL_H
 #define DAEMON_COMMAND_IMPL_H
 
+#include "daemon/reload.h"
 #include "daemon/reply.h"
 #include "daemon/zones.h"
 
@@ -17,5 +18,12 @@ command_fn cmd_status, cmd_zones, cmd_zonestatus, cmd_stats;	/* command_state.c 
 command_fn cmd_notify;						/* command_notify.c */
 command_fn cmd_mirror;						/* command_mirror.c; ends the reply */
 command_fn cmd_showconf, cmd_checkconf;				/* command_conf.c */
-command_fn cmd_reload, cmd_reconfig;				/* command_reload.c; these end the reply */
+command_fn cmd_showzone;
+/* These end the reply, later. */
+command_fn cmd_reload, cmd_reconfig, cmd_refresh, cmd_retransfer, cmd_thaw, cmd_increase_serial;	/* command_reload.c */
+command_fn cmd_addzone, cmd_modzone, cmd_delzone;		/* command_added.c */
+command_fn cmd_freeze;						/* command_reload.c */
+
+/* The table of what became of zones, which such a command fills and ends. */
+struct reload reload_to(struct reply *);
 #endif

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/command_impl.h"
-#include "daemon/reload.h"
-#include "daemon/setup.h"
+#include "daemon/log.h"
 #include "zonefile/arena.h"
 
 struct reloading {
@@ -65,7 +64,7 @@ reload_said(void *ctx, const struct report *report)
 	reply_report(r->reply, report);
 }
 
-static struct reload
+struct reload
 reload_to(struct reply *reply)
 {
 	static const char *const column[] = { "zone", "old", "new", "removed", "added", "ms", "result", NULL };
@@ -76,27 +75,44 @@ reload_to(struct reply *reply)
 	return (struct reload){ reload_said, reload_row, reload_ended, r };
 }
 
-/* These end the reply themselves. */
+/* The zone and its table; NULL when there is none, and the reply has been ended. */
+static struct served *
+begin(struct reply *reply, const char *name, struct reload *tell)
+{
+	struct served *zone = command_zone(reply, name);
+
+	if (zone == NULL)
+		reply_end(reply);
+	else
+		*tell = reload_to(reply);
+	return zone;
+}
+
+static void
+refuse(const struct reload *tell, struct reply *reply, const struct served *zone, const char *why)
+{
+	reply_error(reply, "%s %s", slot_name(zone->slot), why);
+	tell->end(tell->ctx, false, RELOAD_UNREAD);
+}
+
 void
 cmd_reload(struct reply *reply, char **word)
 {
-	struct served *zone = NULL;
+	struct served *zone;
 	struct reload tell;
 
-	if (word[0] != NULL && (zone = command_zone(reply, word[0])) == NULL) {
-		reply_end(reply);
-		return;
-	}
-	if (zone != NULL && zone->file == NULL) {
-		reply_error(reply, "%s is a slave: its zone comes from its masters", word[0]);
-		reply_end(reply);
-		return;
-	}
-	tell = reload_to(reply);
-	if (zone != NULL)
-		reload_zone(zone, &tell);
-	else
+	if (word[0] == NULL) {
+		tell = reload_to(reply);
 		reload_all(true, &tell);
+	} else if ((zone = begin(reply, word[0], &tell)) == NULL) {
+		return;
+	} else if (zone->refresh != NULL) {
+		reload_slave(zone, false, &tell);
+	} else if (zone->frozen) {
+		refuse(&tell, reply, zone, "is frozen: 'thaw' reads its file again");
+	} else {
+		reload_zone(zone, &tell);
+	}
 }
 
 void
@@ -106,4 +122,79 @@ cmd_reconfig(struct reply *reply, char **word)
 
 	(void)word;
 	reload_all(false, &tell);
+}
+
+static void
+ask_masters(struct reply *reply, const char *name, bool whole)
+{
+	struct reload tell;
+	struct served *zone = begin(reply, name, &tell);
+
+	if (zone == NULL)
+		return;
+	if (zone->refresh == NULL)
+		refuse(&tell, reply, zone, "is a master here: there is nobody to ask");
+	else
+		reload_slave(zone, whole, &tell);
+}
+
+void
+cmd_refresh(struct reply *reply, char **word)
+{
+	ask_masters(reply, word[0], false);
+}
+
+void
+cmd_retransfer(struct reply *reply, char **word)
+{
+	ask_masters(reply, word[0], true);
+}
+
+void
+cmd_freeze(struct reply *reply, char **word)
+{
+	struct served *zone = command_zone(reply, word[0]);
+
+	if (zone == NULL)
+		return;
+	if (zone->file == NULL) {
+		reply_error(reply, "%s is a slave: its zone comes from its masters", slot_name(zone->slot));
+		return;
+	}
+	zone->frozen = true;
+	log_note("zone %s: frozen, its file is not read until it is thawed", slot_name(zone->slot));
+	reply_fact(reply, "frozen", "%s", slot_name(zone->slot));
+}
+
+void
+cmd_thaw(struct reply *reply, char **word)
+{
+	struct reload tell;
+	struct served *zone = begin(reply, word[0], &tell);
+
+	if (zone == NULL)
+		return;
+	if (!zone->frozen) {
+		refuse(&tell, reply, zone, "is not frozen");
+		return;
+	}
+	zone->frozen = false;
+	log_note("zone %s: thawed", slot_name(zone->slot));
+	reload_zone(zone, &tell);
+}
+
+void
+cmd_increase_serial(struct reply *reply, char **word)
+{
+	struct reload tell;
+	struct served *zone = begin(reply, word[0], &tell);
+
+	if (zone == NULL)
+		return;
+	if (zone->file == NULL)
+		refuse(&tell, reply, zone, "is a slave: its master gives it its serial");
+	else if (zone->frozen)
+		refuse(&tell, reply, zone, "is frozen: its file is left alone");
+	else
+		reload_bumped(zone, &tell);
 }

@@ -7,7 +7,9 @@
 #include "daemon/log.h"
 #include "sync/commit.h"
 #include "zonefile/arena.h"
+#include "zonefile/bump.h"
 #include "zonefile/master.h"
+#include "zonefile/serial.h"
 
 /*
  *	IDLE --load--> READING (pool) --same files--> IDLE
@@ -28,7 +30,7 @@ struct zone_file {
 	char *path;
 	struct reading *reading;	/* NULL: IDLE */
 	bool freed;			/* by its owner, while not IDLE */
-	bool force_next;
+	bool force_next, bump_next;
 	struct checks checks;
 	struct waiter *next;
 	struct master_files files;	/* of the last reading; pool thread while READING */
@@ -40,7 +42,9 @@ struct zone_file {
 struct reading {
 	struct zone_file *file;
 	struct waiter *waiters;
-	bool force, unchanged;
+	bool force, bump, unchanged;
+	bool served;			/* a version of this serial, when it began */
+	uint32_t serial;
 	struct checks checks;
 	uint64_t started;		/* uv_now() */
 	uv_work_t work;
@@ -263,6 +267,23 @@ note_error(void *ctx, const struct report *report)
 	log_report(NULL, report);
 }
 
+/* The file once more, with a serial that is newer than its own and than what is served. */
+static void
+read_bumped(struct reading *r, struct sink *sink, struct master_files *files)
+{
+	uint32_t serial = zone_serial(r->zone);
+
+	if (r->served && serial_newer(r->serial, serial))
+		serial = r->serial;
+	zone_unref(r->zone);
+	r->zone = NULL;
+	if (bump_write(files, bump_serial(serial, BUMP_INCREMENT, time(NULL)), sink) == 0) {
+		master_files_free(files);
+		*files = (struct master_files){ .count = 0 };
+		r->zone = master_load(r->file->path, slot_origin(r->file->slot), &r->checks, sink, files);
+	}
+}
+
 /* Pool thread. */
 static void
 read_file(uv_work_t *work)
@@ -276,6 +297,8 @@ read_file(uv_work_t *work)
 	if (r->unchanged)
 		return;
 	r->zone = master_load(file->path, slot_origin(file->slot), &r->checks, &sink, &files);
+	if (r->zone != NULL && r->bump)
+		read_bumped(r, &sink, &files);
 	r->errors = sink.errors;
 	if (sink.warnings > REPORT_MAX)
 		report_zone(&log, WARNING, slot_name(file->slot), "%u warnings in %s, %d are shown", sink.warnings,
@@ -313,6 +336,7 @@ static void
 start(struct zone_file *file)
 {
 	struct reading *r = xcalloc(1, sizeof(*r));
+	struct zone *zone;
 
 	file->reading = r;
 	r->file = file;
@@ -320,7 +344,13 @@ start(struct zone_file *file)
 	file->next = NULL;
 	r->force = file->force_next;
 	r->checks = file->checks;
-	file->force_next = false;
+	r->bump = file->bump_next;
+	file->force_next = file->bump_next = false;
+	if ((zone = slot_zone_ref(file->slot)) != NULL) {
+		r->served = true;
+		r->serial = zone_serial(zone);
+		zone_unref(zone);
+	}
 	r->started = uv_now(loop);
 	r->work.data = r;
 	uv_queue_work(loop, &r->work, read_file, on_read);
@@ -338,6 +368,13 @@ zone_file_load(struct zone_file *file, bool force, load_done_fn *done, void *ctx
 	file->force_next |= force;
 	if (file->reading == NULL)
 		start(file);
+}
+
+void
+zone_file_bump(struct zone_file *file, load_done_fn *done, void *ctx)
+{
+	file->bump_next = true;
+	zone_file_load(file, true, done, ctx);
 }
 
 void

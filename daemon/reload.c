@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/setup.h"
+#include "daemon/watch.h"
 #include "zonefile/arena.h"
 
 struct round {
@@ -74,6 +75,30 @@ reload_zone(struct served *zone, const struct reload *tell)
 
 	round->left++;
 	zone_file_load(zone->file, true, on_loaded, round);
+	count_down(round);
+}
+
+void
+reload_bumped(struct served *zone, const struct reload *tell)
+{
+	struct round *round = round_new(tell);
+
+	round->left++;
+	zone_file_bump(zone->file, on_loaded, round);
+	count_down(round);
+}
+
+void
+reload_slave(struct served *zone, bool whole, const struct reload *tell)
+{
+	struct round *round = round_new(tell);
+
+	round->left++;
+	watch_slave(setup_loop(), zone, on_loaded, round);
+	if (whole)
+		refresh_retransfer(zone->refresh);
+	else
+		refresh_now(zone->refresh);
 	count_down(round);
 }
 

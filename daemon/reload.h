@@ -24,6 +24,10 @@ struct reload {
 void reload_all(bool files, const struct reload *);
 /* One zone's file, read even if it looks unchanged. */
 void reload_zone(struct served *, const struct reload *);
+/* A slave asks its masters for what is newer, or fetches the zone whole, whatever its serial. */
+void reload_slave(struct served *, bool whole, const struct reload *);
+/* A newer serial into a master's file, which is then read. */
+void reload_bumped(struct served *, const struct reload *);
 /* The files of all zones, when the first configuration holds. */
 void reload_first(const struct reload *);
 #endif

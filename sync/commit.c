@@ -23,9 +23,10 @@
  *	      --judge--> group --flush: written -----------------> published, told
  *	                       --flush: not written -------------> FAILED, told
  *	      --no zone, RESTORE: the journal has one --------------> published, told
+ *	      --no zone, FORGET, after all before it ---------------> told
  *	      --no zone---------------------------------------------> withdrawn, told
  */
-enum { RESTORE = 0x100 };		/* a flag of our own */
+enum { RESTORE = 0x100, FORGET = 0x200 };	/* flags of our own */
 struct candidate {
 	struct candidate *next;
 	struct slot *slot;
@@ -332,6 +333,24 @@ group_has(const struct group *group, const struct slot *slot)
 	return false;
 }
 
+/* In a transaction of its own; what cannot be taken out of the journal harms nobody. */
+static void
+forget(struct candidate *c)
+{
+	int err = journal_begin(gate.journal);
+
+	if (err == 0)
+		err = journal_forget(gate.journal, slot_origin(c->slot));
+	if (err == 0)
+		err = journal_commit(gate.journal);
+	c->outcome.result = COMMIT_GONE;
+	if (err == 0)
+		return;
+	journal_rollback(gate.journal);
+	c->outcome.result = COMMIT_FAILED;
+	explain(c, "%s", journal_why(gate.journal));
+}
+
 static void
 run_batch(struct candidate *c)
 {
@@ -339,9 +358,12 @@ run_batch(struct candidate *c)
 
 	for (; c != NULL; c = next) {
 		next = c->next;
-		if (gate.group.count == GROUP_MAX || group_has(&gate.group, c->slot))
+		if (gate.group.count == GROUP_MAX || group_has(&gate.group, c->slot) || (c->flags & FORGET))
 			flush();
-		judge(c);
+		if (c->flags & FORGET)
+			forget(c);
+		else
+			judge(c);
 		if (c->delta != NULL)
 			gate.group.candidate[gate.group.count++] = c;
 		else
@@ -546,6 +568,12 @@ void
 commit_restore(struct slot *slot, commit_done_fn *done, void *ctx)
 {
 	submit(slot, NULL, RESTORE, done, ctx);
+}
+
+void
+commit_forget(struct slot *slot, commit_done_fn *done, void *ctx)
+{
+	submit(slot, NULL, FORGET, done, ctx);
 }
 
 void

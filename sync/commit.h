@@ -45,6 +45,8 @@ void commit_submit(struct slot *, struct zone *, unsigned flags, commit_done_fn 
 void commit_restore(struct slot *, commit_done_fn *done, void *ctx);
 /* In its turn among candidates: the slot has no zone any more.  DONE, or SAME when it has none. */
 void commit_withdraw(struct slot *, commit_done_fn *done, void *ctx);
+/* In its turn: the journal knows nothing of a slot that has been removed.  GONE, or FAILED. */
+void commit_forget(struct slot *, commit_done_fn *done, void *ctx);
 
 /* Any thread: a slave's clock, to be on the disk within some seconds.  What a crash loses is asked again. */
 void commit_clock(struct slot *, struct journal_clock);

@@ -108,6 +108,7 @@ static struct remotes_draft *
 take_remotes(struct parser *p)
 {
 	struct remotes_draft *draft = arena_alloc(p->arena, sizeof(*draft));
+	struct vec items = { 0 };
 	uint32_t port = DNS_PORT;
 
 	*draft = (struct remotes_draft){ .spot = p->token->spot };
@@ -127,10 +128,11 @@ take_remotes(struct parser *p)
 	while (p->token->kind != TOKEN_CLOSE && p->token->kind != TOKEN_END) {
 		unsigned depth = p->depth;
 
-		if (parse_remote(p, vec_add(&draft->items, sizeof(struct remote_draft)), port) != 0 ||
+		if (parse_remote(p, vec_add(&items, sizeof(struct remote_draft)), port) != 0 ||
 		    expect(p, TOKEN_SEMICOLON) != 0)
 			recover(p, depth);
 	}
+	draft->item = vec_keep(&items, p->arena, &draft->count);
 	return expect(p, TOKEN_CLOSE) == 0 ? draft : NULL;
 }
 
@@ -194,10 +196,8 @@ remote_key(const struct conf *conf, const char *name)
 static void
 add_remotes(struct parser *p, struct vec *out, const struct remotes_draft *draft, const char *key_name)
 {
-	const struct remote_draft *items = draft->items.items;
-
-	for (size_t i = 0; i < draft->items.count; i++) {
-		const struct remote_draft *item = &items[i];
+	for (size_t i = 0; i < draft->count; i++) {
+		const struct remote_draft *item = &draft->item[i];
 		const char *name = item->key_name != NULL ? item->key_name : key_name;
 		const struct conf_server *server;
 		struct conf_remote *remote;
@@ -243,16 +243,6 @@ remotes_finish(struct parser *p)
 		add_remotes(p, &found, drafts[i], NULL);
 		drafts[i]->result.remote = vec_keep(&found, p->arena, &drafts[i]->result.count);
 	}
-}
-
-void
-remotes_free(struct parser *p)
-{
-	struct remotes_draft **drafts = p->remotes.items;
-
-	for (size_t i = 0; i < p->remotes.count; i++)
-		free(drafts[i]->items.items);
-	free(drafts);
 }
 
 /* --- source addresses --- */

@@ -11,7 +11,8 @@ clause_print_fn print_remotes, print_source, print_autosecondaries, print_server
 struct remotes_draft {
 	struct conf_remotes result;	/* what the field points to; filled in by remotes_finish() */
 	struct spot spot;
-	struct vec items;		/* struct remote_draft */
+	const struct remote_draft *item;
+	size_t count;
 };
 struct remote_draft {
 	union conf_address address;	/* sa_family 0: a list */
@@ -24,5 +25,4 @@ void print_remote_address(FILE *, const union conf_address *);
 /* Once all is read: what the names of keys stand for in server blocks; then those of keys and lists in lists. */
 void remotes_keys(struct parser *);
 void remotes_finish(struct parser *);
-void remotes_free(struct parser *);
 #endif

@@ -354,7 +354,7 @@ whole_free(struct parser *p)
 	for (size_t i = 0; i < p->own_rules.count; i++)
 		free(own[i].given.items);
 	free(own);
-	remotes_free(p);
+	free(p->remotes.items);
 	free(p->listen_spots.items);
 	free(p->zone_spots.items);
 	free(p->mirror_spots.items);

@@ -912,6 +912,12 @@ on_timer_closed(uv_handle_t *timer)
 }
 
 void
+refresh_unwrite(struct refresh *r)
+{
+	r->unwritten = false;
+}
+
+void
 refresh_free(struct refresh *r)
 {
 	r->freed = true;

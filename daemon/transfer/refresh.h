@@ -43,6 +43,8 @@ struct refresh_conf {
 struct refresh;
 struct refresh *refresh_new(struct slot *, const struct refresh_conf *);
 void refresh_change(struct refresh *, const struct refresh_conf *);
+/* The file of a zone that goes for good is not to come back. */
+void refresh_unwrite(struct refresh *);
 void refresh_free(struct refresh *);		/* its slot may be removed before or after */
 
 /* A NOTIFY came that may be believed.  from: its sender; one that is no master is fine. */

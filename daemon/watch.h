@@ -1,0 +1,13 @@
+/* watch.h - a slave that does what it was told, and what came of it. */
+#ifndef DAEMON_WATCH_H
+#define DAEMON_WATCH_H
+
+#include <uv.h>
+
+#include "daemon/files.h"
+#include "daemon/zones.h"
+
+/* Control loop.  Waits until the slave is at rest, however long its masters take, and calls done once: LOAD_DONE with what
+ * changed since now, LOAD_SAME, or LOAD_FAILED. */
+void watch_slave(uv_loop_t *, const struct served *, load_done_fn *done, void *ctx);
+#endif
