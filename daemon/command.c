@@ -47,6 +47,10 @@ static const struct command {
 	{ "freeze", 1, 1, cmd_freeze, false, "ZONE", "leave the file of a zone unread, whatever is asked" },
 	{ "thaw", 1, 1, cmd_thaw, true, "ZONE", "read it again" },
 	{ "increase-serial", 1, 1, cmd_increase_serial, true, "ZONE", "put a newer serial into the file, and read it" },
+	{ "history", 1, 1, cmd_history, true, "ZONE", "the versions that the journal knows" },
+	{ "diff", 1, 3, cmd_diff, true, "ZONE [FROM [TO]]", "what changed between two serials; the last change" },
+	{ "dump", 1, 2, cmd_dump, true, "ZONE [FILE]", "the records that are served" },
+	{ "rollback", 2, 2, cmd_rollback, true, "ZONE SERIAL", "the content of an older version, with a newer serial" },
 	{ "addzone", 2, 99, cmd_addzone, true, "ZONE '{ type ...; }'", "a zone that is not in the configuration, from now on" },
 	{ "modzone", 2, 99, cmd_modzone, true, "ZONE '{ type ...; }'", "another block for one that was added" },
 	{ "delzone", 1, 2, cmd_delzone, true, "[-clean] ZONE", "take one away that was added; with its file" },
@@ -55,6 +59,46 @@ static const struct command {
 	{ "stop", 0, 0, cmd_stop, false, "", "finish what is under way, then end" },
 	{ "help", 0, 0, cmd_help, false, "", "this list" },
 };
+
+/* Spellings of rndc, pdns_control, pdnsutil, nsd-control and knotc, of one word or two. */
+static const struct alias {
+	const char *words, *name;
+} aliases[] = {
+	{ "list-zones", "zones" }, { "list-all-zones", "zones" }, { "zone list", "zones" }, { "zone list-all", "zones" },
+	{ "bind-domain-status", "status" }, { "zone-status", "status" }, { "zone show", "zonestatus" },
+	{ "show-zone", "zonestatus" }, { "zone status", "zonestatus" },
+	{ "zone reload", "reload" }, { "zone-reload", "reload" }, { "bind-reload-now", "reload" },
+	{ "rediscover", "reconfig" }, { "conf-read", "showconf" }, { "conf-check", "checkconf" },
+	{ "retrieve", "refresh" }, { "zone retrieve", "refresh" }, { "zone refresh", "refresh" },
+	{ "zone-refresh", "refresh" }, { "transfer", "refresh" },
+	{ "zone-retransfer", "retransfer" }, { "zone retransfer", "retransfer" }, { "force_transfer", "retransfer" },
+	{ "notify-host", "notify" }, { "zone notify", "notify" }, { "zone-notify", "notify" },
+	{ "zone-freeze", "freeze" }, { "zone-thaw", "thaw" },
+	{ "zone increase-serial", "increase-serial" },
+	{ "zone-diff", "diff" }, { "zone diff", "diff" },
+	{ "list-zone", "dump" }, { "zone list-zone", "dump" }, { "zone-read", "dump" },
+	{ "changezone", "modzone" }, { "delete-zone", "delzone" }, { "zone delete", "delzone" },
+	{ "quit", "stop" }, { "halt", "stop" }, { "uptime", "status" }, { "version", "status" },
+};
+
+/* How many of the words are one, and what it is called here. */
+static int
+resolve(int words, char **word, const char **name)
+{
+	char two[64];
+
+	*name = word[0];
+	snprintf(two, sizeof(two), "%s %s", word[0], words > 1 ? word[1] : "");
+	for (size_t i = 0; i < COUNT(aliases); i++) {
+		bool is_two = strcmp(aliases[i].words, two) == 0;
+
+		if (!is_two && strcmp(aliases[i].words, word[0]) != 0)
+			continue;
+		*name = aliases[i].name;
+		return is_two ? 2 : 1;
+	}
+	return 1;
+}
 
 static void
 cmd_help(struct reply *reply, char **word)
@@ -68,6 +112,12 @@ cmd_help(struct reply *reply, char **word)
 
 		snprintf(usage, sizeof(usage), "%s %s", commands[i].name, commands[i].usage);
 		reply_row(reply, (const char *const[]){ usage, commands[i].help });
+	}
+	for (size_t i = 0; i < COUNT(aliases); i++) {
+		char as[CELL];
+
+		snprintf(as, sizeof(as), "as %s", aliases[i].name);
+		reply_row(reply, (const char *const[]){ aliases[i].words, as });
 	}
 }
 
@@ -86,19 +136,21 @@ no_such_command(struct reply *reply, const char *word)
 void
 command_run(struct reply *reply, int words, char **word)
 {
+	const char *name = "nothing";
+	int used = words > 0 ? resolve(words, word, &name) : 0, left = words - used;
 	const struct command *c = NULL;
 
-	for (size_t i = 0; words > 0 && c == NULL && i < COUNT(commands); i++)
-		if (strcmp(word[0], commands[i].name) == 0)
+	for (size_t i = 0; c == NULL && i < COUNT(commands); i++)
+		if (strcmp(name, commands[i].name) == 0)
 			c = &commands[i];
 	if (c == NULL)
-		no_such_command(reply, words > 0 ? word[0] : "nothing");
-	else if (words - 1 < c->min || words - 1 > c->max)
+		no_such_command(reply, name);
+	else if (left < c->min || left > c->max)
 		reply_usage(reply, "usage: %s %s", c->name, c->usage);
 	else
-		c->run(reply, word + 1);
+		c->run(reply, word + used);
 	/* Those that end the reply by themselves do so later. */
-	if (c == NULL || !c->ends || words - 1 < c->min || words - 1 > c->max)
+	if (c == NULL || !c->ends || left < c->min || left > c->max)
 		reply_end(reply);
 }
 

@@ -21,6 +21,7 @@ command_fn cmd_showconf, cmd_checkconf;				/* command_conf.c */
 command_fn cmd_showzone;
 /* These end the reply, later. */
 command_fn cmd_reload, cmd_reconfig, cmd_refresh, cmd_retransfer, cmd_thaw, cmd_increase_serial;	/* command_reload.c */
+command_fn cmd_history, cmd_diff, cmd_dump, cmd_rollback;	/* command_past.c */
 command_fn cmd_addzone, cmd_modzone, cmd_delzone;		/* command_added.c */
 command_fn cmd_freeze;						/* command_reload.c */
 

@@ -6,8 +6,8 @@
 
 /* A request is words, each ended by NUL, then a newline; "--json" may be the first.  The answer is text, then NUL and the exit
  * status as one digit.  Clients are few, their requests short, and none may hold up another. */
-#define CONTROL_REQUEST_MAX 4096
-#define CONTROL_WORDS_MAX 16
+#define CONTROL_REQUEST_MAX 65536
+#define CONTROL_WORDS_MAX 100
 #define CONTROL_CLIENTS_MAX 64
 
 /* Control loop.  Makes the socket, for this user and group only; a stale one of a daemon that is gone is replaced.

@@ -2,6 +2,7 @@
 #include "sync/journal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -53,7 +54,7 @@ static const char schema[] =
 enum statement {
 	ZONE_GET, ZONE_NEW, ZONE_STEP, ZONE_BASE, ZONE_SIZE, ZONE_DROP,
 	BASE_PUT, BASE_GET, BASE_DROP,
-	DELTA_PUT, DELTA_BACK, DELTA_FROM, DELTA_OLDEST, DELTA_DROP,
+	DELTA_PUT, DELTA_BACK, DELTA_STEPS, DELTA_FROM, DELTA_OLDEST, DELTA_DROP,
 	CLOCK_PUT, CLOCK_GET, CLOCK_DROP,
 	STATEMENTS
 };
@@ -74,6 +75,8 @@ static const char *const sql[STATEMENTS] = {
 	    " at, source, check_sum, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[DELTA_BACK] = "SELECT from_digest, to_digest, check_sum, data FROM delta"
 	    " WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC",
+	[DELTA_STEPS] = "SELECT from_serial, from_digest, to_serial, to_digest, at, source,"
+	    " data FROM delta WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC",
 	[DELTA_FROM] = "SELECT DISTINCT from_digest FROM delta"
 	    " WHERE id BETWEEN ?1 AND ?2 AND from_serial = ?3",
 	[DELTA_OLDEST] = "SELECT id, length(data) FROM delta"
@@ -467,6 +470,42 @@ journal_chain(struct journal *j, const uint8_t *origin, struct zone_digest from,
 	}
 	free(chain.delta);
 	return delta;
+}
+
+void
+journal_steps(struct journal *j, const uint8_t *origin,
+    void (*fn)(void *ctx, const struct journal_step *), void *ctx)
+{
+	struct dbfile *f = j->file;
+	struct entry e;
+
+	if (dbfile_ready(f) < 0 || get_entry(j, origin, &e) != 1)
+		return;
+	dbfile_ask(f, DELTA_STEPS, "ii", KEY(e.id, 0), KEY(e.id, SEQ_MAX));
+	while (dbfile_row(f, DELTA_STEPS) == 1) {
+		struct journal_step step = {
+			.from_serial = (uint32_t)dbfile_int(f, DELTA_STEPS, 0),
+			.to_serial = (uint32_t)dbfile_int(f, DELTA_STEPS, 2),
+			.at = dbfile_int(f, DELTA_STEPS, 4),
+		};
+		size_t size, len;
+		char source[32];
+		const uint8_t *data = dbfile_octets(f, DELTA_STEPS, 5, &len);
+		struct delta *delta;
+
+		snprintf(source, sizeof(source), "%.*s", (int)len, (const char *)data);
+		step.source = source;
+		dbfile_words(f, DELTA_STEPS, 1, step.from.word);
+		dbfile_words(f, DELTA_STEPS, 3, step.to.word);
+		data = dbfile_octets(f, DELTA_STEPS, 6, &size);
+		if ((delta = delta_decode(data, size)) != NULL) {
+			step.removed = delta_removed(delta);
+			step.added = delta_added(delta);
+			delta_free(delta);
+		}
+		fn(ctx, &step);
+	}
+	dbfile_done(f, DELTA_STEPS);
 }
 
 struct delta *

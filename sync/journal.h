@@ -66,4 +66,16 @@ struct delta *journal_chain(struct journal *, const uint8_t *origin,
 /* The same from the version of a serial.  NULL also when the journal knows two of them. */
 struct delta *journal_chain_since(struct journal *, const uint8_t *origin, uint32_t serial,
     struct zone_digest to);
+
+/* A change that it has; lives for the call. */
+struct journal_step {
+	uint32_t from_serial, to_serial;
+	struct zone_digest from, to;
+	int64_t at;			/* seconds since 1970 */
+	const char *source;		/* "file", "transfer" */
+	size_t removed, added;		/* records */
+};
+/* All of them, the newest first; either kind. */
+void journal_steps(struct journal *, const uint8_t *origin,
+    void (*fn)(void *ctx, const struct journal_step *), void *ctx);
 #endif
