@@ -20,7 +20,7 @@ struct maker {
 	struct sink *sink;		/* NULL: nobody asks why */
 	enum chain chain;
 	const struct nsec3_params *nsec3;
-	bool refused;
+	bool refused, dname_told;
 	char zone_name[PDNS_NAME_TEXT];
 	/* Of the node under way. */
 	uint8_t owner[DNAME_MAX];	/* lower case */
@@ -186,6 +186,16 @@ set_fits(struct maker *m, const struct rrset *set)
 	return true;
 }
 
+/* Rows cannot tell whether the server has the setting; once a zone. */
+static void
+warn_of_dname(struct maker *m, uint16_t type)
+{
+	if (type != T_DNAME || m->row.disabled || m->dname_told || m->sink == NULL)
+		return;
+	m->dname_told = true;
+	report_zone(m->sink, WARNING, m->zone_name, "%s DNAME: PowerDNS heeds it only with dname-processing=yes", m->name);
+}
+
 static int
 give_set(struct maker *m, const struct rrset *set, rows_fn *fn, void *ctx)
 {
@@ -196,6 +206,7 @@ give_set(struct maker *m, const struct rrset *set, rows_fn *fn, void *ctx)
 	m->row.type = pdns_type(m->type, set->type, m->style->version);
 	m->row.content = m->content;
 	m->row.ttl = set->ttl;
+	warn_of_dname(m, set->type);
 	for (unsigned i = 0; i < set->count && err == 0; i++) {
 		size_t len = (size_t)at[0] << 8 | at[1];
 

@@ -403,6 +403,23 @@ chains_that_powerdns_cannot_follow_are_refused(void **state)
 }
 
 static void
+a_dname_is_warned_of_once(void **state)
+{
+	char why[512] = "";
+	struct sink sink = { .fn = last_report, .ctx = why };
+	struct zone *zone = zone_from("example.test", APEX "d DNAME example.org.\nx.d DNAME example.net.\n"
+	    "e DNAME example.org.\n");
+	struct lines l = { 0 };
+
+	(void)state;
+	assert_int_equal(rows_each(zone, &strict, &sink, lines_add, &l), 0);
+	assert_int_equal(sink.warnings, 1);
+	assert_string_equal(why, "d.example.test DNAME: PowerDNS heeds it only with dname-processing=yes");
+	lines_free(&l);
+	zone_unref(zone);
+}
+
+static void
 too_long_is_refused(void **state)
 {
 	char *text = xmalloc(400000), why[512] = "";
@@ -626,6 +643,7 @@ main(void)
 		cmocka_unit_test(signatures_without_a_chain_are_left_out),
 		cmocka_unit_test(a_chain_without_signatures_is_left_out),
 		cmocka_unit_test(chains_that_powerdns_cannot_follow_are_refused),
+		cmocka_unit_test(a_dname_is_warned_of_once),
 		cmocka_unit_test(too_long_is_refused),
 		cmocka_unit_test(a_difference_makes_the_new_rows_of_the_old),
 	};
