@@ -509,26 +509,27 @@ put_first(struct message *m, size_t at, struct owner *owner, struct front *f)
 	return at + len + 8;
 }
 
-/* Write a record behind the message.  *named: the owner has to be spelled.  Returns false when it does not fit. */
-static inline bool
-put_rr(struct message *m, struct owner *owner, bool *named, struct front *f,
+/* Write a record at offset at.  *named: the owner has to be spelled.  Returns the end, or 0 when it does not fit. */
+static inline size_t
+put_rr(struct message *m, size_t at, struct owner *owner, bool *named, struct front *f,
     struct packed packed, const uint8_t *rdata, size_t len)
 {
-	size_t at = *named ? put_first(m, m->at, owner, f) : put_front(m, m->at, f);
-
+	if (*named) {
+		at = put_first(m, at, owner, f);
+		*named = owner->at == 0;
+	} else {
+		at = put_front(m, at, f);
+	}
 	if (packed.names == 0) {
+		/* Long owners may still not fit. */
 		if (at + 2 + len > m->limit)
-			return false;
+			return 0;
 		put16(m->base + at, (unsigned)len);
 		copy(m->base + at + 2, rdata, len);
-		at += len + 2;
-	} else if ((at = put_packed(m, at, rdata, len, packed)) > m->limit) {
-		return false;
+		return at + 2 + len;
 	}
-	*named = *named && owner->at == 0;
-	m->at = at;
-	m->count[m->section]++;
-	return true;
+	at = put_packed(m, at, rdata, len, packed);
+	return at <= m->limit ? at : 0;
 }
 
 void
@@ -544,12 +545,15 @@ message_part(struct message *m, struct owner *owner, const struct rrset *set,
 	for (; *left > 0; --*left) {
 		struct message_mark mark = message_mark(m);
 		size_t len = get16(p), owner_at = owner->at;
+		size_t at = put_rr(m, m->at, owner, &named, &f, packed, p + 2, len);
 
-		if (!put_rr(m, owner, &named, &f, packed, p + 2, len)) {
+		if (at == 0) {
 			message_back(m, mark);
 			owner->at = owner_at;
 			break;
 		}
+		m->at = at;
+		m->count[m->section]++;
 		p += 2 + len;
 	}
 	*rdata = p;
@@ -560,7 +564,7 @@ message_rrset(struct message *m, struct owner *owner, const struct rrset *set,
     uint32_t ttl)
 {
 	struct message_mark mark = message_mark(m);
-	size_t owner_at = owner->at;
+	size_t at = m->at, owner_at = owner->at;
 	bool named = owner_at == 0 && owner->name[0] != 0;
 	struct packed packed = packed_of(set->type);
 	const uint8_t *p = set->rdata;
@@ -568,18 +572,20 @@ message_rrset(struct message *m, struct owner *owner, const struct rrset *set,
 
 	front_make(&f, owner, set->type, CLASS_IN, ttl);
 	/* Whole when nothing can be saved; else each record shows. */
-	if (packed.names == 0 && m->at + set->count * f.len + set->size > m->limit)
+	if (packed.names == 0 && at + set->count * f.len + set->size > m->limit)
 		return false;
 	for (unsigned left = set->count; left > 0; left--) {
 		size_t len = get16(p);
 
-		if (!put_rr(m, owner, &named, &f, packed, p + 2, len)) {
+		if ((at = put_rr(m, at, owner, &named, &f, packed, p + 2, len)) == 0) {
 			message_back(m, mark);
 			owner->at = owner_at;
 			return false;
 		}
 		p += 2 + len;
 	}
+	m->at = at;
+	m->count[m->section] += set->count;
 	return true;
 }
 
@@ -588,16 +594,20 @@ message_rr(struct message *m, struct owner *owner, uint16_t type, uint32_t ttl,
     const uint8_t *rdata, uint16_t len)
 {
 	struct message_mark mark = message_mark(m);
-	size_t owner_at = owner->at;
+	size_t owner_at = owner->at, at;
 	bool named = owner_at == 0 && owner->name[0] != 0;
 	struct front f;
 
 	front_make(&f, owner, type, CLASS_IN, ttl);
-	if (put_rr(m, owner, &named, &f, packed_of(type), rdata, len))
-		return true;
-	message_back(m, mark);
-	owner->at = owner_at;
-	return false;
+	at = put_rr(m, m->at, owner, &named, &f, packed_of(type), rdata, len);
+	if (at == 0) {
+		message_back(m, mark);
+		owner->at = owner_at;
+		return false;
+	}
+	m->at = at;
+	m->count[m->section]++;
+	return true;
 }
 
 bool
