@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/export.h"
 #include "zonefile/arena.h"
 
 struct running_mirror {
@@ -30,7 +31,7 @@ list_of(const char *const *from, size_t count)
 }
 
 static char *
-mirror_text(const struct conf_mirror *m)
+mirror_text(const struct conf *conf, const struct conf_mirror *m)
 {
 	struct conf one = { .mirrors = m, .mirror_count = 1 };
 	char *text = NULL;
@@ -39,6 +40,12 @@ mirror_text(const struct conf_mirror *m)
 
 	if (out == NULL)
 		abort();
+	if (m->export_metadata) {
+		one.keys = conf->keys;
+		one.key_count = conf->key_count;
+		one.autosecondaries = conf->autosecondaries;
+		one.autosecondary_count = conf->autosecondary_count;
+	}
 	conf_print(out, &one, false);
 	fclose(out);
 	return text;
@@ -64,19 +71,23 @@ start_mirror(const struct conf *conf, const struct conf_mirror *m)
 		.key_file = m->key_file != NULL ? conf_resolve(key, conf, m->key_file) : NULL,
 		.connections = m->connections,
 		.verify_interval = m->verify_interval, .repair_drift = m->repair_drift,
+		.export_metadata = m->export_metadata,
 	};
 	const char **hosts = list_of(m->hosts, m->host_count);
 	const char **control = list_of(m->pdns_control, m->pdns_control_count);
 	const char **api = list_of(m->pdns_api, m->pdns_api_count);
+	struct arena *exports;
 	struct mirror *mirror;
 
 	c.hosts = hosts;
 	c.pdns_control = control;
 	c.pdns_api = api;
+	exports = export_conf(&c, conf);
 	mirror = mirror_start(&c, conf_resolve(journal, conf, conf->journal), log_report, NULL);
 	free(hosts);
 	free(control);
 	free(api);
+	arena_free(exports);
 	return mirror;
 }
 
@@ -102,7 +113,7 @@ mirrors_apply(const struct conf *conf, struct sink *sink)
 		const struct conf_mirror *m = &conf->mirrors[i];
 
 		fresh[i].name = xstrdup(m->name);
-		fresh[i].text = mirror_text(m);
+		fresh[i].text = mirror_text(conf, m);
 		for (size_t k = 0; k < old_count; k++)
 			if (old[k].mirror != NULL && strcmp(old[k].text, fresh[i].text) == 0) {
 				fresh[i].mirror = old[k].mirror;
@@ -165,9 +176,11 @@ void
 mirrors_set_zone(const struct conf *conf, const struct conf_zone *zone, struct slot *slot)
 {
 	for (size_t i = 0; i < conf->mirror_count; i++) {
-		if (mirrored(zone, &conf->mirrors[i]))
+		if (mirrored(zone, &conf->mirrors[i])) {
 			mirror_include(mirrors[i], slot);
-		else
+			if (conf->mirrors[i].export_metadata)
+				export_zone(mirrors[i], slot, zone->rules, conf->mirrors[i].kind_master);
+		} else
 			mirror_exclude(mirrors[i], zone->origin);
 	}
 }

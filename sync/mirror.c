@@ -226,6 +226,26 @@ copy_list(struct mirror *m, const char *const *list)
 }
 
 static void
+copy_exports(struct mirror *m, const struct mirror_conf *conf)
+{
+	struct target_key *key = arena_alloc(m->memory, (conf->key_count + 1) * sizeof(*key));
+	struct target_supermaster *s = arena_alloc(m->memory, (conf->supermaster_count + 1) * sizeof(*s));
+
+	if (!conf->export_metadata)
+		return;
+	for (size_t i = 0; i < conf->key_count; i++)
+		key[i] = (struct target_key){ copy(m, conf->keys[i].name), copy(m, conf->keys[i].algorithm),
+		    copy(m, conf->keys[i].secret) };
+	for (size_t i = 0; i < conf->supermaster_count; i++)
+		s[i] = (struct target_supermaster){ copy(m, conf->supermasters[i].ip),
+		    copy(m, conf->supermasters[i].nameserver), copy(m, conf->supermasters[i].account) };
+	m->conf.keys = key;
+	m->conf.key_count = conf->key_count;
+	m->conf.supermasters = s;
+	m->conf.supermaster_count = conf->supermaster_count;
+}
+
+static void
 copy_conf(struct mirror *m, const struct mirror_conf *conf)
 {
 	m->conf = (struct target_conf){
@@ -250,6 +270,8 @@ copy_conf(struct mirror *m, const struct mirror_conf *conf)
 	m->on_remove = conf->on_remove;
 	m->verify_interval = conf->verify_interval * (int64_t)1000;
 	m->repair = conf->repair_drift;
+	m->exports = conf->export_metadata;
+	copy_exports(m, conf);
 	snprintf(m->status.name, sizeof(m->status.name), "%s", conf->name);
 }
 
@@ -405,6 +427,23 @@ mirror_exclude(struct mirror *m, const uint8_t *origin)
 		z->slot = NULL;
 		z->state = MIRROR_BEHIND;
 		tracked_queue(&m->zones, z, true);
+		pthread_cond_broadcast(&m->wake);
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
+void
+mirror_set_meta(struct mirror *m, struct slot *slot, const struct target_meta *row, size_t count)
+{
+	uint64_t hash = export_hash(row, count);
+	struct tracked *z;
+
+	pthread_mutex_lock(&m->lock);
+	z = tracked_find(&m->zones, slot_origin(slot));
+	if (m->exports && z != NULL && z->slot == slot && (z->meta == NULL || z->meta->hash != hash)) {
+		tracked_meta_release(z->meta);
+		z->meta = tracked_meta_new(row, count);
+		tracked_queue(&m->zones, z, false);
 		pthread_cond_broadcast(&m->wake);
 	}
 	pthread_mutex_unlock(&m->lock);

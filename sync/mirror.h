@@ -9,6 +9,7 @@
 
 #include "zonefile/report.h"
 #include "sync/slot.h"
+#include "sync/target.h"
 
 /* What to mirror to; strings live until mirror_start() returns.  Fields that are NULL or 0 are not set. */
 struct mirror_conf {
@@ -33,6 +34,9 @@ struct mirror_conf {
 	unsigned connections;		/* to MySQL that write at once; 0: 1 */
 	uint32_t verify_interval;	/* seconds in which each zone's rows are compared once; 0: never */
 	bool repair_drift;		/* and mended; else told */
+	bool export_metadata;		/* mirror_set_meta() and what follows */
+	const struct target_key *keys; size_t key_count;
+	const struct target_supermaster *supermasters; size_t supermaster_count;
 };
 
 /* A thread for each connection to the database, with a read-only connection to the journal.  It finds by itself where
@@ -48,6 +52,8 @@ void mirror_stop(struct mirror *);	/* lets a transaction under way end, but wait
 void mirror_wake(struct mirror *, struct slot *);
 void mirror_include(struct mirror *, struct slot *);	/* this zone is to be mirrored */
 void mirror_exclude(struct mirror *, const uint8_t *origin);	/* no longer: on_remove decides about its rows */
+/* With export_metadata: what PowerDNS is told of an included zone beside its records. */
+void mirror_set_meta(struct mirror *, struct slot *, const struct target_meta *, size_t count);
 /* All zones have been included: what the target has of our owner beside them is no longer mirrored. */
 void mirror_settled(struct mirror *);
 void mirror_pause(struct mirror *, bool);

@@ -222,6 +222,30 @@ gate_ask(struct writer *w, struct tracked **batch, size_t count)
 	return result == TARGET_OK;
 }
 
+static void
+on_mark(void *ctx, const char *name, uint64_t hash)
+{
+	struct mirror *m = ctx;
+	struct tracked *z;
+
+	pthread_mutex_lock(&m->lock);
+	if ((z = tracked_named(&m->zones, name)) != NULL && z->busy == NULL)
+		z->exported = hash;
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* What of the configuration the target has. */
+static enum target_result
+see_exports(struct writer *w)
+{
+	enum target_result result;
+
+	if (!w->m->exports)
+		return TARGET_OK;
+	result = target_exported(w->target, on_mark, w->m);
+	return result == TARGET_OK ? target_export_all(w->target) : result;
+}
+
 /* --- the lease --------------------------------------------------------- */
 
 /* May we have it now?  One that we had ourselves before this start is not waited for. */
@@ -323,6 +347,8 @@ open_gate(struct writer *w)
 		return;
 	if (result == TARGET_OK)
 		result = ask_all(w);
+	if (result == TARGET_OK)
+		result = see_exports(w);
 	if (result != TARGET_OK) {
 		m->gate.losses += m->gate.losses == 0;
 		gate_shut(w, result);

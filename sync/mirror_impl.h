@@ -28,7 +28,7 @@ struct mirror {
 	char token[40];
 	int on_remove;
 	int64_t verify_interval;	/* milliseconds */
-	bool repair;
+	bool repair, exports;
 	report_fn *report;
 	void *ctx;
 	struct purger *purger;

@@ -14,7 +14,8 @@
 /* A zone on its way into a transaction. */
 struct item {
 	struct tracked *tracked;
-	enum { UPDATE, COMPARE, REMOVE, WITHDRAW } action;
+	enum { UPDATE, COMPARE, REMOVE, WITHDRAW, EXPORT } action;
+	struct tracked_meta *meta;	/* to be exported too; a share */
 	struct zone *now, *from;	/* from with delta: UPDATE */
 	struct delta *delta;
 	size_t rows;			/* about so many */
@@ -77,11 +78,14 @@ forget_last(struct tracked *z)
 }
 
 static void
-free_item(struct item *item)
+free_item(struct mirror *m, struct item *item)
 {
 	zone_unref(item->now);
 	zone_unref(item->from);
 	delta_free(item->delta);
+	pthread_mutex_lock(&m->lock);
+	tracked_meta_release(item->meta);
+	pthread_mutex_unlock(&m->lock);
 }
 
 /* The way from the version that the target has to this one: from the journal, or from both in
@@ -147,6 +151,10 @@ plan(struct writer *w, struct tracked *z, struct item *item)
 	item->adopt = z->adopt;
 	withdrawn = z->withdrawn;
 	z->resync = z->adopt = false;
+	if (z->meta != NULL && z->meta->hash != z->exported) {
+		item->meta = z->meta;
+		item->meta->users++;
+	}
 	pthread_mutex_unlock(&m->lock);
 	if (slot == NULL) {
 		item->action = REMOVE;
@@ -166,6 +174,10 @@ plan(struct writer *w, struct tracked *z, struct item *item)
 	}
 	if (z->known && !z->disabled && !item->resync) {
 		if (zone_digest_equal(z->digest, zone_digest(item->now))) {
+			item->action = EXPORT;
+			item->rows = 1;
+			if (item->meta != NULL)
+				return true;
 			tell_powerdns(m, z, false, false);
 			in_step(m, item);
 			return false;
@@ -197,6 +209,8 @@ write_item(struct writer *w, struct item *item, struct sink *sink)
 		return target_compare(w->target, item->now, item->adopt, sink);
 	case WITHDRAW:
 		return target_disable(w->target, z->origin);
+	case EXPORT:
+		return TARGET_OK;
 	case REMOVE:
 		break;
 	}
@@ -207,7 +221,7 @@ write_item(struct writer *w, struct item *item, struct sink *sink)
 static uint64_t
 changes(const struct target_counts *c)
 {
-	return c->deleted + c->inserted + c->updated + c->domains_created + c->domains_deleted;
+	return c->deleted + c->inserted + c->updated + c->domains_created + c->domains_deleted + c->meta;
 }
 
 static enum target_result
@@ -227,6 +241,8 @@ write_group(struct writer *w, struct item *item, size_t count)
 		struct sink sink = { .fn = keep_report, .ctx = w };
 
 		result = write_item(w, &item[i], &sink);
+		if (result == TARGET_OK && item[i].meta != NULL && item[i].now != NULL)
+			result = target_export(w->target, item[i].tracked->origin, item[i].meta->row, item[i].meta->count);
 		item[i].changed = changes(after) != changes(&before);
 		item[i].created = after->domains_created != before.domains_created ||
 		    after->domains_deleted != before.domains_deleted;
@@ -261,6 +277,8 @@ remember_item(struct mirror *m, struct item *item)
 	z->serial = zone_serial(item->now);
 	z->digest = zone_digest(item->now);
 	z->disabled = false;
+	if (item->meta != NULL)
+		z->exported = item->meta->hash;
 	if (item->action == COMPARE)
 		z->drifted = false;
 	pthread_mutex_unlock(&m->lock);
@@ -429,8 +447,8 @@ mirror_write(struct writer *w, struct tracked **zone, size_t count)
 		if (plan(w, zone[i], &item[items]))
 			items++;
 		else
-			free_item(&item[items]);
+			free_item(w->m, &item[items]);
 	write_items(w, item, items);
 	for (size_t i = 0; i < items; i++)
-		free_item(&item[i]);
+		free_item(w->m, &item[i]);
 }

@@ -689,6 +689,17 @@ target_delete(struct target *t, const uint8_t *origin)
 	return target_done(t, delete_domain(t, origin));
 }
 
+enum target_result
+target_export(struct target *t, const uint8_t *origin, const struct target_meta *meta, size_t count)
+{
+	struct domain d;
+	enum target_result result = domain_find(t, origin, &d);
+
+	if (result == TARGET_OK && is_ours(t, &d))
+		result = target_export_rows(t, d.id, meta, count);
+	return target_done(t, result);
+}
+
 /* What is not right about the domain and its metadata. */
 static enum target_result
 verify_domain(struct target *t, const struct domain *d, const struct zone *zone,

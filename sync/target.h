@@ -11,6 +11,17 @@
 #include "zonefile/report.h"
 #include "zonefile/zone.h"
 
+/* What PowerDNS is told beside records. */
+struct target_meta {
+	const char *kind, *content;	/* of domainmetadata: ALLOW-AXFR-FROM, TSIG-ALLOW-AXFR, ALSO-NOTIFY */
+};
+struct target_key {
+	const char *name, *algorithm, *secret;	/* as in tsigkeys: no final dot, lower case, base64 */
+};
+struct target_supermaster {
+	const char *ip, *nameserver, *account;
+};
+
 /* Strings live as long as the target.  Fields that are NULL or 0 are not set. */
 struct target_conf {
 	enum { TARGET_SQLITE, TARGET_MYSQL } type;
@@ -26,6 +37,8 @@ struct target_conf {
 	bool kind_master;		/* domains.type MASTER instead of NATIVE */
 	bool adopt;			/* take over domains that belong to nobody */
 	struct rows_style style;
+	const struct target_key *keys; size_t key_count;
+	const struct target_supermaster *supermasters; size_t supermaster_count;
 	const char *instance;		/* who we are, for people; the same when we start again */
 	const char *token;		/* of this process alone, at most 32; NULL: no lease is asked for */
 };
@@ -97,6 +110,7 @@ enum target_result target_prepare(struct target *, const struct target_intent *,
 struct target_counts {
 	uint64_t deleted, inserted, updated;	/* rows of records */
 	uint64_t domains_created, domains_deleted;
+	uint64_t meta;			/* rows of domainmetadata, by target_export() */
 };
 const struct target_counts *target_counts(const struct target *);
 
@@ -115,6 +129,15 @@ enum target_result target_compare(struct target *, const struct zone *,
  * ours; else nothing happens. */
 enum target_result target_disable(struct target *, const uint8_t *origin);
 enum target_result target_delete(struct target *, const uint8_t *origin);
+
+/* The rows of these three kinds, of a domain that is ours, become exactly those given; what their export_hash() was is kept
+ * there, and told for each domain by target_exported(). */
+enum target_result target_export(struct target *, const uint8_t *origin, const struct target_meta *, size_t count);
+uint64_t export_hash(const struct target_meta *, size_t count);		/* never 0 */
+typedef void target_mark_fn(void *ctx, const char *name, uint64_t hash);
+enum target_result target_exported(struct target *, target_mark_fn *, void *ctx);
+/* Keys and supermasters of the configuration, in a transaction; no other is touched. */
+enum target_result target_export_all(struct target *);
 
 /* Compare without changing anything, in one snapshot: by a sum in the database where it can, then row by row.  fn hears
  * of each difference, the row as text. */

@@ -81,6 +81,8 @@ enum target_result target_lease_hold(struct target *);
 enum target_result target_rows_verify(struct target *, int64_t domain, const struct zone *,
     target_difference_fn *, void *ctx, struct target_verdict *);
 
+enum target_result target_export_rows(struct target *, int64_t domain, const struct target_meta *, size_t count);
+
 struct target *target_sqlite_open(void);
 struct target *target_mysql_open(void);
 #endif

@@ -18,6 +18,34 @@ tracked_init(struct tracked_set *set)
 	TAILQ_INIT(&set->turns);
 }
 
+struct tracked_meta *
+tracked_meta_new(const struct target_meta *row, size_t count)
+{
+	size_t size = sizeof(struct tracked_meta) + count * sizeof(*row), octets = 0;
+	struct tracked_meta *meta;
+	char *at;
+
+	for (size_t i = 0; i < count; i++)
+		octets += strlen(row[i].kind) + strlen(row[i].content) + 2;
+	meta = xmalloc(size + octets);
+	*meta = (struct tracked_meta){ .users = 1, .hash = export_hash(row, count), .count = count };
+	at = (char *)meta + size;
+	for (size_t i = 0; i < count; i++) {
+		meta->row[i].kind = strcpy(at, row[i].kind);
+		at += strlen(at) + 1;
+		meta->row[i].content = strcpy(at, row[i].content);
+		at += strlen(at) + 1;
+	}
+	return meta;
+}
+
+void
+tracked_meta_release(struct tracked_meta *meta)
+{
+	if (meta != NULL && --meta->users == 0)
+		free(meta);
+}
+
 static int
 by_name(const void *a, const void *b)
 {
@@ -79,6 +107,7 @@ tracked_remove(struct tracked_set *set, struct tracked *z)
 	if (z->slot != NULL)
 		slot_unref(z->slot);
 	zone_unref(z->last);
+	tracked_meta_release(z->meta);
 	free(z->why);
 	free(z->origin);
 	free(z->name);

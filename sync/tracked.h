@@ -11,6 +11,16 @@
 #include "sync/slot.h"
 #include "zonefile/zone.h"
 
+/* A copy in one piece of memory. */
+struct tracked_meta {
+	unsigned users;			/* under the mirror's lock */
+	uint64_t hash;
+	size_t count;
+	struct target_meta row[];
+};
+struct tracked_meta *tracked_meta_new(const struct target_meta *, size_t count);
+void tracked_meta_release(struct tracked_meta *);	/* NULL is fine */
+
 /* Those that wait, in the order of need. */
 enum tracked_class {
 	TRACKED_CHANGED,		/* a new version just came */
@@ -39,6 +49,8 @@ struct tracked {
 	enum mirror_zone_state state;
 	size_t records;			/* of its version when it was queued */
 	char *why;			/* HELD */
+	struct tracked_meta *meta;	/* to be exported; NULL: nothing was said */
+	uint64_t exported;		/* the hash of what the target has */
 
 	/* who has it writes, with lock; others read with lock */
 	bool known;			/* the target has it, at: */

@@ -135,7 +135,7 @@ struct conf_mirror {
 	const char *key_file;
 	unsigned connections;
 	uint32_t verify_interval;	/* seconds; 0: never */
-	bool repair_drift;
+	bool repair_drift, export_metadata;
 	const char *place_file; uint32_t place_line;
 };
 

@@ -51,7 +51,8 @@ static struct {
 	char why[128];
 	struct target_lease lease;
 	bool other_lives, drifts;
-	atomic_uint verifies;
+	atomic_uint verifies, exports;
+	char exported[20];
 } db = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static atomic_uint order;		/* of COMMITs and purges */
@@ -500,6 +501,41 @@ target_records(struct target *t, const char *name, target_record_fn *fn, void *c
 	return TARGET_OK;
 }
 
+uint64_t
+export_hash(const struct target_meta *meta, size_t count)
+{
+	return count > 0 ? (uint64_t)meta[0].content[0] : 1;
+}
+
+enum target_result
+target_export(struct target *t, const uint8_t *origin, const struct target_meta *meta, size_t count)
+{
+	(void)t;
+	(void)origin;
+	pthread_mutex_lock(&db.lock);
+	db.counts.meta++;
+	db.exports++;
+	snprintf(db.exported, sizeof(db.exported), "%s", count > 0 ? meta[0].content : "");
+	pthread_mutex_unlock(&db.lock);
+	return TARGET_OK;
+}
+
+enum target_result
+target_exported(struct target *t, target_mark_fn *fn, void *ctx)
+{
+	(void)t;
+	if (db.exported[0] != '\0')
+		fn(ctx, "example", (uint64_t)db.exported[0]);
+	return TARGET_OK;
+}
+
+enum target_result
+target_export_all(struct target *t)
+{
+	(void)t;
+	return TARGET_OK;
+}
+
 static enum target_result
 take_out(const uint8_t *origin, bool disable)
 {
@@ -615,7 +651,8 @@ static void
 start_mirror(int on_remove)
 {
 	struct mirror_conf conf = { .name = "test", .owner = "me", .on_remove = on_remove,
-	    .verify_interval = verify_interval, .repair_drift = true };
+	    .verify_interval = verify_interval, .repair_drift = true,
+	    .export_metadata = true };
 	struct mirror *m = mirror_start(&conf, path, on_report, NULL);
 
 	for (size_t i = 0; i < slot_total; i++)
@@ -684,7 +721,8 @@ clear_db(void)
 	db.refuses = NULL;
 	db.lease = (struct target_lease){ .ours = false };
 	db.other_lives = db.drifts = false;
-	db.verifies = 0;
+	db.verifies = db.exports = 0;
+	db.exported[0] = '\0';
 	pdns.count = 0;
 	pdns.deaf = 0;
 	errors = notes = 0;
@@ -1203,6 +1241,37 @@ each_zone_is_verified_in_turn_and_mended(void **state)
 	reached(all_in_step);
 }
 
+static void
+what_powerdns_is_told_beside_records_is_exported_once(void **state)
+{
+	static const struct target_meta one[] = { { "ALLOW-AXFR-FROM", "1.2.3.4/32" } }, two[] = { { "ALLOW-AXFR-FROM", "2.2.3.4/32" } };
+	struct slot *slot;
+
+	(void)state;
+	edit("example.", 1);
+	slot = slot_of("example.");
+	start_mirror(MIRROR_KEEP);
+	mirror_set_meta(mirror, slot, one, 1);
+	for (int i = 0; i < 1000 && db.exports < 1; i++)
+		sleep_ms(2);
+	reached(all_in_step);
+	assert_int_equal(db.exports, 1);
+	mirror_set_meta(mirror, slot, one, 1);
+	edit("example.", 2);
+	reached(all_in_step);
+	restart_mirror();
+	mirror_set_meta(mirror, slot, one, 1);
+	reached(all_in_step);
+	sleep_ms(50);
+	assert_int_equal(db.exports, 1);
+	mirror_set_meta(mirror, slot, two, 1);
+	for (int i = 0; i < 1000 && db.exports < 2; i++)
+		sleep_ms(2);
+	reached(all_in_step);
+	assert_string_equal(db.exported, "2.2.3.4/32");
+	assert_int_equal(db.compares, 1);
+}
+
 static int
 make_dir(void **state)
 {
@@ -1243,6 +1312,7 @@ main(void)
 		TEST(a_zone_that_expires_is_disabled_until_it_is_back),
 		TEST(what_left_the_configuration_while_nobody_watched_is_taken_out),
 		TEST(each_zone_is_verified_in_turn_and_mended),
+		TEST(what_powerdns_is_told_beside_records_is_exported_once),
 		TEST(a_deaf_powerdns_is_asked_again_and_others_do_not_wait),
 	};
 
