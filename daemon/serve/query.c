@@ -22,7 +22,8 @@ struct query {
 	const struct query_server *server;
 	struct query_stats *stats;
 	const struct sockaddr *from;
-	struct xfrout **transfer;	/* NULL: UDP */
+	bool tcp;
+	struct xfrout **transfer;	/* NULL: there is no such answer */
 
 	/* What it says: an rcode when it says something wrong. */
 	unsigned flags, rcode;
@@ -87,6 +88,16 @@ fail(struct query *q, unsigned rcode)
 	default:
 		query_count(&stats->formerr);
 	}
+}
+
+static size_t
+udp_limit(const struct query *q)
+{
+	size_t own = q->server->edns_udp_size;
+
+	if (!q->edns.present || own < UDP_MIN)
+		return UDP_MIN;
+	return q->edns.size < own ? q->edns.size : own;
 }
 
 /* --- class CH --- */
@@ -235,6 +246,14 @@ answer_soa(struct query *q)
 	query_count(&q->stats->answers);
 }
 
+static bool
+too_many(const struct query *q)
+{
+	unsigned limit = q->server->transfers.at_once;
+
+	return limit > 0 && xfrout_count() >= limit;
+}
+
 static void
 start_transfer(struct query *q, uint32_t since, const struct query_policy *policy)
 {
@@ -250,9 +269,10 @@ start_transfer(struct query *q, uint32_t since, const struct query_policy *polic
 		.one_answer = allowed(q, &server->one_answer, false),
 	};
 
-	if (server->transfers.at_once > 0 && xfrout_count() >= server->transfers.at_once) {
-		fail(q, RCODE_SERVFAIL);
-		return;
+	if (!q->tcp) {
+		request.datagram = true;
+		request.message_size = (unsigned)udp_limit(q);
+		request.one_answer = false;
 	}
 	edns_write(&q->edns, &opt, server->edns_udp_size, server->server_id);
 	request.opt_len = opt.at;
@@ -291,15 +311,19 @@ run_transfer(struct query *q)
 		return;
 	}
 	tell_expiry(q);
-	if (q->question.type == T_AXFR ? q->transfer == NULL : !serial_in(q, 2, &since)) {
+	if (q->question.type == T_AXFR ? !q->tcp : !serial_in(q, 2, &since)) {
 		fail(q, RCODE_FORMERR);
 		return;
 	}
 	serial = zone_serial(q->zone);
-	/* Over UDP the one SOA says that there is more to be had over TCP (RFC 1995 2). */
-	if (q->transfer == NULL || (q->question.type == T_IXFR &&
-	    (since == serial || serial_newer(since, serial))))
+	if (q->question.type == T_IXFR && (since == serial || serial_newer(since, serial)))
 		answer_soa(q);
+	/* Over UDP the one SOA says that there is more to be had over TCP (RFC 1995 2). */
+	else if (!q->tcp && (q->transfer == NULL || q->server->history == NULL ||
+	    policy->no_ixfr || too_many(q)))
+		answer_soa(q);
+	else if (too_many(q))
+		fail(q, RCODE_SERVFAIL);
 	else
 		start_transfer(q, since, policy);
 }
@@ -338,7 +362,7 @@ run_internet(struct query *q)
 		tell_expiry(q);
 	switch (answer(&q->scratch->answer, q->zone, &q->question,
 	    (struct answer_style){ .dnssec = q->edns.dnssec,
-	    .minimal = q->server->minimal_responses, .any_whole = q->transfer != NULL },
+	    .minimal = q->server->minimal_responses, .any_whole = q->tcp },
 	    &q->message)) {
 	case ANSWER_FOUND:
 	case ANSWER_CHAINED:
@@ -468,16 +492,6 @@ verify(struct query *q, size_t len)
 	}
 }
 
-static size_t
-udp_limit(const struct query *q)
-{
-	size_t own = q->server->edns_udp_size;
-
-	if (!q->edns.present || own < UDP_MIN)
-		return UDP_MIN;
-	return q->edns.size < own ? q->edns.size : own;
-}
-
 static uint16_t
 port_of(const struct sockaddr *from)
 {
@@ -491,7 +505,7 @@ port_of(const struct sockaddr *from)
 static bool
 begin(struct query *q, const uint8_t *request, size_t len)
 {
-	query_count(q->transfer != NULL ? &q->stats->tcp : &q->stats->udp);
+	query_count(q->tcp ? &q->stats->tcp : &q->stats->udp);
 	if (len < MESSAGE_HEADER || (request[2] & MESSAGE_QR >> 8) != 0 ||
 	    port_of(q->from) == 0) {
 		query_count(&q->stats->dropped);
@@ -531,7 +545,7 @@ finish(struct query *q, uint8_t *out)
 	const struct query_server *server = q->server;
 	size_t room, len;
 
-	message_begin(&q->message, out, q->transfer != NULL ? MESSAGE_MAX : udp_limit(q),
+	message_begin(&q->message, out, q->tcp ? MESSAGE_MAX : udp_limit(q),
 	    &q->scratch->names, q->asks ? &q->question : NULL);
 	room = edns_room(&q->edns, server->server_id);
 	if (q->tsig_at != 0) {
@@ -578,6 +592,7 @@ query_run(struct query_scratch *scratch, const struct query_server *server,
 	q->server = server;
 	q->stats = stats;
 	q->from = from;
+	q->tcp = transfer != NULL;
 	q->transfer = transfer;
 	return begin(q, request, len) ? finish(q, out) : 0;
 }
@@ -606,7 +621,8 @@ query_run_many(struct query_scratch *scratch, const struct query_server *server,
 			q->server = server;
 			q->stats = stats;
 			q->from = d->from;
-			q->transfer = NULL;
+			q->tcp = false;
+			q->transfer = &d->transfer;
 			d->answer_len = begin(q, d->request, d->len);
 		}
 		if (behind(scratch, datagrams, count, i, STEP, &q) && q->zone != NULL)

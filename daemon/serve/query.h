@@ -108,6 +108,7 @@ struct query_datagram {
 	size_t len;
 	uint8_t *answer;		/* filled in */
 	size_t answer_len;		/* 0: none */
+	struct xfrout *transfer;	/* or NULL; the caller's, to be answered by xfrout_datagram() */
 };
 void query_run_many(struct query_scratch *, const struct query_server *, struct query_stats *,
     struct query_datagram *, unsigned count, uint8_t *out);

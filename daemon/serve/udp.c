@@ -1,12 +1,14 @@
 #include "daemon/serve/udp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/transfer/xfrout.h"
 #include "sync/slot.h"
 #include "zonefile/arena.h"
 
@@ -17,6 +19,7 @@
 #define REQUEST 4160
 #define BUFFER (4 << 20)	/* of the socket, as far as the system allows */
 #define CONTROL CMSG_SPACE(sizeof(struct in6_pktinfo))
+#define LATE_MAX 16		/* answers that wait for the journal at once */
 
 /* Answers lie one behind the other, so that a batch of small ones touches little memory. */
 struct udp_batch {
@@ -28,6 +31,22 @@ struct udp_batch {
 	struct query_datagram datagram[BATCH];
 	unsigned which[BATCH];		/* of in, each datagram is */
 	_Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL];
+	unsigned late;			/* answers under way in the pool */
+};
+
+/* An IXFR that is answered when the journal has been read.  It has the socket for itself, which may be closed
+ * meanwhile. */
+struct late {
+	uv_work_t work;
+	struct udp_batch *batch;
+	struct xfrout *transfer;
+	int fd, len;
+	union worker_address from;
+	struct msghdr header;
+	uint64_t began;
+	_Alignas(struct cmsghdr) uint8_t control[CONTROL];
+	struct message_many_names names;
+	uint8_t out[XFROUT_ROOM];
 };
 
 struct udp {
@@ -162,6 +181,80 @@ from_ourselves(const struct udp *u, const union worker_address *from)
 	    IN6_ARE_ADDR_EQUAL(&from->v6.sin6_addr, &u->address.v6.sin6_addr);
 }
 
+/* --- late answers --- */
+
+static void
+on_pool(uv_work_t *work)
+{
+	struct late *late = work->data;
+
+	xfrout_prepare(late->transfer);
+	late->len = xfrout_datagram(late->transfer, &late->names, late->out);
+}
+
+static void
+send_late(struct late *late)
+{
+	struct responder *r = late->batch->responder;
+	struct iovec iov = { late->out, (size_t)late->len };
+	struct xfrout_facts facts;
+
+	late->header.msg_iov = &iov;
+	late->header.msg_iovlen = 1;
+	if (sendmsg(late->fd, &late->header, MSG_DONTWAIT) < 0)
+		query_count(&r->stats.dropped);
+	xfrout_facts(late->transfer, &facts);
+	if (facts.incremental && r->server->transferred != NULL)
+		r->server->transferred(r->server->ctx, &late->from.any, &facts, true,
+		    (uv_hrtime() - late->began) / 1000000);
+	close(late->fd);
+	xfrout_free(late->transfer);
+	free(late);
+}
+
+static void
+on_pool_done(uv_work_t *work, int status)
+{
+	struct late *late = work->data;
+
+	(void)status;
+	late->batch->late--;
+	send_late(late);
+}
+
+/* When too many wait, the current SOA has to do. */
+static void
+answer_late(struct udp *u, const struct msghdr *in, struct xfrout *transfer)
+{
+	struct udp_batch *b = u->batch;
+	struct late *late = xmalloc(sizeof(*late));
+
+	memset(late, 0, offsetof(struct late, out));
+	late->work.data = late;
+	late->batch = b;
+	late->transfer = transfer;
+	late->began = uv_hrtime();
+	late->header = *in;
+	memcpy(&late->from, in->msg_name, in->msg_namelen);
+	late->header.msg_name = &late->from;
+	if (in->msg_controllen > 0) {
+		memcpy(late->control, in->msg_control, in->msg_controllen);
+		late->header.msg_control = late->control;
+		turn_control(&late->header);
+	}
+	if ((late->fd = fcntl(u->fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+		query_count(&b->responder->stats.dropped);
+		xfrout_free(transfer);
+		free(late);
+	} else if (b->late < LATE_MAX) {
+		b->late++;
+		uv_queue_work(u->poll.loop, &late->work, on_pool, on_pool_done);
+	} else {
+		late->len = xfrout_datagram(transfer, &late->names, late->out);
+		send_late(late);
+	}
+}
+
 /* Returns the answers to send. */
 static unsigned
 answer_batch(struct udp *u, unsigned received)
@@ -186,6 +279,8 @@ answer_batch(struct udp *u, unsigned received)
 	for (unsigned i = 0; i < taken; i++) {
 		struct msghdr *in = &b->in[b->which[i]].msg_hdr, *out = &b->out[count].msg_hdr;
 
+		if (b->datagram[i].transfer != NULL)
+			answer_late(u, in, b->datagram[i].transfer);
 		if (b->datagram[i].answer_len == 0)
 			continue;
 		out->msg_name = in->msg_name;

@@ -82,7 +82,8 @@ xfrout_axfr(struct zone *zone, const struct xfrout_request *request)
 	}
 	x->tsig = request->tsig;
 	tsig_key_ref(x->tsig.key);
-	x->size = request->message_size == 0 ? BEST_SIZE :
+	x->size = request->datagram ? request->message_size :
+	    request->message_size == 0 ? BEST_SIZE :
 	    request->message_size < LEAST_SIZE ? LEAST_SIZE :
 	    request->message_size < MESSAGE_MAX ? request->message_size : MESSAGE_MAX;
 	x->one_answer = request->one_answer;
@@ -286,29 +287,54 @@ fill(struct xfrout *x, struct message *m, struct message_many_names *names, uint
 	return m->count[SECTION_ANSWER] > 0;
 }
 
+static int
+finish(struct xfrout *x, struct message *m)
+{
+	size_t len;
+
+	if (!x->begun && x->opt_len > 0) {
+		memcpy(m->base + m->at, x->opt, x->opt_len);
+		m->at += x->opt_len;
+		m->count[SECTION_ADDITIONAL]++;
+	}
+	x->begun = true;
+	len = message_end(m, x->id, x->flags);
+	if (x->tsig.key != NULL)
+		len = tsig_sign(&x->tsig, m->base, len, (uint64_t)time(NULL));
+	x->records += m->count[SECTION_ANSWER];
+	x->octets += len;
+	return (int)len;
+}
+
 int
 xfrout_next(struct xfrout *x, struct message_many_names *names, uint8_t *out)
 {
 	struct message m;
-	size_t len;
 
 	if (x->stage == END)
 		return 0;
 	/* A record that needs more gets more. */
 	if (!fill(x, &m, names, out, x->size) && !fill(x, &m, names, out, MESSAGE_MAX))
 		return -1;
-	if (!x->begun && x->opt_len > 0) {
-		memcpy(m.base + m.at, x->opt, x->opt_len);
-		m.at += x->opt_len;
-		m.count[SECTION_ADDITIONAL]++;
+	return finish(x, &m);
+}
+
+int
+xfrout_datagram(struct xfrout *x, struct message_many_names *names, uint8_t *out)
+{
+	struct message m;
+
+	if (x->change != NULL) {
+		fill(x, &m, names, out, x->size);
+		if (x->stage == END)
+			return finish(x, &m);
+		change_unref(x->change);
+		x->change = NULL;
 	}
-	x->begun = true;
-	len = message_end(&m, x->id, x->flags);
-	if (x->tsig.key != NULL)
-		len = tsig_sign(&x->tsig, out, len, (uint64_t)time(NULL));
-	x->records += m.count[SECTION_ANSWER];
-	x->octets += len;
-	return (int)len;
+	x->stage = LAST;
+	if (!fill(x, &m, names, out, x->size))
+		m.flags |= MESSAGE_TC;
+	return finish(x, &m);
 }
 
 void

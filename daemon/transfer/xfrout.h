@@ -18,6 +18,7 @@ struct xfrout_request {
 	size_t opt_len;
 	struct tsig tsig;		/* key NULL: nothing is signed; else the transfer's from now on */
 	unsigned message_size;		/* 0: what is best */
+	bool datagram;			/* for xfrout_datagram(): no more than message_size */
 	bool one_answer;		/* one record a message */
 };
 
@@ -39,6 +40,10 @@ void xfrout_free(struct xfrout *);
  * into no message. */
 #define XFROUT_ROOM (MESSAGE_MAX + MESSAGE_SLACK)
 int xfrout_next(struct xfrout *, struct message_many_names *, uint8_t *out);
+
+/* Of an IXFR over UDP, prepared or not: all of it in one message if it fits, else the current SOA, which sends the client to
+ * TCP (RFC 1995 2).  Returns the length. */
+int xfrout_datagram(struct xfrout *, struct message_many_names *, uint8_t *out);
 
 /* Those that there are in this process. */
 unsigned xfrout_count(void);

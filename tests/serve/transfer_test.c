@@ -478,6 +478,74 @@ what_changed_comes_from_the_journal(void **state)
 	zone_unref(three);
 }
 
+/* What comes over UDP: the records, sorted. */
+static char *
+datagram_of(const char *question, uint32_t since)
+{
+	static uint8_t answers[2 * 65535], out[XFROUT_ROOM];
+	uint8_t request[512];
+	struct query_datagram d = { .from = (const struct sockaddr *)&asker.from, .request = request };
+	char *text;
+	int len;
+
+	d.len = with_soa(request, request_of(question, request), 2, since);
+	slot_enter();
+	query_run_many(asker.scratch, &asker.server, &asker.stats, &d, 1, answers);
+	slot_leave();
+	if (d.transfer == NULL) {
+		assert_true(d.answer_len > 0);
+		return answer_text(d.answer, d.answer_len);
+	}
+	assert_int_equal(d.answer_len, 0);
+	xfrout_prepare(d.transfer);
+	len = xfrout_datagram(d.transfer, &names, out);
+	xfrout_free(d.transfer);
+	text = answer_text(out, (size_t)len);
+	assert_true(len > 0 && len <= 1232);
+	return text;
+}
+
+static void
+a_small_change_fits_into_a_datagram(void **state)
+{
+	struct journal *j = journal_open(journal_path, NULL, NULL);
+	struct zone *one = version(1, true), *two = version(2, true), *three;
+	const char *text[200] = { "steps. SOA ns.example. admin.example. 3 3600 600 86400 60", "steps. NS ns.example." };
+	static char host[190][40];
+	struct slot *slot = slot_exact((const uint8_t *)"\5steps");
+	char *got;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(host); i++) {
+		snprintf(host[i], sizeof(host[i]), "host%zu.steps. A 192.0.2.1", i);
+		text[2 + i] = host[i];
+	}
+	three = zone_of("steps.", text);
+	assert_int_equal(journal_begin(j), 0);
+	assert_int_equal(journal_base(j, one), 0);
+	append(j, one, two);
+	append(j, two, three);
+	assert_int_equal(journal_commit(j), 0);
+	asker.server.history = history_new(journal_path);
+	slot_publish(slot, two);
+	got = datagram_of("steps. IXFR", 1);
+	assert_non_null(strstr(got, "h1.steps. MX"));
+	assert_non_null(strstr(got, "h2.steps. MX"));
+	assert_null(strstr(got, " tc"));
+	/* One that the journal does not have, and one that needs more room. */
+	assert_string_equal(datagram_of("steps. IXFR noedns", 0),
+	    "NOERROR aa | steps. SOA ns.example. admin.example. 2 3600 600 86400 60 | |");
+	slot_publish(slot, three);
+	assert_string_equal(datagram_of("steps. IXFR noedns", 1),
+	    "NOERROR aa | steps. SOA ns.example. admin.example. 3 3600 600 86400 60 | |");
+	assert_string_equal(datagram_of("steps. IXFR noedns", 3),
+	    "NOERROR aa | steps. SOA ns.example. admin.example. 3 3600 600 86400 60 | |");
+	history_free(asker.server.history);
+	asker.server.history = NULL;
+	journal_close(j);
+	zone_unref(one);
+}
+
 /* --- TSIG --- */
 
 static void
@@ -736,6 +804,7 @@ main(void)
 		cmocka_unit_test(more_than_the_limit_is_servfail),
 		cmocka_unit_test(who_is_current_or_newer_gets_the_soa),
 		cmocka_unit_test(what_changed_comes_from_the_journal),
+		cmocka_unit_test(a_small_change_fits_into_a_datagram),
 		cmocka_unit_test(signed_transfers_verify),
 		cmocka_unit_test(signatures_are_looked_at_first),
 		cmocka_unit_test(signed_answers_keep_to_the_size),
