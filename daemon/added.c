@@ -35,16 +35,17 @@ directory(char out[PATH_MAX])
 	return conf_resolve(out, setup_conf(), setup_conf()->new_zones_directory);
 }
 
-/* DIRECTORY/example.org.conf; octets that a file's name had better not have stand as %2f.  false: too long. */
+/* DIRECTORY/example.org.conf; octets that a file's name had better not have stand as %2f, and the root is
+ * %2e.conf, which is not hidden.  false: too long. */
 static bool
 path_of(char out[PATH_MAX], const char *zone, const char *end)
 {
 	char place[PATH_MAX];
 	size_t len = (size_t)snprintf(out, PATH_MAX, "%s/", directory(place));
 
-	for (; *zone != '\0' && len + 4 < PATH_MAX; zone++) {
+	for (const char *first = zone; *zone != '\0' && len + 4 < PATH_MAX; zone++) {
 		bool plain = (*zone >= 'a' && *zone <= 'z') || (*zone >= '0' && *zone <= '9') || *zone == '-' ||
-		    *zone == '_' || *zone == '.';
+		    *zone == '_' || (*zone == '.' && zone > first);
 
 		len += (size_t)snprintf(out + len, PATH_MAX - len, plain ? "%c" : "%%%02x", (unsigned char)*zone);
 	}
@@ -106,8 +107,9 @@ write_block(const char *path, const char *zone, const char *block)
 	return err;
 }
 
-static bool
-shares_file(const char *file, const char *zone, struct sink *sink)
+/* Another zone of this file, or NULL. */
+static const struct conf_zone *
+other_of(const char *file, const char *zone)
 {
 	char path[PATH_MAX], other[PATH_MAX];
 	const struct served *all;
@@ -118,8 +120,19 @@ shares_file(const char *file, const char *zone, struct sink *sink)
 	for (size_t i = 0; i < count; i++)
 		if (all[i].conf->file != NULL && strcmp(all[i].conf->name, zone) != 0 &&
 		    strcmp(conf_resolve(other, setup_conf(), all[i].conf->file), path) == 0)
-			return !refuse(sink, zone, "%s is the file of zone %s", path, all[i].conf->name);
-	return false;
+			return all[i].conf;
+	return NULL;
+}
+
+/* Masters may share a file, but a slave's is written. */
+static bool
+file_is_free(const struct conf_zone *zone, struct sink *sink)
+{
+	const struct conf_zone *other = zone->file != NULL ? other_of(zone->file, zone->name) : NULL;
+
+	if (other == NULL || (zone->type == CONF_MASTER && other->type == CONF_MASTER))
+		return true;
+	return refuse(sink, zone->name, "%s is the file of zone %s", zone->file, other->name);
 }
 
 /* The file beside its place, read; on its place once it is good.  NULL and a report when it is not. */
@@ -140,7 +153,7 @@ put_file(const char *zone, const char *block, struct sink *sink)
 		return NULL;
 	}
 	conf = conf_read_zone(setup_conf(), fresh, sink);
-	if (conf == NULL || (conf->zones[0].file != NULL && shares_file(conf->zones[0].file, zone, sink)))
+	if (conf == NULL || !file_is_free(&conf->zones[0], sink))
 		goto fail;
 	if (rename(fresh, path) < 0 || (err = sync_directory()) < 0) {
 		refuse(sink, zone, "%s: %s", path, strerror(err < 0 ? -err : errno));
@@ -212,7 +225,7 @@ added_remove(struct served *zone, bool clean, struct sink *sink)
 	bool ok = is_added(zone, sink);
 	int err;
 
-	clean &= zone->conf->file != NULL;
+	clean &= zone->conf->file != NULL && other_of(zone->conf->file, name) == NULL;
 	if (clean)
 		conf_resolve(file, setup_conf(), zone->conf->file);
 	if (ok) {

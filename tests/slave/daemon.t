@@ -1,0 +1,58 @@
+# The daemon as slave of a private BIND: keys, NOTIFY, commands, files, restarts.
+use strict; use warnings; use Test::More;
+use lib 'tests/lib';
+use Bind;
+use Daemon;
+use Peer qw(free_port scratch spew until_true);
+
+my $port = free_port();
+my %file = map { $_ => scratch() . "/$_.master" } qw(example.org nofile.test);
+sub zone {
+	my ($name, $serial, $more) = @_;
+	spew($file{$name}, "\$TTL 300\n\@ SOA ns hostmaster $serial 3600 600 86400 60\n\@ NS ns\nns A 192.0.2.1\n" .
+	    join('', map { "host$_ A 192.0.2.$_\n" } 2 .. 60) . ($more // ''));
+}
+zone($_, 1) for keys %file;
+my $bind = Bind->start(-top => 'key "xfr" { algorithm hmac-sha256; secret "c2VjcmV0IG9mIHRoZSB0ZXN0cw=="; };',
+    -options => { 'allow-transfer' => '{ key "xfr"; }', notify => 'explicit', 'notify-delay' => 0,
+	'also-notify' => "{ 127.0.0.1 port $port key \"xfr\"; }", 'ixfr-from-differences' => 'yes' }, %file);
+my $tandem = Daemon->prepare('tests/slave/tandem.conf', master => $bind->port, more => '', port => $port);
+$tandem->{port} = $port;
+$tandem->launch;
+
+ok($tandem->reaches('example.org', serial => 1, within => 10), 'a first transfer, signed');
+ok($tandem->reaches('nofile.test', serial => 1, within => 10), 'of a zone without a file too');
+ok(until_true(sub { -s $tandem->path('example.org') }, 10), 'its file is written');
+like($tandem->ctl('status', 'example.org'), qr/role: slave\n.*^master: 127\.0\.0\.1:\d+ key xfr$/ms, 'status tells the master and the key');
+like($tandem->ctl('zones'), qr/example\.org\s+slave\s+1\s+62\s/, 'zones tells the role');
+
+# NOTIFY, long before the refresh of an hour.
+zone('example.org', 2, "new A 192.0.2.99\n");
+$bind->signal('HUP');
+ok($tandem->reaches('example.org', serial => 2, within => 10), 'NOTIFY brings serial 2');
+like($tandem->log, qr/zone example\.org: IXFR from .* done: serial 2/, 'as a difference');
+
+# Commands.
+like($tandem->ctl('refresh', 'example.org'), qr/example\.org\s+2\s+2\s+0\s+0\s+\d+\s+same content/, 'refresh waits and finds nothing newer');
+is($? >> 8, 0, 'and ends with 0');
+like($tandem->ctl('retransfer', 'example.org'), qr/example\.org\s+2\s+2\s/, 'retransfer');
+is($? >> 8, 0, 'ends with 0');
+like($tandem->log, qr/zone example\.org: AXFR from .* done: serial 2/, 'and fetches all of it');
+like($tandem->ctl('history', 'example.org'), qr/^2\s.*transfer\s+1\s+2\n1\s/m, 'history');
+like($tandem->ctl('diff', 'example.org'), qr/^\+new\.example\.org\. 300 IN A 192\.0\.2\.99$/m, 'diff');
+for (['increase-serial', 'example.org'], ['freeze', 'example.org'], ['rollback', 'example.org', 1]) {
+	like($tandem->ctl(@$_), qr/is a slave/, "$_->[0] is not for slaves");
+	is($? >> 8, 1, 'and ends with 1');
+}
+
+# A restart while the master is away: what was kept is served at once.
+$tandem->stop;
+$bind->stop;
+$tandem->launch;
+ok($tandem->reaches($_->[0], serial => $_->[1], within => 5), "$_->[0] is served after a restart without its master")
+    for ['example.org', 2], ['nofile.test', 1];
+like($tandem->ctl('refresh', 'example.org'), qr/failed: /, 'refresh says that nobody answers');
+is($? >> 8, 1, 'and ends with 1');
+is($tandem->serial('example.org'), 2, 'the old version is served');
+
+done_testing;

@@ -1,0 +1,119 @@
+# Zones that come and go while the server runs.
+use strict; use warnings; use Test::More;
+use lib 'tests/lib';
+use Ask qw(ask);
+use Daemon;
+use Peer qw(free_port run slurp until_true);
+use Time::HiRes qw(time);
+
+my $text = slurp('tests/zones/example.org.1');
+sub version { my ($serial) = @_; return $text =~ s/hostmaster 1/hostmaster $serial/r }
+sub mirrored { my ($d, $zone) = @_; return run('sqlite3', $d->path('pdns.sqlite3'), "SELECT count(*) FROM records r JOIN domains d ON d.id = r.domain_id WHERE d.name = '$zone'") + 0 }
+sub known { my ($d, $zone) = @_; return run('sqlite3', '-readonly', $d->path('var/journal.sqlite3'), "SELECT count(*) FROM zone WHERE name = '$zone.'") + 0 }
+sub rcode { my ($d, $zone) = @_; my $reply = ask($d->port, $zone, 'SOA'); return $reply ? $reply->header->rcode : 'none' }
+
+my $master = Daemon->start('tests/zones/tandem.conf', master => free_port(), options => '');
+my $slave = Daemon->start('tests/zones/tandem.conf', master => $master->port, options => '');
+ok($_->reaches('example.org', serial => 1, within => 5), 'serves') for $master, $slave;
+my $before = $master->ctl('zones');
+
+# A master.
+$master->write('new.test', version(7));
+like($master->ctl('addzone', 'new.test', '{ type master; file "new.test"; allow-query { inside; }; };'), qr/^new\.test\s+-\s+7\s+0\s+3\s+\d+\s+loaded$/m,
+    'a zone is added, and told like a reload');
+is($? >> 8, 0, 'with 0');
+is($master->serial('new.test'), 7, 'it is answered at once');
+ok(until_true(sub { mirrored($master, 'new.test') == 3 }, 10), 'mirrored');
+ok(until_true(sub { known($master, 'new.test') == 1 }, 10), 'and in the journal');
+like($master->ctl('showzone', 'NEW.test.'), qr/^zone "new\.test" \{\n\ttype master;\n\tfile "new\.test";\n\tallow-query \{ \{ 127\.0\.0\.0\/8; \}; \};\n\};\n/, 'showzone');
+like($master->ctl('showconf'), qr/zone "new\.test"/, 'it is in showconf');
+unlike($master->log, qr/zone example\.org.*zone example\.org/s, 'nothing was done to another zone');
+
+# A slave, with the words as a shell takes them apart.
+like($slave->ctl('addzone', 'new.test', 'IN', qw({ type slave; file), '"new.test";', qw(masters { up; }; })), qr/^new\.test\s+-\s+7\s+0\s+3\s+\d+\s+loaded: from 127/m,
+    'a slave is added, and transferred');
+is($slave->serial('new.test'), 7, 'and answered');
+like($slave->ctl('addzone', 'none.test', '{ type slave; masters { up; }; }'), qr/added, but not transferred yet: .*REFUSED/, 'a slave of a master that has no such zone is added');
+is($? >> 8, 0, 'which is no fault of the command');
+is(rcode($slave, 'none.test'), 'SERVFAIL', 'and answers SERVFAIL until then');
+
+# What cannot be added leaves nothing.
+for (
+    ['new.test', '{ type master; file "other"; }', qr/it is there already: .*new\.test\.conf/],
+    ['example.org', '{ type master; file "other"; }', qr/it is there already: .*tandem\.conf line/],
+    ['x.test', '{ type master; }', qr/zone "x\.test" needs a file/],
+    ['x.test', '{ type master; file "missing"; }', qr/x\.test: not added/],
+    ['x.test', '{ typ master; }', qr/did you mean 'type'/],
+    ['x.test', '{ type slave; masters { dwn; }; }', qr/list of masters 'dwn' is not defined/],
+    ['x.test', '{ type master; file "y"; allow-query { insid; }; }', qr/acl 'insid' is not defined; did you mean 'inside'/],
+    ['x.test', '{ type master; file "y"; }; zone "z.test" { type master; file "z"; }', qr/holds 2 zones/],
+    ['x.test', '{ type master; file "y"; }; options { port 1; }', qr/'options' does not belong here/],
+    ['x.test', '; zone a', qr/expected '\{'/],
+    ['x.test', '{ type slave; file "example.org"; masters { up; }; }', qr/is the file of zone example\.org/],
+    ['x..test', '{ type master; file "y"; }', qr/not the name of a zone/],
+) {
+	my ($name, $block, $pattern) = @$_;
+	like($master->ctl('addzone', $name, $block), $pattern, "no zone $name $block");
+	is($? >> 8, 1, 'ends with 1');
+}
+is_deeply([map { s{.*/}{}r } glob $master->path('var/zones/*')], ['new.test.conf'], 'and leaves no file');
+is(rcode($master, 'x.test'), 'REFUSED', 'nor a zone');
+
+# modzone.
+$master->write('moved', version(8));
+like($master->ctl('modzone', 'new.test', '{ type master; file "moved"; }'), qr/^new\.test\s+7\s+8\s+1\s+1\s/m, 'a zone is changed');
+is($master->serial('new.test'), 8, 'and read from its new file');
+like($master->ctl('modzone', 'example.org', '{ type master; file "moved"; }'), qr/example\.org: error: it stands in .*tandem\.conf line \d+ and was not added/, 'one of the configuration is not');
+like($master->ctl('modzone', 'new.test', '{ type master; fil "moved"; }'), qr/did you mean 'file'/, 'a mistake changes nothing');
+like($master->ctl('showzone', 'new.test'), qr/"moved"/, 'not even its file');
+like($slave->ctl('refresh', 'new.test'), qr/^new\.test\s+7\s+8\s/m, 'the slave follows');
+
+# A reload, a restart and a crash keep them.
+$master->ctl('reload');
+is($master->serial('new.test'), 8, 'after a reload it is there');
+like($master->ctl('addzone', 'late.test', '{ type master; file "new.test"; };'), qr/late\.test\s+-\s+7/, 'another one');
+$master->kill9;
+$slave->stop;
+$_->launch for $master, $slave;
+ok($master->reaches($_->[0], serial => $_->[1], within => 10), "$_->[0] after a crash") for ['new.test', 8], ['late.test', 7], ['example.org', 1];
+ok($slave->reaches('new.test', serial => 8, within => 5), 'and the slave after a restart');
+is(rcode($slave, 'none.test'), 'SERVFAIL', 'with the one that is still to come');
+$master->write('none.test', version(3));
+like($master->ctl('addzone', 'none.test', '{ type master; file "none.test"; };'), qr/none\.test\s+-\s+3/, 'its master has it now');
+ok($slave->reaches('none.test', serial => 3, within => 30), 'and so has the slave');
+
+# delzone.
+like($slave->ctl('delzone', '-clean', 'new.test'), qr/^removed: new\.test$/m, 'a zone is taken away');
+is($? >> 8, 0, 'with 0');
+is(rcode($slave, 'new.test'), 'REFUSED', 'and no longer served');
+ok(!-e $slave->path('new.test'), 'nor is its file there');
+ok(until_true(sub { known($slave, 'new.test') == 0 }, 10), 'the journal has forgotten it');
+ok(until_true(sub { mirrored($slave, 'new.test') == 0 }, 10), 'and the mirror');
+like($master->ctl('delzone', 'new.test'), qr/^removed/, 'without -clean');
+ok(-e $master->path('moved'), 'the file of a master stays');
+like($master->ctl('delzone', 'example.org'), qr/was not added at run time/, 'one of the configuration is not taken away');
+is($master->serial('example.org'), 1, 'and is served');
+like($master->ctl('delzone', 'nix.test'), qr/no such zone/, 'nor one that is not there');
+$_->ctl('reload') for $master, $slave;
+is(rcode($_, 'new.test'), 'REFUSED', 'a reload does not bring it back') for $master, $slave;
+
+# Many, and strange names.
+my $t0 = time;
+$master->ctl('addzone', "zone$_.test", '{ type master; file "new.test"; };') for 1 .. 100;
+cmp_ok(time - $t0, '<', 20, 'a hundred zones are added');
+is($master->serial("zone$_.test"), 7, "zone$_") for 1, 57, 100;
+for my $name ('a/b.test', '.') {
+	like($master->ctl('addzone', $name, '{ type master; file "new.test"; check-names ignore; };'), qr/loaded/, "zone $name");
+}
+$master->stop;
+$master->launch;
+ok($master->reaches('zone99.test', serial => 7, within => 10), 'they are there after a restart');
+ok(until_true(sub { (() = $master->ctl('zones') =~ /\bok\b/g) == 105 }, 10), 'all of them');
+like($master->ctl('delzone', $_), qr/removed/, "without $_ again") for 'a/b.test', '.', map { "zone$_.test" } 1 .. 3;
+
+# allow-new-zones no
+$slave->configure(slurp('tests/zones/tandem.conf') =~ s/\@OPTIONS\@/allow-new-zones no;/r);
+$slave->ctl('reload');
+like($slave->ctl('addzone', 'y.test', '{ type slave; masters { up; }; }'), qr/'allow-new-zones no'/, 'not when the configuration forbids it');
+is($slave->serial('none.test'), 3, 'those that were added stay');
+done_testing;
