@@ -12,7 +12,7 @@
 
 #define LINE_MAX_LEN 4096
 
-static bool to_syslog;
+static bool to_syslog, started;
 static char *file_path;			/* NULL: standard error */
 static int fd = STDERR_FILENO;
 
@@ -21,6 +21,12 @@ log_to_syslog(void)
 {
 	openlog("tandemd", LOG_PID, LOG_DAEMON);
 	to_syslog = true;
+}
+
+void
+log_started(void)
+{
+	started = true;
 }
 
 /* The number stays the same, so that threads which write meanwhile need no lock. */
@@ -78,6 +84,8 @@ write_line(int priority, const char *line)
 		syslog(priority, "%s", line);
 		return;
 	}
+	if (file_path != NULL && !started && priority <= LOG_ERR)
+		fprintf(stderr, "%s\n", line);
 	len = file_path != NULL ? stamp(text, sizeof(text)) : 0;
 	len += (size_t)snprintf(text + len, sizeof(text) - len, "%s\n", line);
 	if (len > sizeof(text) - 1)

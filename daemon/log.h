@@ -8,6 +8,7 @@
  * their severity.  Any thread; a line is never torn. */
 void log_to_syslog(void);
 int log_to_file(const char *path);	/* appends; 0 or -errno */
+void log_started(void);			/* until now errors went to standard error as well */
 void log_reopen(void);			/* the file by its name, after a rotation */
 
 void log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

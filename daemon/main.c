@@ -211,6 +211,7 @@ on_served(void *ctx, bool ok, enum reload_conf conf)
 	setup_loaded();
 	write_pid();
 	log_note("tandemd %s: serving %zu of %zu zones, process %ld", TANDEM_VERSION, loaded, zones, (long)getpid());
+	log_started();
 	tell_parent(options);
 }
 
@@ -297,8 +298,11 @@ main(int argc, char **argv)
 		fprintf(stderr, "%s: %s\n", o.log, strerror(-err));
 		return 1;
 	}
-	if ((conf = conf_read(o.conf, &sink)) == NULL)
+	if ((conf = conf_read(o.conf, &sink)) == NULL) {
+		if (strcmp(o.conf, TANDEM_CONF) == 0 && access(o.conf, F_OK) < 0)
+			fputs("tandemd: -c names another; in the source tree it is etc/tandem.conf\n", stderr);
 		return 1;
+	}
 	if (o.print)
 		return print_conf(conf, o.hide);
 	if (o.test)

@@ -93,7 +93,8 @@ static const struct dbfile_format format = {
 	.sql = sql,
 	.statements = STATEMENTS,
 	.what = "journal",
-	.loss = "transfers of differences from older versions become whole ones",
+	.loss = "older versions are not known any more, so slaves fetch whole zones, and one whose file is broken at a"
+	    " start has nothing to serve",
 	.stuck = "what is served stays as it is until the journal can be written",
 };
 

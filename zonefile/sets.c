@@ -494,7 +494,7 @@ sets_check(struct sets *s, struct rel owner, const struct key *place)
 		    s->checks->max_types_per_name);
 	if (cname != NULL && other != NULL) {
 		at = place_of(s, T_CNAME, place);
-		sets_say(s, ERROR, PLACE(&at), owner, "has a CNAME record and %s, which excludes all other data",
+		sets_say(s, ERROR, PLACE(&at), owner, "has a CNAME record, which excludes all other data, and %s",
 		    rrtype_print(type, other->type));
 	}
 }

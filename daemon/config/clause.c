@@ -155,7 +155,7 @@ static const struct clause clauses[] = {
 	{ "directory", IN_OPTIONS, parse_directory, print_string, AT(conf, directory) },
 	{ "pid-file", IN_OPTIONS, parse_string, print_string, AT(conf, pid_file), .none = true },
 	{ "journal", IN_OPTIONS, parse_string, print_string, AT(conf, journal) },
-	{ "workers", IN_OPTIONS, parse_number, print_number, AT(conf, workers), .min = 1, .max = 256 },
+	{ "workers", IN_OPTIONS, parse_workers, print_workers, AT(conf, workers), .min = 1, .max = 256 },
 	{ "port", IN_OPTIONS, parse_number, print_number, AT(conf, port), .min = 1, .max = 65535 },
 	{ "listen-on", IN_OPTIONS, parse_listen, print_listens, AT(conf, listens), .repeats = true },
 	{ "listen-on-v6", IN_OPTIONS, parse_listen, print_listens, AT(conf, listens), .repeats = true },

@@ -70,6 +70,25 @@ print_number(const struct printer *to, const struct clause *c, const void *field
 		fprintf(to->out, "%s%s %" PRIu64 ";\n", to->indent, c->name, value);
 }
 
+/* A number or auto, which is 0: one a core. */
+int
+parse_workers(struct parser *p, const struct clause *c, void *field)
+{
+	if (!take_word(p, "auto"))
+		return parse_number(p, c, field);
+	store(c, field, 0);
+	return 0;
+}
+
+void
+print_workers(const struct printer *to, const struct clause *c, const void *field)
+{
+	if (fetch(c, field) == 0)
+		fprintf(to->out, "%s%s auto;\n", to->indent, c->name);
+	else
+		print_number(to, c, field);
+}
+
 /* 20m, 1g, unlimited, default: octets. */
 int
 parse_size(struct parser *p, const struct clause *c, void *field)

@@ -4,8 +4,8 @@
 
 #include "daemon/config/clause.h"
 
-clause_parse_fn parse_number, parse_size, parse_percent, parse_rate;
-clause_print_fn print_number, print_size, print_percent, print_rate;
+clause_parse_fn parse_number, parse_size, parse_percent, parse_rate, parse_workers;
+clause_print_fn print_number, print_size, print_percent, print_rate, print_workers;
 
 /* The number at hand, or -EINVAL and a report. */
 int take_number(struct parser *, const char *name, uint32_t min, uint32_t max, uint32_t *);

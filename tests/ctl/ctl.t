@@ -22,6 +22,11 @@ like($other->refuses, qr/cannot listen on 127\.0\.0\.1 port \d+: Address already
 is($? >> 8, 1, 'and ends with 1');
 is(slurp($tandem->path('pid')) + 0, $tandem->pid, 'and does no harm to the first');
 
+run('./tandemd', '-d', '-l', $other->path('file.log'), '-c', $other->path('tandem.conf'));
+is($? >> 8, 1, 'so is one that detaches');
+like(run('./tandemd', '-d', '-l', $other->path('file.log'), '-c', $other->path('tandem.conf')), qr/cannot listen on/,
+    'which says why on the terminal');
+like(slurp($other->path('file.log')), qr/Z error: cannot listen on/, 'and in its log');
 
 # Another server with the same files.
 $other = Daemon->prepare('tests/ctl/tandem.conf', more => '');
@@ -104,6 +109,13 @@ configure($config, 'zone "none.test" { type master; file "none.test"; };');
 ok(exists json('reload')->{rows}[0]{old}, 'what is not known');
 is(json('status')->{rows}[1]{age}, undef, 'is null');
 $tandem->write('example.org', version(2));
+
+# The effective configuration has each clause.
+$other->configure($config =~ s/\@MORE\@//r =~ s/workers 2;//r);
+my $printed = run('./tandemd', '-p', '-c', $other->path('tandem.conf'));
+like($printed, qr/^\tworkers auto;$/m, '-p prints what was not given');
+spew($other->path('again.conf'), $printed);
+is(run('./tandemd', '-p', '-c', $other->path('again.conf')), $printed, 'and reads what it prints');
 
 # Wrong usage.
 for (['relaod', qr/relaod: no such command, you may mean reload/], ['quite-another', qr/no such command, 'help' lists/],
