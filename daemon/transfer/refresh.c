@@ -25,6 +25,8 @@
 #define BAD_LAST_MS 3600000
 #define WRITE_GAP 60		/* seconds between writings of a zone's file */
 #define SCAN_MAX 1000		/* zones looked at for one that may be fetched now */
+#define FRESH_MAX 64		/* zones without a version that are asked for at a time, whatever the rate */
+#define TURN_MS 20
 
 struct master {
 	struct peer peer;		/* holds a reference to its key */
@@ -59,6 +61,7 @@ struct refresh {
 	bool again, all;		/* ask once more after this; ask those too that were silent */
 	bool retransfer, forced;	/* fetch the whole zone, whatever its serial: after this, now */
 	bool restoring;			/* COMMITTING what was kept */
+	bool fresh;			/* WAITING in that queue */
 	bool expired;
 	bool has_expire;		/* of the master that it was fetched from */
 	uint32_t expire;
@@ -88,7 +91,8 @@ static struct {
 	report_fn *report;
 	void *ctx;
 	struct away_list *away;
-	struct queue probes, fetches;
+	struct queue probes, fresh, fetches;	/* fresh: to be probed, and there is no version to serve meanwhile */
+	unsigned probing;		/* zones that are PROBING */
 	struct refresh **fetching;
 	size_t fetching_count;
 	uv_timer_t turn;		/* for probes */
@@ -615,9 +619,11 @@ next_fetches(void)
 
 /* --- probing --- */
 
+/* Leave PROBING. */
 static void
 stop_probes(struct refresh *r)
 {
+	now.probing--;
 	for (size_t i = 0; i < r->masters; i++) {
 		if (r->master[i].probe != NULL)
 			probe_cancel(r->master[i].probe);
@@ -715,6 +721,7 @@ probe(struct refresh *r)
 {
 	uv_timer_stop(&r->timer);
 	r->state = PROBING;
+	now.probing++;
 	r->again = false;
 	r->asked_ms = uv_now(now.loop);
 	r->why[0] = '\0';
@@ -727,6 +734,15 @@ probe(struct refresh *r)
 	}
 	if (!is_probing(r))
 		decide(r);
+}
+
+static void
+probe_first(struct queue *q)
+{
+	struct refresh *r = q->first;
+
+	unlink_from(q, &q->first);
+	probe(r);
 }
 
 /* A bucket of as many as a tenth of a second gives, at least one. */
@@ -742,24 +758,26 @@ on_turn(uv_timer_t *timer)
 		now.tokens = most;
 	now.turn_at = t;
 	while (now.probes.first != NULL && (now.tokens >= 1000 || now.limits.probes_per_second == 0)) {
-		struct refresh *r = now.probes.first;
-
-		unlink_from(&now.probes, &now.probes.first);
 		now.tokens -= now.limits.probes_per_second == 0 ? 0 : 1000;
-		probe(r);
+		probe_first(&now.probes);
 	}
-	if (now.probes.first == NULL)
+	while (now.fresh.first != NULL && now.probing < FRESH_MAX)
+		probe_first(&now.fresh);
+	if (now.probes.first == NULL && now.fresh.first == NULL)
 		uv_timer_stop(timer);
 	else if (!uv_is_active((uv_handle_t *)timer))
-		uv_timer_start(timer, on_turn, 20, 20);
+		uv_timer_start(timer, on_turn, TURN_MS, TURN_MS);
 }
 
 static void
 check(struct refresh *r)
 {
+	struct timers t;
+
 	uv_timer_stop(&r->timer);
 	r->state = WAITING;
-	push(&now.probes, r);
+	r->fresh = !timers_of(r, &t);
+	push(r->fresh ? &now.fresh : &now.probes, r);
 	on_turn(&now.turn);
 }
 
@@ -869,7 +887,7 @@ interrupt(struct refresh *r)
 {
 	switch (r->state) {
 	case WAITING:
-		pull(&now.probes, r);
+		pull(r->fresh ? &now.fresh : &now.probes, r);
 		break;
 	case PROBING:
 		stop_probes(r);
@@ -1020,6 +1038,8 @@ refresh_start(uv_loop_t *loop, const char *journal, const struct refresh_limits 
 	now.ctx = ctx;
 	now.away = away_new();
 	now.probes = (struct queue){ NULL, &now.probes.first };
+	now.fresh = (struct queue){ NULL, &now.fresh.first };
+	now.probing = 0;
 	now.fetches = (struct queue){ NULL, &now.fetches.first };
 	now.turn_at = uv_now(loop);
 	now.tokens = 1000;
