@@ -299,8 +299,6 @@ static const struct clause clauses[] = {
 	{ "verify-interval", IN_MIRROR, parse_number, print_number, AT(conf_mirror, verify_interval), .min = 1, .max = 31536000 },
 	{ "pdns-control", IN_MIRROR, parse_strings, print_strings, AT(conf_mirror, pdns_control), .repeats = true },
 	{ "pdns-api", IN_MIRROR, parse_api, print_api, AT(conf_mirror, pdns_api), .repeats = true },
-	REFUSE("verify-interval", IN_MIRROR, LATER),
-	REFUSE("on-drift", IN_MIRROR, LATER),
 
 	/* What only tunes resolving or writes files on the side is read and has no effect. */
 	IGNORE_BUT("recursion", IN_OPTIONS, NO, RESOLVER),

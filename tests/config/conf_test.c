@@ -156,8 +156,6 @@ static const struct complaint {
 	{ "mirror m { type sqlite; };", "tandem.conf:1:8: error: mirror \"m\" of type sqlite needs 'file'\n" },
 	{ "mirror m { user u; file f; type sqlite; };",
 	    "tandem.conf:1:12: error: 'user' does not belong in a mirror of type sqlite\n" },
-	{ "mirror m { type sqlite; file f; verify-interval 3600; };",
-	    "tandem.conf:1:33: error: 'verify-interval 3600' is not supported: this version does not have it\n" },
 	{ "mirror m { type sqlite; file f; kind slave; };",
 	    "tandem.conf:1:38: error: kind 'slave' is not known; it is one of: native, master\n" },
 	{ "mirror m { type sqlite; file f; }; mirror m { type sqlite; file g; };",
