@@ -141,6 +141,13 @@ for my $name (sort keys %start) {
 			like($got, $differences, "differences of two steps, $_");
 		}
 		is(difference("$out.9", $s->path('zone')), '', 'the zone is the master\'s');
+		# The slave's whole way: its question for the serial is signed too.
+		for (qw(plain hmac-sha256)) {
+			my $dir = scratch() . "/$name.$_";
+			mkdir $dir;
+			my $said = run('sh', '-c', "(sleep 2; echo status; echo quit) | tests/transfer/slave @{$keys{$_}} $dir $zone " . $s->port);
+			like($said, qr/published 9\n.*\nstatus: served serial 9, .*, $/m, "a slave, $_") or diag $said;
+		}
 		$s->stop;
 	};
 }
