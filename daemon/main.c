@@ -215,21 +215,15 @@ on_served(void *ctx, bool ok, enum reload_conf conf)
 	tell_parent(options);
 }
 
-static int
-serve(struct conf *conf, const struct options *o)
+/* false: every reason is logged. */
+static bool
+start(struct conf *conf, const struct options *o)
 {
-	struct reload first = { .end = on_served };
-	char path[PATH_MAX], threads[16];
+	char path[PATH_MAX];
 	int err;
 
-	options = o;
-	make_directories(conf);
-	if (o->detach)
-		detach();
-	snprintf(threads, sizeof(threads), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
-	setenv("UV_THREADPOOL_SIZE", threads, 0);	/* zone files are parsed there */
 	if (!take_pid_file(conf))
-		return 1;
+		return false;
 	loop = uv_default_loop();
 	/* Before anybody can know that it runs, since HUP ends a process that does not expect it. */
 	command_on_stop(stop);
@@ -237,12 +231,29 @@ serve(struct conf *conf, const struct options *o)
 	conf_resolve(path, conf, conf->control_socket);
 	if ((err = control_start(loop, path)) < 0) {
 		log_error("%s: %s", path, err == UV_EADDRINUSE ? "another tandemd answers there" : uv_strerror(err));
-		remove_pid();
-		return 1;
+		return false;
 	}
-	if (!setup_start(loop, conf, o->workers)) {
-		control_stop();
+	if (setup_start(loop, conf, o->workers))
+		return true;
+	control_stop();
+	return false;
+}
+
+static int
+serve(struct conf *conf, const struct options *o)
+{
+	struct reload first = { .end = on_served };
+	char threads[16];
+
+	options = o;
+	make_directories(conf);
+	if (o->detach)
+		detach();
+	snprintf(threads, sizeof(threads), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	setenv("UV_THREADPOOL_SIZE", threads, 0);	/* zone files are parsed there */
+	if (!start(conf, o)) {
 		remove_pid();
+		conf_free(conf);
 		return 1;
 	}
 	reload_first(&first);
