@@ -74,6 +74,20 @@ is($tandem->ctl('status') =~ /zones: (\d+)/ && $1, 1, 'the control socket is whe
 configure($config);
 $tandem->ctl('reload');
 
+# Addresses that overlap are ours, not another server's.
+$tandem->hush;
+configure($config =~ s/127\.0\.0\.1; \}/any; }; listen-on-v6 { none; }/r);
+$said = $tandem->ctl('reload');
+is($?, 0, 'from one address to all of them');
+is($tandem->serial('example.org'), 2, 'it answers');
+like($tandem->said, qr/^listening on 0\.0\.0\.0 port \d+\n(?:.*\n)*no longer listening on 127\.0\.0\.1 port/m, 'and says on which');
+configure($config);
+$tandem->ctl('reload');
+is($?, 0, 'and back');
+is($tandem->serial('example.org'), 2, 'it answers');
+$other->configure($config =~ s/port \@PORT\@ \{ 127\.0\.0\.1; \}/port ${\$tandem->port} { any; }; listen-on-v6 { none; }/r =~ s/\@MORE\@//r);
+like($other->refuses, qr/cannot listen on 0\.0\.0\.0 port \d+: Address already in use/, 'another server cannot have all of them');
+
 # The table.
 $tandem->write('new.test', version(0));
 configure($config, 'zone "new.test" { type master; file "new.test"; };');
