@@ -32,8 +32,9 @@ struct mysql {
 	const char *where;		/* host or socket, for messages */
 	size_t packet;			/* max_allowed_packet */
 	struct text batch, rows, row;
-	int64_t expected[BATCH_STATEMENTS];
+	int64_t expected[2][BATCH_STATEMENTS];	/* of the batch under way, and of the one that was sent */
 	unsigned statements, row_count;
+	unsigned sent;			/* statements whose results have not been read */
 };
 
 static enum target_result
@@ -90,7 +91,7 @@ mysql_disconnect(struct target *t)
 		mysql_close(&m->db);
 	m->open = false;
 	m->batch.len = m->rows.len = 0;
-	m->statements = m->row_count = 0;
+	m->statements = m->row_count = m->sent = 0;
 }
 
 static void
@@ -105,19 +106,65 @@ mysql_free(struct target *t)
 	mysql_thread_end();
 }
 
+/* The results of the batch that the server works on. */
+static enum target_result
+finish_batch(struct mysql *m)
+{
+	bool drifted = false;
+	unsigned sent = m->sent, at = 0;
+	int more;
+
+	if (sent == 0)
+		return TARGET_OK;
+	m->sent = 0;
+	more = mysql_read_query_result(&m->db) == 0 ? 0 : 1;
+	for (; more == 0; more = mysql_next_result(&m->db), at++)
+		if (at < sent && m->expected[1][at] >= 0 &&
+		    mysql_affected_rows(&m->db) != (my_ulonglong)m->expected[1][at])
+			drifted = true;
+	if (more > 0)
+		return failed(m);
+	return drifted ? target_fail(&m->head, TARGET_DRIFTED,
+	    "%s: somebody else has changed rows of the zone", m->where) : TARGET_OK;
+}
+
+/* In one packet; while the server works on it, the next one is made. */
+static enum target_result
+send_batch(struct mysql *m)
+{
+	enum target_result result = finish_batch(m);
+
+	if (result != TARGET_OK || m->statements == 0)
+		return result;
+	if (mysql_send_query(&m->db, m->batch.s, m->batch.len) != 0)
+		return failed(m);
+	memcpy(m->expected[1], m->expected[0], m->statements * sizeof(m->expected[0][0]));
+	m->sent = m->statements;
+	m->batch.len = 0;
+	m->statements = 0;
+	return TARGET_OK;
+}
+
 static enum target_result
 execute(struct mysql *m, const char *sql)
 {
-	return mysql_real_query(&m->db, sql, strlen(sql)) == 0 ? TARGET_OK : failed(m);
+	enum target_result result = finish_batch(m);
+
+	if (result == TARGET_OK && mysql_real_query(&m->db, sql, strlen(sql)) != 0)
+		result = failed(m);
+	return result;
 }
 
 static enum target_result
 mysql_target_query(struct target *t, const struct text *sql, sql_row_fn *fn, void *ctx)
 {
 	struct mysql *m = (struct mysql *)t;
+	enum target_result result = finish_batch(m);
 	MYSQL_RES *res;
 	MYSQL_ROW row;
 
+	if (result != TARGET_OK)
+		return result;
 	if (mysql_real_query(&m->db, sql->s, sql->len) != 0 || (res = mysql_use_result(&m->db)) == NULL)
 		return failed(m);
 	while ((row = mysql_fetch_row(res)) != NULL) {
@@ -348,7 +395,7 @@ mysql_target_begin(struct target *t)
 	struct mysql *m = (struct mysql *)t;
 
 	m->batch.len = m->rows.len = 0;
-	m->statements = m->row_count = 0;
+	m->statements = m->row_count = m->sent = 0;
 	return execute(m, "START TRANSACTION");
 }
 
@@ -372,30 +419,8 @@ static void
 mysql_target_rollback(struct target *t)
 {
 	/* When this fails, so does all that follows. */
+	finish_batch((struct mysql *)t);
 	execute((struct mysql *)t, "ROLLBACK");
-}
-
-/* The batch in one round trip. */
-static enum target_result
-send_batch(struct mysql *m)
-{
-	bool drifted = false;
-	unsigned at = 0;
-	int more;
-
-	if (m->statements == 0)
-		return TARGET_OK;
-	more = mysql_real_query(&m->db, m->batch.s, m->batch.len) == 0 ? 0 : 1;
-	for (; more == 0; more = mysql_next_result(&m->db), at++)
-		if (at < m->statements && m->expected[at] >= 0 &&
-		    mysql_affected_rows(&m->db) != (my_ulonglong)m->expected[at])
-			drifted = true;
-	m->batch.len = 0;
-	m->statements = 0;
-	if (more > 0)
-		return failed(m);
-	return drifted ? target_fail(&m->head, TARGET_DRIFTED,
-	    "%s: somebody else has changed rows of the zone", m->where) : TARGET_OK;
 }
 
 static enum target_result
@@ -414,7 +439,7 @@ mysql_post(struct target *t, const struct text *sql, int64_t expected)
 	if (m->statements > 0)
 		text_put(&m->batch, ";", 1);
 	text_put(&m->batch, sql->s, sql->len);
-	m->expected[m->statements++] = expected;
+	m->expected[0][m->statements++] = expected;
 	return TARGET_OK;
 }
 
@@ -472,7 +497,9 @@ mysql_flush(struct target *t)
 	struct mysql *m = (struct mysql *)t;
 	enum target_result result = post_rows(m);
 
-	return result == TARGET_OK ? send_batch(m) : result;
+	if (result == TARGET_OK)
+		result = send_batch(m);
+	return result == TARGET_OK ? finish_batch(m) : result;
 }
 
 static void

@@ -52,7 +52,7 @@ if ($records) {
 		    join '', map { sprintf "h%d A 192.0.%d.%d\n", $_, $_ / 250 % 250, ($_ + ($_ == 7 ? $serial : 0)) % 250 } 1 .. $records;
 	};
 	my $pdns = PowerDNS->start(mysql => $mariadb, 'loglevel' => 3);
-	my $tandem = tandem($mariadb, 'zone "big.test" { type master; file "big"; }; zone "small.test" { type master; file "small"; };',
+	my $tandem = tandem($mariadb, 'zone "big.test" { type master; file "big"; allow-transfer { any; }; }; zone "small.test" { type master; file "small"; };',
 	    'pdns-control "' . $pdns->control_socket . '";');
 	my $small = "\$TTL 60\n\@ SOA ns1 h %d 1 1 1 1\n\@ NS ns1\nns1 A 192.0.2.1\n";
 	$tandem->write('big', $zone->(1));
@@ -119,8 +119,29 @@ if ($records) {
 		sleep 0.001 until ($mariadb->sql("SELECT serial FROM powerdns.tandem_state WHERE name = 'small.test'") // 0) == $serial;
 	}
 	took('one change, seen by a client of the database', (time() - $start) / 100, ', with the client\'s own start');
-	$tandem->stop;
 	$pdns->stop;
+
+	# The same zone in a PowerDNS that is a slave, as AXFR and as IXFR.
+	for my $how (qw(AXFR IXFR)) {
+		$mariadb->add_database("slave$how");
+		$mariadb->sql("GRANT ALL ON slave$how.* TO pdns\@'%'");
+		$mariadb->sql("USE slave$how; INSERT INTO domains (name, type, master) VALUES ('big.test', 'SLAVE', '127.0.0.1:" . $tandem->port . "')");
+		$mariadb->sql("USE slave$how; INSERT INTO domainmetadata (domain_id, kind, content) SELECT id, 'IXFR', '1' FROM domains") if $how eq 'IXFR';
+		my $slave = PowerDNS->start(mysql => $mariadb, 'gmysql-dbname' => "slave$how", secondary => 'yes', 'loglevel' => 3);
+		my $retrieve = sub {
+			my ($serial) = @_;
+			my $begin = time;
+			$slave->control('retrieve', 'big.test');
+			until_true { ($mariadb->sql("SELECT content FROM slave$how.records WHERE type = 'SOA'") // '') =~ / $serial 3600/ } 120;
+			return time() - $begin;
+		};
+		took("  PowerDNS as $how slave: first time", $retrieve->(21 + ($how eq 'IXFR')));
+		$tandem->write('big', $zone->($how eq 'AXFR' ? 22 : 23));
+		$tandem->ctl('reload', 'big.test');
+		took("  PowerDNS as $how slave: one record", $retrieve->($how eq 'AXFR' ? 22 : 23));
+		$slave->stop;
+	}
+	$tandem->stop;
 	$mariadb->stop;
 }
 

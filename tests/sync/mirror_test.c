@@ -190,7 +190,11 @@ step(const char *what)
 struct target *
 target_open(const struct target_conf *conf)
 {
-	snprintf(our_token, sizeof(our_token), "%s", conf->token);
+	pthread_mutex_lock(&db.lock);
+	/* Those who only read have none. */
+	if (conf->token != NULL)
+		snprintf(our_token, sizeof(our_token), "%s", conf->token);
+	pthread_mutex_unlock(&db.lock);
 	return &the_target;
 }
 
@@ -1237,7 +1241,9 @@ each_zone_is_verified_in_turn_and_mended(void **state)
 	for (int i = 0; i < 1000 && db.compares < 4; i++)
 		sleep_ms(5);
 	assert_true(db.compares >= 4);
+	pthread_mutex_lock(&db.lock);
 	db.drifts = false;
+	pthread_mutex_unlock(&db.lock);
 	reached(all_in_step);
 }
 
