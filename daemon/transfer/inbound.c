@@ -15,6 +15,7 @@
 
 /* Differences may be so many records more than what we have before a whole zone is less work. */
 #define DIFFERENCES_SLACK 1000
+#define RECORD_OCTETS 64		/* that a record takes beside its name and RDATA */
 
 /*
  *	START --SOA--> SECOND --SOA of what we have--> REMOVING --SOA--> ADDING --SOA of its end--> END
@@ -32,6 +33,7 @@ struct inbound {
 	uint32_t serial;		/* of the first SOA: where it all leads to */
 	uint32_t step;			/* where the differences so far lead to */
 	uint64_t records, removed, added;	/* that came; of them differences */
+	uint64_t octets;		/* that they take, uncompressed */
 	bool has_expire;
 	uint32_t expire;
 	unsigned rcode;
@@ -235,6 +237,9 @@ take(struct inbound *in, const struct rr *rr)
 	}
 	if (in->sink.errors > 0)
 		return in->differences ? INBOUND_MISFIT : INBOUND_WRONG;
+	in->octets += name_len(rr->owner) + rr->len + RECORD_OCTETS;
+	if (in->conf.max_octets > 0 && in->octets > in->conf.max_octets)
+		return end(in, INBOUND_WRONG, "has more than %" PRIu64 " octets of records", in->conf.max_octets);
 	/* The SOA counts once in a zone and comes twice. */
 	if (in->conf.max_records > 0 && !in->differences && in->records > in->conf.max_records + 1)
 		return end(in, INBOUND_WRONG, "has more than %" PRIu64 " records", in->conf.max_records);

@@ -206,7 +206,7 @@ on_batch(void *ctx, const uint8_t *octets, size_t len)
 	struct xfrin *x = ctx;
 
 	x->outcome.octets += len;
-	if (x->limits.max_octets > 0 && x->outcome.octets > x->limits.max_octets) {
+	if (x->outcome.octets > x->limits.max_octets) {
 		explain(x, "the answer has more than %" PRIu64 " octets", x->limits.max_octets);
 		x->outcome.bad = true;
 		finish(x, XFRIN_FAILED);
@@ -235,7 +235,7 @@ ask(struct xfrin *x)
 	struct request request = { request_id(), x->incremental ? T_IXFR : T_AXFR, false, x->edns, x->origin,
 	    x->incremental ? zone_soa(x->have) : NULL };
 	struct inbound_conf conf = { .origin = x->origin, .have = x->incremental ? x->have : NULL,
-	    .max_records = x->limits.max_records,
+	    .max_records = x->limits.max_records, .max_octets = x->limits.max_octets,
 	    .checks = x->limits.checks, .report = x->limits.report, .id = request.id };
 	uint8_t message[REQUEST_ROOM];
 	size_t len = request_write(&request, message);
@@ -300,6 +300,8 @@ xfrin_start(uv_loop_t *loop, const struct xfrin_conf *conf, xfrin_done_fn *done,
 	x->peer = *conf->from;
 	tsig_key_ref(x->peer.key);
 	x->limits = *conf->limits;
+	if (x->limits.max_octets == 0)
+		x->limits.max_octets = uv_get_total_memory() / 4;
 	x->stream_limits = (struct stream_limits){ conf->limits->connect_ms, conf->limits->idle_ms };
 	memcpy(x->origin, conf->origin, name_len(conf->origin));
 	if (conf->have != NULL)

@@ -13,7 +13,9 @@
 struct xfrin_limits {
 	unsigned connect_ms, idle_ms, total_ms;		/* idle: from one whole message to the next */
 	unsigned rate_octets, rate_ms;			/* so many octets each so many ms, at least; 0: any */
-	uint64_t max_records, max_octets;		/* of the zone, of the messages; 0: any */
+	uint64_t max_records;				/* of the zone; 0: any */
+	uint64_t max_octets;				/* of the messages, and of the memory of their records; 0: a quarter
+							 * of this machine's memory */
 	struct checks checks;				/* of the zone: an error is a failure */
 	report_fn *report;				/* told what they say, by any thread, without context; may be NULL */
 };

@@ -54,7 +54,7 @@ my $n = 0;
 		pipe my $from, my $to or die;
 		my $program = Cwd::abs_path('tests/transfer/slave');
 		my @args = ($program, @{$self{options} // []}, $dir, $zone, @{$self{masters}});
-		$self->work(sub { close $to; open STDIN, '<&', $from; exec 'setpriv', '--pdeathsig', 'KILL', @args });
+		$self->work(sub { $SIG{XFSZ} = 'IGNORE'; close $to; open STDIN, '<&', $from; exec 'setpriv', '--pdeathsig', 'KILL', @args });
 		close $from;
 		$to->autoflush(1);
 		$self->{to} = $to;
@@ -211,6 +211,31 @@ subtest 'expiry and return' => sub {
 	$m->set(7);
 	ok($again->says(qr/published 7/, 10), 'back with the master');
 	$again->quit;
+};
+
+subtest 'a disk that is full' => sub {
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port], options => [@quick]);
+	ok($s->says(qr/ committed$/m), 'fetched');
+	until_true { -s "$s->{keep}/journal-wal" > 20000 } 5;	# its base is written
+	run('prlimit', '--pid', $s->pid, '--fsize=8192:');
+	$m->set(8);
+	ok($s->says(qr/still serving serial 7/, 5), 'what the journal cannot take is not served, with the reason') or diag $s->log;
+	unlike($s->log, qr/published 8/, 'really not');
+	run('prlimit', '--pid', $s->pid, '--fsize=unlimited:');
+	ok($s->says(qr/published 8/, 10), 'once there is room it is');
+	$s->quit;
+	unlink "$s->{keep}/zone";
+	mkdir "$s->{keep}/zone";
+	spew("$s->{keep}/zone/something", '');
+	$m->set(9);
+	my $again = Slave->start(masters => [$m->port], options => [@quick], keep => $s->{keep});
+	ok($again->says(qr/was not written: .*; the journal has the zone/, 10), 'a file that cannot be written is told') or diag $again->log;
+	ok($again->says(qr/published 9/), 'and the zone is served');
+	$again->kill9;
+	my $third = Slave->start(masters => [$m->port], options => [@quick], keep => $s->{keep});
+	ok($third->says(qr/published 9/), 'after a crash too');
+	$third->quit;
 };
 
 subtest 'slave-cycle-interval' => sub {

@@ -41,6 +41,13 @@ case endless => sub { my ($s, $q, $z) = @_; my @z = zone($z, 7); pop @z; put($s,
 case repeats => sub { my ($s, $q, $z) = @_; my @z = zone($z, 7); pop @z; put($s, message($q, \@z));
 	1 while put($s, message($q, [("a.$z. 300 A 192.0.2.2") x 100])) },
     qr/^failed, bad: the answer has more than 5000 records/, -m => 5000;
+my $long = join '.', ('x' x 60) x 3;
+case bomb => sub { my ($s, $q, $z) = @_; my @z = zone($z, 7); pop @z; put($s, message($q, [@z, "$long.$z. 300 A 192.0.2.9"]));
+	for (my $n = 0; ; $n++) {	# 16 octets each of a name of 200
+		my $m = message($q, ["$long.$z. 300 A 192.0.2.9"]);
+		my $name = 12 + length($z) + 2 + 4;
+		put($s, raw($q, 3001, substr($m, $name) . join '', map { pack 'n n n N n N', 0xc000 | $name, 1, 1, 300, 4, $n * 3000 + $_ } 1 .. 3000)) or last;
+	} }, qr/^failed, bad: the answer has more than 2000000 octets of records/, -b => 2000000;
 case many => sub { my ($s, $q, $z) = @_; put($s, message($q, [zone($z, 7)])) }, qr/^failed, bad: the answer has more than 5 records/, -m => 5;
 case enough => sub { my ($s, $q, $z) = @_; put($s, message($q, [zone($z, 7)])) }, qr/^AXFR, serial 7, 6 records/, -m => 6;
 

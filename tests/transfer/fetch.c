@@ -1,6 +1,6 @@
 /* fetch.c - a transfer as the daemon does it, by hand: what came of it, on one line.
  *
- * usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-t ms] address port zone
+ * usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-b octets] [-t ms] address port zone
  *	-t  the longest wait from one message to the next
  *	-f  ask for differences from the zone in this file
  *	-o  write the zone there
@@ -58,7 +58,7 @@ on_done(void *ctx, const struct xfrin_outcome *o)
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-t ms] address port zone\n");
+	fprintf(stderr, "usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-b octets] [-t ms] address port zone\n");
 	exit(2);
 }
 
@@ -76,7 +76,7 @@ main(int argc, char **argv)
 	const char *have = NULL, *wrong = NULL;
 	int c;
 
-	while ((c = getopt(argc, argv, "y:f:o:m:t:")) != -1)
+	while ((c = getopt(argc, argv, "y:f:o:m:b:t:")) != -1)
 		switch (c) {
 			char *a, *n, *s;
 		case 'y':
@@ -98,6 +98,9 @@ main(int argc, char **argv)
 			break;
 		case 'm':
 			limits.max_records = strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			limits.max_octets = strtoul(optarg, NULL, 10);
 			break;
 		case 't':
 			limits.idle_ms = (unsigned)strtoul(optarg, NULL, 10);
