@@ -5,47 +5,10 @@
 #include <time.h>
 
 #include "daemon/serve/answer.h"
-#include "daemon/serve/edns.h"
-#include "daemon/transfer/tsig.h"
-#include "daemon/transfer/xfrout.h"
-#include "sync/slot.h"
+#include "daemon/serve/query_impl.h"
 #include "zonefile/arena.h"
-#include "zonefile/message.h"
-#include "zonefile/serial.h"
 
-#define UDP_MIN 512		/* RFC 1035 4.2.1 */
 #define CHAOS_MAX 255		/* of a <character-string> */
-
-/* One request. */
-struct query {
-	struct query_scratch *scratch;
-	const struct query_server *server;
-	struct query_stats *stats;
-	const struct sockaddr *from;
-	bool tcp;
-	struct xfrout **transfer;	/* NULL: there is no such answer */
-
-	/* What it says: an rcode when it says something wrong. */
-	unsigned flags, rcode;
-	void (*run)(struct query *);	/* by its opcode; NULL: not implemented */
-	struct reader reader;
-	uint16_t counts[4];
-	bool asks;			/* question is there */
-	struct question question;
-	struct edns edns;
-	unsigned soa_section;		/* 0: soa is not there */
-	struct reader_record soa;	/* what the client has: in IXFR and NOTIFY */
-	size_t tsig_at;			/* 0: no TSIG, and tsig is not used */
-	struct tsig tsig;
-	uint64_t now;			/* when there is TSIG */
-
-	/* Class IN: who answers. */
-	struct slot *slot;
-	struct zone *zone;
-	struct zone_ahead ahead;
-
-	struct message message;
-};
 
 /* Requests under way at once, so that the memory that one waits for comes while others are read. */
 #define AHEAD 8			/* a power of two */
@@ -67,37 +30,6 @@ void
 query_scratch_free(struct query_scratch *scratch)
 {
 	free(scratch);
-}
-
-static void
-fail(struct query *q, unsigned rcode)
-{
-	struct query_stats *stats = q->stats;
-
-	q->message.rcode = (uint16_t)rcode;
-	switch (rcode) {
-	case RCODE_REFUSED:
-		query_count(&stats->refused);
-		break;
-	case RCODE_SERVFAIL:
-		query_count(&stats->servfail);
-		break;
-	case RCODE_NOTIMP:
-		query_count(&stats->notimp);
-		break;
-	default:
-		query_count(&stats->formerr);
-	}
-}
-
-static size_t
-udp_limit(const struct query *q)
-{
-	size_t own = q->server->edns_udp_size;
-
-	if (!q->edns.present || own < UDP_MIN)
-		return UDP_MIN;
-	return q->edns.size < own ? q->edns.size : own;
 }
 
 /* --- class CH --- */
@@ -134,7 +66,7 @@ run_chaos(struct query *q)
 		query_count(&q->stats->answers);
 		return;
 	}
-	fail(q, RCODE_REFUSED);
+	query_fail(q, RCODE_REFUSED);
 }
 
 /* --- class IN --- */
@@ -174,160 +106,6 @@ slot_for(const struct question *question)
 	return slot != NULL ? slot : slot_find(question->name, false);
 }
 
-/* The key that the request is signed with, or NULL. */
-static const struct tsig_key *
-key_of(const struct query *q)
-{
-	return q->tsig_at != 0 ? q->tsig.key : NULL;
-}
-
-static bool
-allowed(const struct query *q, const struct query_right *right, bool otherwise)
-{
-	const struct tsig_key *key = key_of(q);
-
-	if (right->allow == NULL)
-		return otherwise;
-	return right->allow(right->list, q->from, key != NULL ? key->name : NULL);
-}
-
-/* Is the question's name the origin of the slot? */
-static bool
-at_apex(const struct query *q)
-{
-	return q->slot != NULL && q->question.name_len == name_len(slot_origin(q->slot));
-}
-
-static void
-tell_expiry(struct query *q)
-{
-	uint64_t expires = slot_expires(q->slot), now;
-	const uint8_t *soa = zone_soa(q->zone)->rdata;
-
-	if (!q->edns.expire || !at_apex(q))
-		return;
-	if (expires == 0) {
-		q->edns.expires = get32(soa + 2 + get16(soa) - 8);
-	} else {
-		now = (uint64_t)time(NULL);
-		q->edns.expires = expires > now ? (int64_t)(expires - now) : 0;
-	}
-}
-
-/* --- transfers --- */
-
-/* The serial of the SOA that the request has in a section.  Returns false when there is none. */
-static bool
-serial_in(const struct query *q, unsigned section, uint32_t *serial)
-{
-	uint8_t name[DNAME_MAX];
-	size_t start, len, more;
-
-	if (q->soa_section != section)
-		return false;
-	start = (size_t)(q->soa.rdata - q->reader.base);
-	if ((len = reader_name(&q->reader, start, name)) == 0 ||
-	    (more = reader_name(&q->reader, start + len, name)) == 0 ||
-	    len + more + 20 != q->soa.len)
-		return false;
-	*serial = get32(q->soa.rdata + len + more);
-	return true;
-}
-
-static void
-answer_soa(struct query *q)
-{
-	const struct rrset *soa = zone_soa(q->zone);
-	struct owner owner = { q->question.wire, MESSAGE_HEADER };
-
-	q->message.flags |= MESSAGE_AA;
-	if (!message_rrset(&q->message, &owner, soa, soa->ttl))
-		q->message.flags |= MESSAGE_TC;
-	query_count(&q->stats->answers);
-}
-
-static bool
-too_many(const struct query *q)
-{
-	unsigned limit = q->server->transfers.at_once;
-
-	return limit > 0 && xfrout_count() >= limit;
-}
-
-static void
-start_transfer(struct query *q, uint32_t since, const struct query_policy *policy)
-{
-	const struct query_server *server = q->server;
-	uint8_t octets[EDNS_MAX];
-	struct message opt = { .base = octets };
-	struct xfrout_request request = {
-		.question = &q->question,
-		.id = get16(q->reader.base),
-		.flags = (uint16_t)(MESSAGE_QR | (q->flags & MESSAGE_RD)),
-		.opt = octets,
-		.message_size = server->transfers.message_size,
-		.one_answer = allowed(q, &server->one_answer, false),
-	};
-
-	if (!q->tcp) {
-		request.datagram = true;
-		request.message_size = (unsigned)udp_limit(q);
-		request.one_answer = false;
-	}
-	edns_write(&q->edns, &opt, server->edns_udp_size, server->server_id);
-	request.opt_len = opt.at;
-	if (q->tsig_at != 0) {
-		/* The transfer's now. */
-		request.tsig = q->tsig;
-		q->tsig_at = 0;
-	}
-	if (q->question.type == T_AXFR)
-		*q->transfer = xfrout_axfr(q->zone, &request);
-	else
-		*q->transfer = xfrout_ixfr(q->zone, since,
-		    policy->no_ixfr ? NULL : server->history, policy->max_ixfr_ratio, &request);
-	query_count(&q->stats->transfers);
-}
-
-static void
-run_transfer(struct query *q)
-{
-	const struct query_policy *policy;
-	uint32_t since = 0, serial;
-
-	if (!at_apex(q)) {
-		fail(q, RCODE_NOTAUTH);
-		return;
-	}
-	policy = slot_policy(q->slot);
-	if (policy == NULL || !allowed(q, &policy->transfer, false)) {
-		q->edns.error = EDE_PROHIBITED;
-		fail(q, RCODE_REFUSED);
-		return;
-	}
-	if (q->zone == NULL) {
-		q->edns.error = EDE_NOT_READY;
-		fail(q, RCODE_SERVFAIL);
-		return;
-	}
-	tell_expiry(q);
-	if (q->question.type == T_AXFR ? !q->tcp : !serial_in(q, 2, &since)) {
-		fail(q, RCODE_FORMERR);
-		return;
-	}
-	serial = zone_serial(q->zone);
-	if (q->question.type == T_IXFR && (since == serial || serial_newer(since, serial)))
-		answer_soa(q);
-	/* Over UDP the one SOA says that there is more to be had over TCP (RFC 1995 2). */
-	else if (!q->tcp && (q->transfer == NULL || q->server->history == NULL ||
-	    policy->no_ixfr || too_many(q)))
-		answer_soa(q);
-	else if (too_many(q))
-		fail(q, RCODE_SERVFAIL);
-	else
-		start_transfer(q, since, policy);
-}
-
 static void
 run_internet(struct query *q)
 {
@@ -336,30 +114,30 @@ run_internet(struct query *q)
 	unsigned rcode = meta_rcode(q->question.type);
 
 	if (q->question.type == T_AXFR || q->question.type == T_IXFR) {
-		run_transfer(q);
+		query_transfer(q);
 		return;
 	}
 	if (rcode != RCODE_NOERROR) {
-		fail(q, rcode);
+		query_fail(q, rcode);
 		return;
 	}
 	if (q->slot == NULL) {
-		fail(q, RCODE_REFUSED);
+		query_fail(q, RCODE_REFUSED);
 		return;
 	}
 	policy = slot_policy(q->slot);
-	if (policy != NULL && !allowed(q, &policy->ask, true)) {
+	if (policy != NULL && !query_allowed(q, &policy->ask, true)) {
 		q->edns.error = EDE_PROHIBITED;
-		fail(q, RCODE_REFUSED);
+		query_fail(q, RCODE_REFUSED);
 		return;
 	}
 	if (q->zone == NULL) {
 		q->edns.error = EDE_NOT_READY;
-		fail(q, RCODE_SERVFAIL);
+		query_fail(q, RCODE_SERVFAIL);
 		return;
 	}
 	if (q->question.type == T_SOA)
-		tell_expiry(q);
+		query_tell_expiry(q);
 	switch (answer(&q->scratch->answer, q->zone, &q->question,
 	    (struct answer_style){ .dnssec = q->edns.dnssec,
 	    .minimal = q->server->minimal_responses, .any_whole = q->tcp },
@@ -396,51 +174,14 @@ run_query(struct query *q)
 		run_chaos(q);
 		break;
 	default:
-		fail(q, RCODE_REFUSED);
+		query_fail(q, RCODE_REFUSED);
 	}
-}
-
-/* RFC 1996.  Other types are for other receivers (RFC 9859 5). */
-static void
-run_notify(struct query *q)
-{
-	const struct query_server *server = q->server;
-	const struct query_policy *policy;
-	uint32_t serial;
-
-	if (q->question.class != CLASS_IN) {
-		fail(q, RCODE_REFUSED);
-		return;
-	}
-	if (q->question.type != T_SOA) {
-		fail(q, RCODE_NOTIMP);
-		return;
-	}
-	if (!at_apex(q)) {
-		if (server->notified_unknown == NULL || !server->notified_unknown(server->ctx,
-		    q->question.name, q->from, key_of(q))) {
-			fail(q, RCODE_NOTAUTH);
-			return;
-		}
-	} else {
-		policy = slot_policy(q->slot);
-		if (policy == NULL || server->notified == NULL ||
-		    !allowed(q, &policy->notify, false)) {
-			q->edns.error = EDE_PROHIBITED;
-			fail(q, RCODE_REFUSED);
-			return;
-		}
-		server->notified(server->ctx, q->slot, q->from, key_of(q),
-		    serial_in(q, 1, &serial) ? &serial : NULL);
-	}
-	q->message.flags |= MESSAGE_AA;
-	query_count(&q->stats->notifies);
 }
 
 /* Those that are not here get NOTIMP. */
 static void (*const opcodes[16])(struct query *) = {
 	[0] = run_query,
-	[4] = run_notify,
+	[4] = query_notify,
 };
 
 /* --- the request as a whole --- */
@@ -545,7 +286,7 @@ finish(struct query *q, uint8_t *out)
 	const struct query_server *server = q->server;
 	size_t room, len;
 
-	message_begin(&q->message, out, q->tcp ? MESSAGE_MAX : udp_limit(q),
+	message_begin(&q->message, out, q->tcp ? MESSAGE_MAX : query_udp_limit(q),
 	    &q->scratch->names, q->asks ? &q->question : NULL);
 	room = edns_room(&q->edns, server->server_id);
 	if (q->tsig_at != 0) {
@@ -559,12 +300,12 @@ finish(struct query *q, uint8_t *out)
 	}
 	q->message.limit -= room;
 	if (q->tsig_at != 0 && q->tsig.error != TSIG_OK) {
-		fail(q, RCODE_NOTAUTH);
+		query_fail(q, RCODE_NOTAUTH);
 	} else if (q->run == NULL) {
 		query_count(&q->stats->opcode_other);
-		fail(q, RCODE_NOTIMP);
+		query_fail(q, RCODE_NOTIMP);
 	} else if (q->rcode != RCODE_NOERROR) {
-		fail(q, q->rcode);
+		query_fail(q, q->rcode);
 	} else {
 		q->run(q);
 	}
