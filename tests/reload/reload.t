@@ -125,23 +125,28 @@ $tandem->write('example.org', version($good, 6));
 $tandem->signal('HUP');
 ok($tandem->reaches('example.org', serial => 6, within => 10), 'files that are cut while they are read do it no harm');
 
-# What did not change is not read.
+# What did not change is not read.  The CPU of all threads tells, in nanoseconds.
+sub worked {
+	my $sum = 0;
+	$sum += (split ' ', slurp($_))[0] // 0 for glob '/proc/' . $tandem->pid . '/task/*/schedstat';
+	return $sum;
+}
 my $config = slurp('tests/reload/tandem.conf');
 sub configure { $tandem->{value}{more} = $_[1] // ''; $tandem->configure($_[0] // $config) }
 $tandem->write('big.test', slurp('tests/reload/other.test.1') . join '', map { "h$_ A 192.0.2.1\n\tTXT \"host $_\"\n" } 1 .. 60000);
 configure($config, 'zone "big.test" { type master; file "big.test"; };');
-my $cpu = $tandem->cpu;
+my $cpu = worked();
 $tandem->signal('HUP');
 ok($tandem->reaches('big.test', serial => 1, within => 20), 'a zone that came into the configuration is served');
 is(address('h60000.big.test'), 'NOERROR 192.0.2.1', 'to its end');
-my $read_all = $tandem->cpu - $cpu;
-$cpu = $tandem->cpu;
+my $read_all = worked() - $cpu;
+$cpu = worked();
 for my $serial (7 .. 9) {
 	$tandem->write('example.org', version($good, $serial));
 	$tandem->signal('HUP');
 	ok($tandem->reaches('example.org', serial => $serial, within => 5), "serial $serial beside a big zone");
 }
-cmp_ok($tandem->cpu - $cpu, '<', $read_all, 'three reloads of the small zone cost less than one of the big zone');
+cmp_ok(worked() - $cpu, '<', $read_all, 'three reloads of the small zone cost less than one of the big zone');
 utime time + 5, time + 5, $tandem->path('big.test');
 $tandem->signal('HUP');
 $tandem->write('example.org', version($good, 10));
