@@ -335,6 +335,7 @@ confirmed(struct refresh *r, bool has_expire, uint32_t expire_in)
 		r->next = r->checked + jitter(refresh > 0 ? refresh : 1);
 		r->expires = r->checked + (has_expire && expire_in < t.expire ? expire_in : t.expire);
 		r->expired = false;
+		slot_set_expires(r->slot, (uint64_t)r->expires);
 		commit_clock(r->slot, (struct journal_clock){ r->checked, r->expires });
 	}
 	idle(r);
@@ -815,6 +816,7 @@ on_loaded(void *ctx, const struct kept *kept)
 			r->expires = t + get32(end - 8);
 		else if (r->checked <= t)	/* a clock that was set back since is not to be waited for */
 			r->next = r->checked + jitter(refresh);
+		slot_set_expires(r->slot, (uint64_t)r->expires);
 		r->restoring = true;
 		r->unwritten = kept->file_missing;
 		submit(r, kept->zone, 0);
@@ -939,6 +941,7 @@ void
 refresh_free(struct refresh *r)
 {
 	r->freed = true;
+	slot_set_expires(r->slot, 0);
 	interrupt(r);
 	if (wants_file(r))
 		write_file(r);
