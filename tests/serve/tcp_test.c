@@ -4,7 +4,9 @@
 #include <poll.h>
 #include <pthread.h>
 
+#include "daemon/transfer/history.h"
 #include "daemon/transfer/xfrout.h"
+#include "sync/journal.h"
 
 #define HOSTS 40000		/* more octets than the kernel buffers for one client */
 #define MANY 100
@@ -309,6 +311,85 @@ the_end_does_not_wait_for_slow_ones(void **state)
 	assert_int_equal(xfrout_count(), 0);
 }
 
+static struct zone *
+step(const char *serial, const char *host)
+{
+	char soa[100], address4[60];
+	const char *text[] = { soa, "steps. NS ns.example.", address4, NULL };
+
+	snprintf(soa, sizeof(soa), "steps. SOA ns.example. admin.example. %s 3600 600 86400 60", serial);
+	snprintf(address4, sizeof(address4), "%s.steps. A 192.0.2.1", host);
+	return zone_of("steps.", text);
+}
+
+/* An IXFR request with the serial 1. */
+static size_t
+ask_since(uint8_t *out, uint16_t id)
+{
+	static const uint8_t soa[] = "\xc0\x0c\0\6\0\1\0\0\0\0\0\x18\xc0\x0c\xc0\x0c\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1";
+	size_t len = framed("steps. IXFR noedns", id, out);
+
+	memcpy(out + len, soa, sizeof(soa) - 1);
+	out[2 + 9] = 1;
+	len += sizeof(soa) - 1;
+	out[1] = (uint8_t)(len - 2);
+	return len;
+}
+
+static void
+differences_come_over_udp_and_tcp(void **state)
+{
+	static char path[] = "/tmp/tcp_test.XXXXXX";
+	struct zone *one = step("1", "old"), *two = step("2", "new");
+	struct delta *delta = delta_between(one, two);
+	struct journal *j;
+	uint8_t buf[65535];
+	size_t len = ask_since(buf, 7);
+	int tcp = dial(SOCK_STREAM), udp = dial(SOCK_DGRAM);
+	unsigned whole_ones = 0;
+	struct slot *slot = serve("steps.", zone_ref(two));
+
+	(void)state;
+	slot_set_policy(slot, &policy, NULL);
+	close(mkstemp(path));
+	unlink(path);
+	j = journal_open(path, NULL, NULL);
+	assert_int_equal(journal_begin(j), 0);
+	assert_int_equal(journal_base(j, one), 0);
+	assert_int_equal(journal_append(j, delta, "test"), 0);
+	assert_int_equal(journal_commit(j), 0);
+	server.history = history_new(path);
+	put(tcp, buf, len);
+	len = take_message(tcp, buf);
+	assert_int_equal(len > 12 ? buf[7] : 0, 6);
+	/* A crowd, of which not all can wait for the journal: the others get the SOA. */
+	len = ask_since(buf, 7);
+	for (int i = 0; i < 50; i++)
+		put(udp, buf + 2, len - 2);
+	for (int i = 0; i < 50; i++) {
+		assert_true(recv(udp, buf, sizeof(buf), 0) > 12);
+		assert_true(buf[7] == 6 || buf[7] == 1);
+		whole_ones += buf[7] == 6;
+	}
+	assert_in_range(whole_ones, 16, 50);
+	/* And some that nobody waits for. */
+	len = ask_since(buf, 7);
+	for (int i = 0; i < 20; i++)
+		put(udp, buf + 2, len - 2);
+	put(tcp, buf, len);
+	workers_stop(workers, 1000);
+	assert_int_equal(xfrout_count(), 0);
+	history_free(server.history);
+	server.history = NULL;
+	journal_close(j);
+	unlink(path);
+	delta_free(delta);
+	zone_unref(one);
+	zone_unref(two);
+	close(tcp);
+	close(udp);
+}
+
 int
 main(void)
 {
@@ -319,6 +400,7 @@ main(void)
 		T(who_takes_too_long_is_cut_off),
 		T(who_leaves_is_forgotten),
 		T(questions_do_not_wait_for_many_transfers),
+		cmocka_unit_test_setup(differences_come_over_udp_and_tcp, start),
 		cmocka_unit_test_setup(the_end_does_not_wait_for_slow_ones, start),
 	};
 
