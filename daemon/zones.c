@@ -179,8 +179,11 @@ set_announce(struct served *zone, const struct conf *conf, const struct conf_zon
 	const struct conf_rules *rules = want->rules;
 	bool wanted = rules->notify != CONF_NOTIFY_NO &&
 	    (rules->notify != CONF_NOTIFY_PRIMARY_ONLY || want->type == CONF_MASTER);
+	size_t master_count = want->type == CONF_SLAVE ? want->masters->count : 0;
 	struct peer *also = xcalloc(rules->also_notify->count, sizeof(*also));
+	struct peer *masters = xcalloc(master_count, sizeof(*masters));
 	struct announce_conf c = {
+		.masters = masters, .master_count = master_count,
 		.also = also, .also_count = rules->also_notify->count,
 		.name_servers = rules->notify != CONF_NOTIFY_EXPLICIT,
 		.primary_too = rules->notify_to_soa, .delay = rules->notify_delay,
@@ -189,6 +192,8 @@ set_announce(struct served *zone, const struct conf *conf, const struct conf_zon
 	for (size_t i = 0; i < rules->also_notify->count; i++)
 		peer_of(&also[i], conf, &rules->also_notify->remote[i], &rules->notify_source,
 		    &rules->notify_source_v6, false, keys);
+	for (size_t i = 0; i < master_count; i++)
+		memcpy(&masters[i].address, &want->masters->remote[i].address, sizeof(masters[i].address));
 	memcpy(&c.like.source, &rules->notify_source, sizeof(c.like.source));
 	memcpy(&c.source_v6, &rules->notify_source_v6, sizeof(c.source_v6));
 	if (!wanted) {
@@ -200,6 +205,7 @@ set_announce(struct served *zone, const struct conf *conf, const struct conf_zon
 		zone->announce = announce_new(zone->slot, &c);
 	}
 	free(also);
+	free(masters);
 }
 
 static void

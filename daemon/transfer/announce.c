@@ -19,6 +19,9 @@
 #define CHECK_LAST 32000
 #define AGAIN_FIRST 15000		/* after silence or an error; doubles */
 #define AGAIN_LAST 3600000
+/* One that acknowledged and then says that it is no server of the zone has perhaps only just made it: told again so often,
+ * then believed. */
+#define DOUBTS 4
 
 #define DNS_PORT 53
 #define DEFAULT_RATE 20
@@ -26,8 +29,9 @@
 /*
  *	IDLE --a new version--> QUEUED --its turn--> TELLING --acknowledged--> WATCHING
  *	TELLING --silence, an error--> WAITING --time--> QUEUED
- *	WATCHING --time--> ASKING --has our serial, cannot be asked--> IDLE
- *	ASKING --not yet--> WATCHING, or QUEUED after CHECK_LAST
+ *	WATCHING --time--> ASKING --has our serial--> IDLE
+ *	ASKING --not yet--> WATCHING, or WAITING after CHECK_LAST
+ *	ASKING --an error--> WAITING, or IDLE after DOUBTS
  *	any --a new version--> told again once it is not TELLING or ASKING
  */
 struct target {
@@ -42,6 +46,7 @@ struct target {
 	uint32_t told;			/* that it was told */
 	unsigned wait;			/* ms, before the last question */
 	unsigned backoff;		/* ms, before it was told again */
+	unsigned doubts;		/* times that it was told again for an error in its answer */
 	struct probe *probe;
 	uv_timer_t timer;
 	struct peer peer;		/* holds a reference to its key */
@@ -92,14 +97,27 @@ tell(struct announce *a, enum severity severity, const char *fmt, ...)
 /* --- life --- */
 
 static void
+free_peers(const struct peer *peer, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		tsig_key_unref(peer[i].key);
+	free((void *)(uintptr_t)peer);
+}
+
+static void
+free_conf(struct announce_conf *conf)
+{
+	free_peers(conf->also, conf->also_count);
+	free_peers(conf->masters, conf->master_count);
+	tsig_key_unref(conf->like.key);
+}
+
+static void
 let_go(struct announce *a)
 {
 	if (--a->open > 0)
 		return;
-	for (size_t i = 0; i < a->conf.also_count; i++)
-		tsig_key_unref(a->conf.also[i].key);
-	tsig_key_unref(a->conf.like.key);
-	free((void *)(uintptr_t)a->conf.also);
+	free_conf(&a->conf);
 	slot_unref(a->slot);
 	free(a);
 }
@@ -234,8 +252,11 @@ on_asked(void *ctx, const struct probe_outcome *outcome)
 		tell(t->zone, NOTE, "%s has serial %" PRIu32, peer_print(address, &t->peer.address.any), outcome->serial);
 		t->state = IDLE;
 		t->trouble[0] = '\0';
+	} else if (!outcome->ok && !outcome->silent && t->doubts++ < DOUBTS) {
+		t->state = WAITING;
+		uv_timer_start(&t->timer, on_time, CHECK_FIRST << (2 * t->doubts - 2), 0);
 	} else if (!outcome->ok && !outcome->silent) {
-		/* It acknowledged but answers no questions of ours: a hidden one, or with views. */
+		/* A hidden one, or with views. */
 		snprintf(t->trouble, sizeof(t->trouble), "acknowledged serial %" PRIu32 ", but %s", t->told, outcome->why);
 		t->state = IDLE;
 	} else if (t->wait < CHECK_LAST) {
@@ -317,8 +338,18 @@ want(struct announce *a, const struct peer *peer)
 		t->again = true;
 	else if (t->state != QUEUED) {
 		t->backoff = 0;
+		t->doubts = 0;
 		enqueue(t);
 	}
+}
+
+static bool
+is_master(const struct announce *a, const struct sockaddr *address)
+{
+	for (size_t i = 0; i < a->conf.master_count; i++)
+		if (peer_same_host(&a->conf.masters[i].address.any, address))
+			return true;
+	return false;
 }
 
 static void
@@ -336,7 +367,7 @@ want_address(struct announce *a, int family, const void *address)
 		memcpy(&peer.address.v6.sin6_addr, address, 16);
 		peer.source = a->conf.source_v6;
 	}
-	if (!env.ourselves(&peer.address.any))
+	if (!env.ourselves(&peer.address.any) && !is_master(a, &peer.address.any))
 		want(a, &peer);
 }
 
@@ -539,17 +570,24 @@ announce_now(struct announce *a, const struct sockaddr *only)
 
 /* --- from outside --- */
 
+static const struct peer *
+copy_peers(const struct peer *from, size_t count)
+{
+	struct peer *copy = xcalloc(count, sizeof(*copy));
+
+	for (size_t i = 0; i < count; i++) {
+		copy[i] = from[i];
+		tsig_key_ref(copy[i].key);
+	}
+	return copy;
+}
+
 static void
 copy_conf(struct announce *a, const struct announce_conf *conf)
 {
-	struct peer *also = xcalloc(conf->also_count, sizeof(*also));
-
-	for (size_t i = 0; i < conf->also_count; i++) {
-		also[i] = conf->also[i];
-		tsig_key_ref(also[i].key);
-	}
 	a->conf = *conf;
-	a->conf.also = also;
+	a->conf.also = copy_peers(conf->also, conf->also_count);
+	a->conf.masters = copy_peers(conf->masters, conf->master_count);
 	tsig_key_ref(conf->like.key);
 }
 
@@ -572,10 +610,7 @@ announce_change(struct announce *a, const struct announce_conf *conf)
 	struct announce_conf old = a->conf;
 
 	copy_conf(a, conf);
-	for (size_t i = 0; i < old.also_count; i++)
-		tsig_key_unref(old.also[i].key);
-	tsig_key_unref(old.like.key);
-	free((void *)(uintptr_t)old.also);
+	free_conf(&old);
 }
 
 static void

@@ -32,6 +32,8 @@ struct announce_conf {
 	const struct peer *also;	/* besides */
 	size_t also_count;
 	bool name_servers;		/* those of the apex's NS records that are not ours */
+	const struct peer *masters;	/* of a slave: name servers that it has its versions from, and are not told */
+	size_t master_count;
 	bool primary_too;		/* also the one that the SOA names (RFC 1996 3.3 leaves it out) */
 	struct peer like;		/* source and key of what is sent to name servers; its address is not used */
 	union peer_address source_v6;

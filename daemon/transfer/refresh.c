@@ -647,8 +647,8 @@ decide(struct refresh *r)
 		if (have && !r->forced)
 			say(r, NOTE, "stale: %s has serial %" PRIu32 ", we have %" PRIu32,
 			    address_of(&r->master[i], address), r->master[i].serial, t.serial);
-		else
-			say(r, NOTE, "%s has serial %" PRIu32 ", we have none",
+		else if (!have)
+			say(r, NOTE, "stale: %s has serial %" PRIu32 ", we have none",
 			    address_of(&r->master[i], address), r->master[i].serial);
 		fetch_from(r, i);
 		return;
