@@ -36,9 +36,9 @@ directory(char out[PATH_MAX])
 }
 
 /* DIRECTORY/example.org.conf; octets that a file's name had better not have stand as %2f, and the root is
- * %2e.conf, which is not hidden.  false: too long. */
-static bool
-path_of(char out[PATH_MAX], const char *zone, const char *end)
+ * %2e.conf, which is not hidden. */
+bool
+added_path(char out[PATH_MAX], const char *zone, const char *end)
 {
 	char place[PATH_MAX];
 	size_t len = (size_t)snprintf(out, PATH_MAX, "%s/", directory(place));
@@ -143,7 +143,7 @@ put_file(const char *zone, const char *block, struct sink *sink)
 	struct conf *conf = NULL;
 	int err;
 
-	if (!path_of(path, zone, ".conf") || !path_of(fresh, zone, ".conf.new")) {
+	if (!added_path(path, zone, ".conf") || !added_path(fresh, zone, ".conf.new")) {
 		refuse(sink, zone, "its name is too long for a file");
 		return NULL;
 	}
@@ -198,7 +198,7 @@ is_added(const struct served *zone, struct sink *sink)
 {
 	char path[PATH_MAX];
 
-	if (path_of(path, zone->conf->name, ".conf") && access(path, F_OK) == 0)
+	if (added_path(path, zone->conf->name, ".conf") && access(path, F_OK) == 0)
 		return true;
 	return refuse(sink, zone->conf->name, "it stands in %s line %u and was not added at run time: change it there",
 	    zone->conf->place_file, zone->conf->place_line);
@@ -229,7 +229,7 @@ added_remove(struct served *zone, bool clean, struct sink *sink)
 	if (clean)
 		conf_resolve(file, setup_conf(), zone->conf->file);
 	if (ok) {
-		path_of(path, name, ".conf");
+		added_path(path, name, ".conf");
 		err = unlink(path) < 0 ? -errno : sync_directory();
 		ok = err == 0 || refuse(sink, name, "%s: %s", path, strerror(-err));
 	}

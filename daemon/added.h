@@ -2,6 +2,7 @@
 #ifndef DAEMON_ADDED_H
 #define DAEMON_ADDED_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "daemon/zones.h"
@@ -9,6 +10,8 @@
 
 /* Control loop only.  Other zones are not looked at, nor is the configuration read again. */
 
+/* Where its files are: the printed name of a zone and an end, such as ".conf".  false: too long. */
+bool added_path(char out[PATH_MAX], const char *zone, const char *end);
 /* A zone of this name; block is what stands behind its name, "{ type slave; ... }".  false, with a report and nothing changed,
  * when it cannot be. */
 bool added_add(const char *name, const char *block, struct sink *);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/autosecondary.h"
 #include "daemon/inbox.h"
 #include "daemon/listeners.h"
 #include "daemon/lockfile.h"
@@ -61,6 +62,13 @@ on_notified(void *ctx, struct slot *slot, const struct sockaddr *from, const str
 	inbox_put(slot, from, serial);
 }
 
+/* The same. */
+static bool
+on_notified_unknown(void *ctx, const uint8_t *name, const struct sockaddr *from, const struct tsig_key *key)
+{
+	return autosecondary_notified(ctx, name, from, key);
+}
+
 /* Does transfer-format of this peer's server block, or of options, say so? */
 static bool
 wants_one_answer(const void *list, const struct sockaddr *client, const uint8_t *key)
@@ -112,6 +120,8 @@ server_new(const struct conf *conf, const struct tsig_keys *keys)
 	};
 	server->one_answer = (struct query_right){ wants_one_answer, conf };
 	server->notified = on_notified;
+	server->notified_unknown = on_notified_unknown;
+	server->ctx = (void *)(uintptr_t)conf;
 	server->history = now.history;
 	server->transferred = on_transferred;
 	return server;
@@ -317,6 +327,7 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	files_start(loop);
 	announce_start(loop, &(struct announce_env){ log_report, NULL, announce_of, listeners_ourselves });
 	inbox_start(loop, on_note);
+	autosecondary_start(loop);
 	refresh_start(loop, now.fixed.journal, &limits_in, log_report, NULL);
 	return apply(conf, &sink, NULL, NULL);
 }
@@ -336,6 +347,7 @@ setup_stop(void)
 	workers_stop(now.workers, 2000);
 	history_free(now.history);
 	inbox_stop();
+	autosecondary_stop();
 	journal_close(now.journal);
 	files_stop();
 	zones_stop();

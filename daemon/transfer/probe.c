@@ -29,11 +29,13 @@ struct probe {
 	struct stream *stream;		/* NULL: over UDP */
 	struct peer peer;		/* holds a reference to its key */
 	bool edns, notify;
+	uint16_t type;
 	unsigned tries;
 	probe_done_fn *done;		/* NULL: cancelled */
 	void *ctx;
 	struct probe_outcome outcome;
 	char why[192];
+	uint8_t *names;			/* that the outcome points to */
 	struct tsig tsig;
 	uint16_t id;
 	uint8_t origin[DNAME_MAX];
@@ -50,6 +52,7 @@ on_closed(uv_handle_t *handle)
 	if (--p->handles > 0)
 		return;
 	tsig_key_unref(p->peer.key);
+	free(p->names);
 	free(p);
 }
 
@@ -88,10 +91,24 @@ enum verdict {
 	PLAIN,			/* ask without EDNS */
 };
 
+static void
+add_name(struct probe *p, const uint8_t *name)
+{
+	struct probe_outcome *o = &p->outcome;
+	size_t len = name_len(name);
+
+	p->names = xrealloc(p->names, o->names_len + len);
+	memcpy(p->names + o->names_len, name, len);
+	o->names = p->names;
+	o->names_len += len;
+}
+
+/* The records that were asked for, in the form of our own zones. */
 static enum verdict
-read_soa(struct probe *p, struct reader *r, unsigned count)
+read_records(struct probe *p, struct reader *r, unsigned count)
 {
 	uint8_t owner[DNAME_MAX], rdata[MESSAGE_RDATA];
+	const char *type = p->type == T_SOA ? "SOA" : "NS";
 	bool found = false;
 
 	for (; count > 0; count--) {
@@ -102,27 +119,31 @@ read_soa(struct probe *p, struct reader *r, unsigned count)
 			explain(p, "its answer is malformed");
 			return FAILED;
 		}
-		if (record.type != T_SOA || record.class != CLASS_IN || !name_equal(owner, p->origin))
+		if (record.type != p->type || record.class != CLASS_IN || !name_equal(owner, p->origin))
 			continue;
 		if ((len = reader_rdata(r, &record, rdata)) < 0) {
-			explain(p, "its SOA record is malformed");
+			explain(p, "its %s record is malformed", type);
 			return FAILED;
 		}
-		p->outcome.serial = get32(rdata + len - 20);
+		if (p->type == T_SOA)
+			p->outcome.serial = get32(rdata + len - 20);
+		else
+			add_name(p, rdata);
 		found = true;
 	}
 	if (!found) {
-		explain(p, "it has no SOA record of the zone");
+		explain(p, "it has no %s record of the zone", type);
 		return FAILED;
 	}
-	p->outcome.has_expire = request_expire(*r, &p->outcome.expire);
+	if (p->type == T_SOA)
+		p->outcome.has_expire = request_expire(*r, &p->outcome.expire);
 	return ANSWERED;
 }
 
 static enum verdict
 read_reply(struct probe *p, const uint8_t *message, size_t len)
 {
-	struct request request = { .id = p->id, .type = T_SOA, .notify = p->notify, .origin = p->origin };
+	struct request request = { .id = p->id, .type = p->type, .notify = p->notify, .origin = p->origin };
 	struct reader r = { .base = message, .len = len };
 	const char *wrong = request_answered(&request, false, &r);
 	enum tsig_result signature;
@@ -158,7 +179,7 @@ read_reply(struct probe *p, const uint8_t *message, size_t len)
 		explain(p, "it is not authoritative");
 		return FAILED;
 	}
-	return read_soa(p, &r, get16(message + 6));
+	return read_records(p, &r, get16(message + 6));
 }
 
 /* --- asking --- */
@@ -179,7 +200,7 @@ send_udp(struct probe *p)
 static void
 write_request(struct probe *p, const struct rrset *soa)
 {
-	struct request request = { request_id(), T_SOA, p->notify, p->edns, p->origin, soa };
+	struct request request = { request_id(), p->type, p->notify, p->edns, p->origin, soa };
 
 	p->id = request.id;
 	p->request_len = request_write(&request, p->request);
@@ -305,8 +326,8 @@ open_udp(struct probe *p)
 }
 
 static struct probe *
-start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, bool notify, const struct rrset *soa,
-    probe_done_fn *done, void *ctx)
+start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, uint16_t type, bool notify,
+    const struct rrset *soa, probe_done_fn *done, void *ctx)
 {
 	struct probe *p = xcalloc(1, sizeof(*p));
 	int err;
@@ -314,6 +335,7 @@ start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, bool noti
 	p->loop = loop;
 	p->peer = *peer;
 	tsig_key_ref(p->peer.key);
+	p->type = type;
 	p->notify = notify;
 	p->edns = !notify && !peer->no_edns;
 	p->outcome.silent = true;
@@ -337,14 +359,20 @@ start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, bool noti
 struct probe *
 probe_start(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, probe_done_fn *done, void *ctx)
 {
-	return start(loop, peer, origin, false, NULL, done, ctx);
+	return start(loop, peer, origin, T_SOA, false, NULL, done, ctx);
+}
+
+struct probe *
+probe_name_servers(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, probe_done_fn *done, void *ctx)
+{
+	return start(loop, peer, origin, T_NS, false, NULL, done, ctx);
 }
 
 struct probe *
 probe_notify(uv_loop_t *loop, const struct peer *peer, const uint8_t *origin, const struct rrset *soa,
     probe_done_fn *done, void *ctx)
 {
-	return start(loop, peer, origin, true, soa, done, ctx);
+	return start(loop, peer, origin, T_SOA, true, soa, done, ctx);
 }
 
 void

@@ -50,27 +50,27 @@ sub question {
 }
 
 sub udp_socket {
-	my ($port, $timeout) = @_;
-	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Proto => 'udp')
+	my ($port, $timeout, $at) = @_;
+	my $socket = IO::Socket::INET->new(PeerAddr => $at // '127.0.0.1', PeerPort => $port, Proto => 'udp')
 	    or die "socket: $!\n";
 	setsockopt($socket, SOL_SOCKET, SO_RCVTIMEO, pack('q2', int $timeout, ($timeout - int $timeout) * 1e6));
 	setsockopt($socket, SOL_SOCKET, SO_RCVBUF, 1 << 21);
 	return $socket;
 }
 
-# One question, decoded by Net::DNS; undef when nothing came in time.  tcp, do, edns, size, timeout.
+# One question, decoded by Net::DNS; undef when nothing came in time.  tcp, do, edns, size, timeout, at (an address).
 sub ask {
 	my ($port, $name, $type, %opt) = @_;
 	my $wire = question(int rand 65536, $name, $type, %opt);
 	my $answer;
 	if ($opt{tcp}) {
-		my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
+		my $socket = IO::Socket::INET->new(PeerAddr => $opt{at} // '127.0.0.1', PeerPort => $port,
 		    Proto => 'tcp', Timeout => 3) or return undef;
 		setsockopt($socket, SOL_SOCKET, SO_RCVTIMEO, pack('q2', $opt{timeout} // 3, 0));
 		syswrite $socket, pack('n/a', $wire);
 		$answer = read_exactly($socket, unpack 'n', read_exactly($socket, 2) // return undef);
 	} else {
-		my $socket = udp_socket($port, $opt{timeout} // 2);
+		my $socket = udp_socket($port, $opt{timeout} // 2, $opt{at});
 		send $socket, $wire, 0;
 		defined recv($socket, $answer, 65535, 0) or return undef;
 	}
@@ -89,8 +89,8 @@ sub read_exactly {
 
 # The serial that a server answers for a zone; undef when it has none.
 sub serial {
-	my ($port, $zone) = @_;
-	my $reply = ask($port, $zone, 'SOA', timeout => 0.5) or return undef;
+	my ($port, $zone, $at) = @_;
+	my $reply = ask($port, $zone, 'SOA', timeout => 0.5, at => $at) or return undef;
 	my ($soa) = grep { $_->type eq 'SOA' && lc $_->owner eq lc($zone =~ s/(?<=.)\.$//r) } $reply->answer;
 	return $soa && $soa->serial;
 }

@@ -6,16 +6,16 @@ use Ask qw(ask);
 use Peer qw(free_port run spew until_true);
 
 # PowerDNS->start(mysql => $mariadb) or (sqlite => $file); cache => 0 without caches, else with
-# PowerDNS's own cache times.  Other arguments are settings, with "_" for "-".
+# PowerDNS's own cache times; at another address and port than 127.0.0.1 and a free one: at, port.  Other arguments are settings, with "_" for "-".
 sub start {
 	my ($class, %arg) = @_;
-	my ($mysql, $sqlite, $cache) = delete @arg{qw(mysql sqlite cache)};
-	my $self = $class->new(port => free_port(), api_port => free_port(), api_key => 'key-' . int rand 1e9);
+	my ($mysql, $sqlite, $cache, $at, $port) = delete @arg{qw(mysql sqlite cache at port)};
+	my $self = $class->new(at => $at // '127.0.0.1', port => $port // free_port(), api_port => free_port(), api_key => 'key-' . int rand 1e9);
 	my %setting = (
 		$mysql ? (launch => 'gmysql', 'gmysql-socket' => $mysql->socket, 'gmysql-user' => 'pdns',
 		    'gmysql-password' => $mysql->password, 'gmysql-dbname' => 'powerdns', 'gmysql-dnssec' => 'yes')
 		: (launch => 'gsqlite3', 'gsqlite3-database' => $sqlite, 'gsqlite3-dnssec' => 'yes'),
-		'local-address' => '127.0.0.1', 'local-port' => $self->{port}, 'socket-dir' => $self->{dir},
+		'local-address' => $self->{at}, 'local-port' => $self->{port}, 'socket-dir' => $self->{dir},
 		'guardian' => 'no', 'daemon' => 'no', 'write-pid' => 'no', 'setuid' => '', 'setgid' => '',
 		'security-poll-suffix' => '', 'version-string' => 'anonymous', 'config-dir' => $self->{dir},
 		'dname-processing' => 'yes', '8bit-dns' => 'yes', 'primary' => 'no', 'secondary' => 'no',
@@ -28,7 +28,7 @@ sub start {
 	$setting{tr/_/-/r} = $arg{$_} for keys %arg;
 	spew($self->path('pdns.conf'), join '', map { "$_=$setting{$_}\n" } sort keys %setting);
 	$self->spawn('pdns_server', "--config-dir=$self->{dir}");
-	return $self->up(30, sub { $self->control('rping') =~ /PONG/ && ask($self->{port}, 'no.such.zone', 'A', timeout => 0.5) });
+	return $self->up(30, sub { $self->control('rping') =~ /PONG/ && ask($self->{port}, 'no.such.zone', 'A', timeout => 0.5, at => $self->{at}) });
 }
 
 sub control_socket { $_[0]->path('pdns.controlsocket') }
@@ -41,8 +41,10 @@ sub control {
 	return run('pdns_control', "--config-dir=$self->{dir}", "--socket-dir=$self->{dir}", @command);
 }
 
+sub serial { Ask::serial($_[0]{port}, $_[1], $_[0]{at}) }
+
 sub reaches {
 	my ($self, $zone, %opt) = @_;
-	return until_true { (Ask::serial($self->{port}, $zone) // -1) == $opt{serial} } $opt{within};
+	return until_true { ($self->serial($zone) // -1) == $opt{serial} } $opt{within};
 }
 1;

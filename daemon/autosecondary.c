@@ -1,0 +1,343 @@
+#include "daemon/autosecondary.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/added.h"
+#include "daemon/log.h"
+#include "daemon/setup.h"
+#include "daemon/transfer/probe.h"
+#include "zonefile/arena.h"
+#include "zonefile/hash.h"
+#include "zonefile/name.h"
+
+#define ROOM 4096			/* candidates at a time */
+#define NEIGHBOURS 8			/* places that a name may have */
+#define AT_ONCE 16			/* that are being asked about */
+
+/*
+ *	WAITING --its turn--> SERIAL --SOA--> NAME_SERVERS --NS--> a zone, or not; gone
+ */
+struct candidate {
+	struct candidate *next;		/* while it waits */
+	struct candidate **place;
+	enum { WAITING, SERIAL, NAME_SERVERS } state;
+	union peer_address from;
+	const struct tsig_key *key;	/* a reference, or NULL; that the NOTIFY was signed with */
+	struct peer peer;		/* key: a reference */
+	struct probe *probe;
+	uint8_t name[DNAME_MAX];
+	char text[DNAME_TEXT_MAX];
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct candidate *table[ROOM];	/* under lock, and so is the queue */
+static struct candidate *queue, **queue_end = &queue;
+static uv_async_t wake;
+static uv_loop_t *loop;
+static unsigned asked;			/* under way */
+static bool stopped;
+
+/* Is this who the clause names?  What it gives a key for must be signed with it. */
+static bool
+is_from(const struct conf_autosecondary *item, const struct sockaddr *from, const struct tsig_key *key)
+{
+	return peer_same_host(&item->address.any, from) &&
+	    (item->key == NULL || (key != NULL && name_equal(item->key->wire, key->name)));
+}
+
+static const struct conf_autosecondary *
+find_clause(const struct conf *conf, const struct sockaddr *from, const struct tsig_key *key)
+{
+	for (size_t i = 0; i < conf->autosecondary_count; i++)
+		if (is_from(&conf->autosecondaries[i], from, key))
+			return &conf->autosecondaries[i];
+	return NULL;
+}
+
+static struct candidate *
+candidate_new(const uint8_t *name, const struct sockaddr *from, const struct tsig_key *key)
+{
+	struct candidate *c = xcalloc(1, sizeof(*c));
+
+	name_lower(c->name, name);
+	name_print_plain(c->text, c->name);
+	peer_address_set(&c->from, from);
+	c->key = tsig_key_ref(key);
+	return c;
+}
+
+bool
+autosecondary_notified(const struct conf *conf, const uint8_t *name, const struct sockaddr *from,
+    const struct tsig_key *key)
+{
+	struct candidate **place = NULL;
+	uint8_t lower[DNAME_MAX];
+	size_t at, len;
+	bool known = false;
+
+	if (!conf->allow_new_zones || find_clause(conf, from, key) == NULL)
+		return false;
+	len = name_lower(lower, name);
+	at = hash_bytes(0, lower, len) % ROOM;
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < NEIGHBOURS && !known; i++) {
+		struct candidate **p = &table[(at + i) % ROOM];
+
+		if (*p == NULL)
+			place = place == NULL ? p : place;
+		else
+			known = name_equal((*p)->name, lower) && peer_same_host(&(*p)->from.any, from);
+	}
+	if (!known && place != NULL) {
+		*place = candidate_new(lower, from, key);
+		(*place)->place = place;
+		*queue_end = *place;
+		queue_end = &(*place)->next;
+		uv_async_send(&wake);
+	}
+	pthread_mutex_unlock(&lock);
+	return known || place != NULL;
+}
+
+static void
+forget(struct candidate *c)
+{
+	pthread_mutex_lock(&lock);
+	*c->place = NULL;
+	pthread_mutex_unlock(&lock);
+	tsig_key_unref(c->key);
+	tsig_key_unref(c->peer.key);
+	free(c);
+}
+
+/* --- what the sender says about the zone --- */
+
+/* Does it name the server that the clause wants to see, which is us? */
+static bool
+names_us(const struct conf_autosecondary *item, const uint8_t *names, size_t len)
+{
+	static const uint8_t root[1];
+	const uint8_t *end = names + len;
+	uint8_t wanted[DNAME_MAX];
+
+	if (item->nameserver == NULL)
+		return true;
+	if (name_parse(wanted, item->nameserver, strlen(item->nameserver), root) < 0)
+		return false;
+	for (; names < end; names += name_len(names))
+		if (name_equal(names, wanted))
+			return true;
+	return false;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcasecmp(a, b) == 0);
+}
+
+static void
+print_quoted(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void
+print_master(FILE *out, const struct conf_autosecondary *item)
+{
+	union peer_address address;
+	char host[INET6_ADDRSTRLEN];
+
+	peer_address_set(&address, &item->address.any);
+	inet_ntop(address.any.sa_family, address.any.sa_family == AF_INET ?
+	    (const void *)&address.v4.sin_addr : &address.v6.sin6_addr, host, sizeof(host));
+	fprintf(out, " %s port %u", host, peer_address_port(&address.any));
+	if (item->key_name != NULL) {
+		fputs(" key ", out);
+		print_quoted(out, item->key_name);
+	}
+	fputc(';', out);
+}
+
+/* Its masters are whoever has told us, and the others of the same name and account. */
+static char *
+block_of(const struct conf *conf, const struct conf_autosecondary *hit, const char *file)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		abort();
+	fputs("{ type slave; file ", out);
+	print_quoted(out, file);
+	fputs("; masters {", out);
+	print_master(out, hit);
+	for (size_t i = 0; i < conf->autosecondary_count; i++) {
+		const struct conf_autosecondary *item = &conf->autosecondaries[i];
+
+		if (item != hit && hit->nameserver != NULL && same_text(item->nameserver, hit->nameserver) &&
+		    same_text(item->account, hit->account) &&
+		    !peer_same_host(&item->address.any, &hit->address.any))
+			print_master(out, item);
+	}
+	fputs(" }; }", out);
+	fclose(out);
+	return text;
+}
+
+static void
+create(struct candidate *c, const struct conf_autosecondary *hit)
+{
+	struct sink sink = { .fn = log_report };
+	char path[PATH_MAX], address[PEER_TEXT];
+	char *block;
+
+	if (!added_path(path, c->text, ".zone")) {
+		log_error("zone %s: its name is too long for a file", c->text);
+		return;
+	}
+	block = block_of(setup_conf(), hit, path);
+	if (added_add(c->text, block, &sink))
+		log_note("zone %s: created from master %s%s%s%s%s", c->text, peer_print(address, &c->peer.address.any),
+		    hit->nameserver != NULL ? ", name server " : "", hit->nameserver != NULL ? hit->nameserver : "",
+		    hit->account != NULL ? ", account " : "", hit->account != NULL ? hit->account : "");
+	free(block);
+}
+
+static void start_waiting(void);
+
+static void
+end(struct candidate *c)
+{
+	asked--;
+	forget(c);
+	start_waiting();
+}
+
+static void
+not_created(struct candidate *c, const char *what, const char *why)
+{
+	char address[PEER_TEXT];
+
+	log_warning("zone %s: not created: %s of %s: %s", c->text, what, peer_print(address, &c->peer.address.any), why);
+	end(c);
+}
+
+/* The configuration may be another one than when the NOTIFY came. */
+static void
+on_name_servers(void *ctx, const struct probe_outcome *outcome)
+{
+	struct candidate *c = ctx;
+	const struct conf *conf = setup_conf();
+	const struct conf_autosecondary *hit = NULL;
+
+	c->probe = NULL;
+	if (!outcome->ok) {
+		not_created(c, "name servers", outcome->why);
+		return;
+	}
+	for (size_t i = 0; i < conf->autosecondary_count && hit == NULL; i++)
+		if (is_from(&conf->autosecondaries[i], &c->from.any, c->key) &&
+		    names_us(&conf->autosecondaries[i], outcome->names, outcome->names_len))
+			hit = &conf->autosecondaries[i];
+	if (hit == NULL) {
+		not_created(c, "name servers", "none is one that autosecondary has for this master");
+		return;
+	}
+	if (zones_find(c->text) == NULL)
+		create(c, hit);
+	end(c);
+}
+
+static void
+on_serial(void *ctx, const struct probe_outcome *outcome)
+{
+	struct candidate *c = ctx;
+
+	if (!outcome->ok) {
+		c->probe = NULL;
+		not_created(c, "SOA", outcome->why);
+		return;
+	}
+	c->state = NAME_SERVERS;
+	c->probe = probe_name_servers(loop, &c->peer, c->name, on_name_servers, c);
+}
+
+/* The sender is asked at the port that the clause says, whatever port it sends from. */
+static void
+start_asking(struct candidate *c)
+{
+	const struct conf_autosecondary *item = find_clause(setup_conf(), &c->from.any, c->key);
+	char address[PEER_TEXT];
+
+	if (item == NULL || zones_find(c->text) != NULL) {
+		forget(c);
+		return;
+	}
+	log_note("zone %s: NOTIFY received from %s for a zone that we are not authoritative for", c->text,
+	    peer_print(address, &c->from.any));
+	peer_address_set(&c->peer.address, &item->address.any);
+	c->peer.key = item->key != NULL ? tsig_key_ref(tsig_find(setup_keys(), item->key->wire)) : NULL;
+	c->state = SERIAL;
+	c->probe = probe_start(loop, &c->peer, c->name, on_serial, c);
+	asked++;
+}
+
+static struct candidate *
+take_waiting(void)
+{
+	struct candidate *c;
+
+	pthread_mutex_lock(&lock);
+	if ((c = queue) != NULL && (queue = c->next) == NULL)
+		queue_end = &queue;
+	pthread_mutex_unlock(&lock);
+	return c;
+}
+
+static void
+start_waiting(void)
+{
+	struct candidate *c;
+
+	while (!stopped && asked < AT_ONCE && (c = take_waiting()) != NULL)
+		start_asking(c);
+}
+
+static void
+on_wake(uv_async_t *async)
+{
+	(void)async;
+	start_waiting();
+}
+
+void
+autosecondary_start(uv_loop_t *control_loop)
+{
+	loop = control_loop;
+	uv_async_init(loop, &wake, on_wake);
+}
+
+void
+autosecondary_stop(void)
+{
+	stopped = true;
+	for (size_t i = 0; i < ROOM; i++)
+		if (table[i] != NULL) {
+			if (table[i]->probe != NULL)
+				probe_cancel(table[i]->probe);
+			forget(table[i]);
+		}
+	uv_close((uv_handle_t *)&wake, NULL);
+}

@@ -1,0 +1,69 @@
+# PowerDNS as master, Tandem as slave that takes new zones by itself.
+use strict; use warnings; use Test::More;
+use lib 'tests/lib';
+use Alone;
+use Daemon; use MariaDB; use PowerDNS;
+use Peer qw(run slurp until_true);
+
+my $mariadb = MariaDB->start;
+$mariadb->add_database('mirror');
+$mariadb->sql("GRANT ALL ON powerdns.* TO pdns\@'%'");
+my $pdns = PowerDNS->start(mysql => $mariadb, query_local_address => '127.0.0.2', primary => 'yes',
+    also_notify => '', only_notify => '127.0.0.3/32', disable_axfr => 'no', allow_axfr_ips => '127.0.0.3', cache => 0, port => 53, at => '127.0.0.2');
+sub pdnsutil { return run('pdnsutil', "--config-dir=" . $pdns->dir, @_) }
+my $secret = 'c2VjcmV0IG9mIHRoZSB0ZXN0cw==';
+my $tandem = Daemon->prepare('tests/replicate/slave.conf', mysql_port => $mariadb->port, password_file => $mariadb->password_file,
+    secret => $secret, cycle => 0);
+$tandem->launch;
+
+sub zone {
+	my ($zone) = @_;
+	pdnsutil('create-zone', $zone, "ns1.$zone");
+	pdnsutil('set-kind', $zone, 'primary');
+	pdnsutil('add-record', $zone, @$_) for ['@', 'NS', "ns2.$zone"], ['ns1', 'A', '127.0.0.2'], ['ns2', 'A', '127.0.0.3'], ['www', 'A', '192.0.2.1'];
+	return raise($zone);
+}
+sub raise {
+	my ($zone) = @_;
+	return pdnsutil('increase-serial', $zone) =~ /set to (\d+)/ ? $1 : die 'no serial';
+}
+sub told { $pdns->control('notify', $_[0]) }
+
+my $serial = zone('replicateme.dev');
+told('replicateme.dev');
+ok($tandem->reaches('replicateme.dev', serial => $serial, within => 10), 'a zone that PowerDNS has made is served here');
+like($tandem->log, qr/zone replicateme\.dev: NOTIFY received from 127\.0\.0\.2:\d+ for a zone that we are not authoritative for
+.*zone replicateme\.dev: added as slave
+.*zone replicateme\.dev: created from master 127\.0\.0\.2:53, name server ns2\.replicateme\.dev, account admin
+.*zone replicateme\.dev: stale: 127\.0\.0\.2:53 has serial $serial, we have none
+.*zone replicateme\.dev: transfer from 127\.0\.0\.2:53 starts
+.*zone replicateme\.dev: AXFR from 127\.0\.0\.2:53 done: serial $serial, 7 records.*
+.*zone replicateme\.dev: serial $serial committed/, 'the log tells each step') or diag($tandem->log);
+my $file = $tandem->path('var/zones/replicateme.dev.zone');
+ok((until_true { slurp($file) =~ /192\.0\.2\.1/ } 5), 'its file is written');
+ok($mariadb->reaches('replicateme.dev', serial => $serial, within => 10, database => 'mirror'), 'it is mirrored');
+is(scalar(grep { /^www\.replicateme\.dev\tA\t192\.0\.2\.1\t/ } $mariadb->rows('replicateme.dev', database => 'mirror')), 1, 'with its records');
+
+$tandem->hush;
+pdnsutil('add-record', 'replicateme.dev', 'new', 'A', '192.0.2.2');
+my $next = raise('replicateme.dev');
+told('replicateme.dev');
+ok($tandem->reaches('replicateme.dev', serial => $next, within => 10), 'the next version comes by NOTIFY');
+like($tandem->said, qr/stale: 127\.0\.0\.2:53 has serial $next, we have $serial\n/, 'as the log tells');
+ok($mariadb->reaches('replicateme.dev', serial => $next, within => 10, database => 'mirror'), 'it is mirrored too');
+
+# Who is not to give us zones.
+$tandem->hush;
+pdnsutil('create-zone', 'other.dev', 'ns1.other.dev');
+pdnsutil('set-kind', 'other.dev', 'primary');
+$pdns->control('notify-host', 'other.dev', '127.0.0.3');
+ok($tandem->says(qr/zone other\.dev: not created: name servers of 127\.0\.0\.2:53: none is one that autosecondary has/, 10), 'a zone of other name servers is not taken');
+like($tandem->ctl('zones'), qr/^(?!.*other\.dev)/s, 'and is not there');
+
+# A restart.
+$tandem->stop;
+$pdns->stop;
+$tandem->launch;
+ok($tandem->reaches('replicateme.dev', serial => $next, within => 5), 'it is served after a restart without its master');
+
+done_testing;
