@@ -1,0 +1,62 @@
+# Tandem as master of two PowerDNS that take new zones by themselves.
+use strict; use warnings; use Test::More;
+use lib 'tests/lib';
+use Alone;
+use Daemon; use MariaDB; use PowerDNS;
+use Ask qw(ask);
+use Peer qw(run slurp until_true);
+
+my $mariadb = MariaDB->start;
+my %pdns;
+for my $n (2, 3) {
+	my $database = "pdns$n";
+	$mariadb->add_database($database);
+	$mariadb->sql("GRANT ALL ON $database.* TO pdns\@'%'; USE $database;
+	    INSERT INTO supermasters VALUES ('127.0.0.1', 'ns$n.replicateme.dev', 'admin')");
+	$pdns{$n} = PowerDNS->start(mysql => $mariadb, gmysql_dbname => $database, at => "127.0.0.$n", port => 53,
+	    query_local_address => "127.0.0.$n", secondary => 'yes', autosecondary => 'yes', xfr_cycle_interval => 60,
+	    cache => 0, allow_notify_from => '127.0.0.1/32', loglevel => 6);
+}
+my $tandem = Daemon->prepare('tests/replicate/master.conf');
+$tandem->launch;
+
+sub zone {
+	my ($serial, @more) = @_;
+	return join "\n", '$TTL 60', "\@ SOA ns1 hostmaster $serial 3600 600 86400 60", (map {; "\@ NS ns$_", "ns$_ A 127.0.0.$_" } 1 .. 3),
+	    'www A 192.0.2.1', 'a.b.c TXT "x"', '*.wild MX 10 www', @more, '';
+}
+sub answers {
+	my ($n, $zone) = @_;
+	return join "\n", map {
+		my $r = ask(53, $_->[0] eq '@' ? $zone : "$_->[0].$zone", $_->[1], at => "127.0.0.$n");
+		join ' ', "@$_", $r ? ($r->header->rcode, $r->header->aa, sort map { $_->plain } $r->answer) : 'nothing';
+	} (['@', 'SOA'], ['@', 'NS'], ['www', 'A'], ['a.b.c', 'TXT'], ['x.wild', 'MX'], ['b.c', 'A'], ['new', 'A'], ['none', 'A']);
+}
+
+# A new zone: the slaves make it by themselves.
+$tandem->write('replicateme.dev', zone(1));
+like($tandem->ctl('addzone', 'replicateme.dev', '{ type master; file "replicateme.dev"; };'), qr/replicateme\.dev/, 'addzone');
+is($?, 0, 'ends with 0');
+my $out = $tandem->ctl('increase-serial', 'replicateme.dev');
+is($?, 0, 'increase-serial ends with 0') or diag($out);
+my $serial = $tandem->serial('replicateme.dev');
+cmp_ok($serial, '>', 1, 'and raises the serial');
+$tandem->ctl('notify', 'replicateme.dev');
+is($?, 0, 'notify ends with 0');
+for my $n (2, 3) {
+	my $t = time;
+	ok($pdns{$n}->reaches('replicateme.dev', serial => $serial, within => 90), "PowerDNS $n makes the zone, transfers, answers") or diag($pdns{$n}->log, $tandem->log);
+	note(time - $t, ' s');
+	is(answers($n, 'replicateme.dev'), answers(1, 'replicateme.dev'), "PowerDNS $n answers the same");
+	is($mariadb->sql("SELECT type, master, account FROM pdns$n.domains"), "SLAVE\t127.0.0.1\tadmin", 'as a slave of the account');
+}
+ok($tandem->says(qr/replicateme\.dev: 127\.0\.0\.$_:53 has serial $serial\n/, 10), "we know that PowerDNS $_ has it") for 2, 3;
+
+# The next version, by a signal.
+$tandem->write('replicateme.dev', zone($serial + 1, 'new A 192.0.2.2'));
+$tandem->signal('HUP');
+for my $n (2, 3) {
+	ok($pdns{$n}->reaches('replicateme.dev', serial => $serial + 1, within => 20), "PowerDNS $n has the next version");
+	is(answers($n, 'replicateme.dev'), answers(1, 'replicateme.dev'), "PowerDNS $n answers the same");
+}
+done_testing;
