@@ -299,6 +299,17 @@ announce_of(const struct slot *slot)
 	return zone != NULL ? zone->announce : NULL;
 }
 
+static void
+about_peer(struct peer *peer)
+{
+	const struct conf_server *server = conf_server_of(now.conf, &peer->address.any);
+
+	if (server == NULL)
+		return;
+	peer->key = server->key != NULL ? tsig_find(now.keys, server->key->wire) : NULL;
+	peer->no_edns = server->edns == CONF_NO;
+}
+
 bool
 setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 {
@@ -325,7 +336,7 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	now.server = server_new(conf, NULL);
 	now.workers = workers_new(workers, now.server, &limits);
 	files_start(loop);
-	announce_start(loop, &(struct announce_env){ log_report, NULL, announce_of, listeners_ourselves });
+	announce_start(loop, &(struct announce_env){ log_report, NULL, announce_of, listeners_ourselves, about_peer });
 	inbox_start(loop, on_note);
 	autosecondary_start(loop);
 	refresh_start(loop, now.fixed.journal, &limits_in, log_report, NULL);

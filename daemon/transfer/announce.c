@@ -367,8 +367,10 @@ want_address(struct announce *a, int family, const void *address)
 		memcpy(&peer.address.v6.sin6_addr, address, 16);
 		peer.source = a->conf.source_v6;
 	}
-	if (!env.ourselves(&peer.address.any) && !is_master(a, &peer.address.any))
-		want(a, &peer);
+	if (env.ourselves(&peer.address.any) || is_master(a, &peer.address.any))
+		return;
+	env.about(&peer);
+	want(a, &peer);
 }
 
 static unsigned
@@ -565,6 +567,9 @@ announce_now(struct announce *a, const struct sockaddr *only)
 		}
 	memset(&peer.address, 0, sizeof(peer.address));
 	peer_address_set(&peer.address, only);
+	if (only->sa_family == AF_INET6)
+		peer.source = a->conf.source_v6;
+	env.about(&peer);
 	want(a, &peer);
 }
 

@@ -19,6 +19,7 @@ struct announce_env {
 	void *ctx;
 	struct announce *(*of)(const struct slot *);	/* NULL: its versions are not announced */
 	bool (*ourselves)(const struct sockaddr *);	/* is it an address that we answer on? */
+	void (*about)(struct peer *);	/* key and manners for an address that only the zone names */
 };
 void announce_start(uv_loop_t *, const struct announce_env *);
 void announce_set_rate(unsigned per_second);	/* NOTIFYs of all zones together */
@@ -35,7 +36,7 @@ struct announce_conf {
 	const struct peer *masters;	/* of a slave: name servers that it has its versions from, and are not told */
 	size_t master_count;
 	bool primary_too;		/* also the one that the SOA names (RFC 1996 3.3 leaves it out) */
-	struct peer like;		/* source and key of what is sent to name servers; its address is not used */
+	struct peer like;		/* the source of what is sent to name servers */
 	union peer_address source_v6;
 	unsigned delay;			/* seconds between rounds of one zone */
 };

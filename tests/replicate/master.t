@@ -13,9 +13,13 @@ for my $n (2, 3) {
 	$mariadb->add_database($database);
 	$mariadb->sql("GRANT ALL ON $database.* TO pdns\@'%'; USE $database;
 	    INSERT INTO supermasters VALUES ('127.0.0.1', 'ns$n.replicateme.dev', 'admin')");
-	$pdns{$n} = PowerDNS->start(mysql => $mariadb, gmysql_dbname => $database, at => "127.0.0.$n", port => 53,
+	$pdns{$n} = slave($n);
+}
+sub slave {
+	my ($n, @more) = @_;
+	return PowerDNS->start(mysql => $mariadb, gmysql_dbname => "pdns$n", at => "127.0.0.$n", port => 53,
 	    query_local_address => "127.0.0.$n", secondary => 'yes', autosecondary => 'yes', xfr_cycle_interval => 60,
-	    cache => 0, allow_notify_from => '127.0.0.1/32', loglevel => 6);
+	    cache => 0, allow_notify_from => '127.0.0.1/32', loglevel => 6, @more);
 }
 my $tandem = Daemon->prepare('tests/replicate/master.conf');
 $tandem->launch;
@@ -58,5 +62,29 @@ $tandem->signal('HUP');
 for my $n (2, 3) {
 	ok($pdns{$n}->reaches('replicateme.dev', serial => $serial + 1, within => 20), "PowerDNS $n has the next version");
 	is(answers($n, 'replicateme.dev'), answers(1, 'replicateme.dev'), "PowerDNS $n answers the same");
+}
+
+# With TSIG: the key alone decides, NOTIFY is signed with it too.
+my $secret = 'c2VjcmV0IG9mIHRoZSB0ZXN0cw==';
+$mariadb->sql("USE pdns$_; INSERT INTO tsigkeys (name, algorithm, secret) VALUES ('xfr', 'hmac-sha256', '$secret');
+    INSERT INTO supermasters VALUES ('127.0.0.1', 'ns$_.signed.dev', 'admin')") for 2, 3;
+$_->stop for values %pdns;
+$pdns{$_} = slave($_, allow_unsigned_autoprimary => 'no', allow_unsigned_notify => 'no') for 2, 3;
+$tandem->configure(slurp('tests/replicate/master.conf') =~ s/127\.0\.0\.2; 127\.0\.0\.3;/key "xfr";/r . <<EOT);
+key "xfr" { algorithm hmac-sha256; secret "$secret"; };
+server 127.0.0.2 { keys "xfr"; };
+server 127.0.0.3 { keys { "xfr"; }; };
+EOT
+$tandem->write('signed.dev', zone(1));
+$tandem->ctl('reconfig');
+is($?, 0, 'reconfig') or diag($tandem->log);
+$tandem->ctl('addzone', 'signed.dev', '{ type master; file "signed.dev"; };');
+is($?, 0, 'addzone');
+for my $n (2, 3) {
+	ok($pdns{$n}->reaches('signed.dev', serial => 1, within => 90), "PowerDNS $n makes the signed zone, transfers, answers") or diag($pdns{$n}->log, $tandem->log);
+	is(answers($n, 'signed.dev'), answers(1, 'signed.dev'), "PowerDNS $n answers the same");
+	is($mariadb->sql("SELECT m.kind, m.content FROM pdns$n.domainmetadata m JOIN pdns$n.domains d ON d.id = m.domain_id WHERE d.name = 'signed.dev'"),
+	    "AXFR-MASTER-TSIG\txfr", 'with the key of the NOTIFY');
+	like($tandem->log, qr/zone signed\.dev: AXFR to serial 1 for 127\.0\.0\.$n:\d+, key xfr:/, 'and that of the transfer');
 }
 done_testing;
