@@ -49,13 +49,38 @@ is_from(const struct conf_autosecondary *item, const struct sockaddr *from, cons
 	    (item->key == NULL || (key != NULL && name_equal(item->key->wire, key->name)));
 }
 
-static const struct conf_autosecondary *
-find_clause(const struct conf *conf, const struct sockaddr *from, const struct tsig_key *key)
+/* Do they hold the one that the clause wants to see, which is us?  NULL: nobody knows yet. */
+static bool
+names_us(const struct conf_autosecondary *item, const uint8_t *names, size_t len)
 {
-	for (size_t i = 0; i < conf->autosecondary_count; i++)
-		if (is_from(&conf->autosecondaries[i], from, key))
-			return &conf->autosecondaries[i];
-	return NULL;
+	static const uint8_t root[1];
+	const uint8_t *end;
+	uint8_t wanted[DNAME_MAX];
+
+	if (item->nameserver == NULL || names == NULL)
+		return true;
+	if (name_parse(wanted, item->nameserver, strlen(item->nameserver), root) < 0)
+		return false;
+	for (end = names + len; names < end; names += name_len(names))
+		if (name_equal(names, wanted))
+			return true;
+	return false;
+}
+
+/* The first that holds, but one with a key before those without. */
+static const struct conf_autosecondary *
+find_clause(const struct conf *conf, const struct sockaddr *from, const struct tsig_key *key, const uint8_t *names, size_t len)
+{
+	const struct conf_autosecondary *found = NULL;
+
+	for (size_t i = 0; i < conf->autosecondary_count; i++) {
+		const struct conf_autosecondary *item = &conf->autosecondaries[i];
+
+		if (is_from(item, from, key) && names_us(item, names, len) &&
+		    (found == NULL || (found->key == NULL && item->key != NULL)))
+			found = item;
+	}
+	return found;
 }
 
 static struct candidate *
@@ -79,7 +104,7 @@ autosecondary_notified(const struct conf *conf, const uint8_t *name, const struc
 	size_t at, len;
 	bool known = false;
 
-	if (!conf->allow_new_zones || find_clause(conf, from, key) == NULL)
+	if (!conf->allow_new_zones || find_clause(conf, from, key, NULL, 0) == NULL)
 		return false;
 	len = name_lower(lower, name);
 	at = hash_bytes(0, lower, len) % ROOM;
@@ -115,24 +140,6 @@ forget(struct candidate *c)
 }
 
 /* --- what the sender says about the zone --- */
-
-/* Does it name the server that the clause wants to see, which is us? */
-static bool
-names_us(const struct conf_autosecondary *item, const uint8_t *names, size_t len)
-{
-	static const uint8_t root[1];
-	const uint8_t *end = names + len;
-	uint8_t wanted[DNAME_MAX];
-
-	if (item->nameserver == NULL)
-		return true;
-	if (name_parse(wanted, item->nameserver, strlen(item->nameserver), root) < 0)
-		return false;
-	for (; names < end; names += name_len(names))
-		if (name_equal(names, wanted))
-			return true;
-	return false;
-}
 
 static bool
 same_text(const char *a, const char *b)
@@ -239,18 +246,14 @@ static void
 on_name_servers(void *ctx, const struct probe_outcome *outcome)
 {
 	struct candidate *c = ctx;
-	const struct conf *conf = setup_conf();
-	const struct conf_autosecondary *hit = NULL;
+	const struct conf_autosecondary *hit;
 
 	c->probe = NULL;
 	if (!outcome->ok) {
 		not_created(c, "name servers", outcome->why);
 		return;
 	}
-	for (size_t i = 0; i < conf->autosecondary_count && hit == NULL; i++)
-		if (is_from(&conf->autosecondaries[i], &c->from.any, c->key) &&
-		    names_us(&conf->autosecondaries[i], outcome->names, outcome->names_len))
-			hit = &conf->autosecondaries[i];
+	hit = find_clause(setup_conf(), &c->from.any, c->key, outcome->names, outcome->names_len);
 	if (hit == NULL) {
 		not_created(c, "name servers", "none is one that autosecondary has for this master");
 		return;
@@ -278,7 +281,7 @@ on_serial(void *ctx, const struct probe_outcome *outcome)
 static void
 start_asking(struct candidate *c)
 {
-	const struct conf_autosecondary *item = find_clause(setup_conf(), &c->from.any, c->key);
+	const struct conf_autosecondary *item = find_clause(setup_conf(), &c->from.any, c->key, NULL, 0);
 	char address[PEER_TEXT];
 
 	if (item == NULL || zones_find(c->text) != NULL) {

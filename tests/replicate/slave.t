@@ -60,6 +60,27 @@ $pdns->control('notify-host', 'other.dev', '127.0.0.3');
 ok($tandem->says(qr/zone other\.dev: not created: name servers of 127\.0\.0\.2:53: none is one that autosecondary has/, 10), 'a zone of other name servers is not taken');
 like($tandem->ctl('zones'), qr/^(?!.*other\.dev)/s, 'and is not there');
 
+# Signed: what the clause has a key for is made only when the NOTIFY is signed with it.
+pdnsutil('import-tsig-key', 'xfr', 'hmac-sha256', $secret);
+$tandem->hush;
+my $signed = zone('signed.dev');
+$pdns->control('notify-host', 'signed.dev', '127.0.0.3');
+ok($tandem->says(qr/zone signed\.dev: not created/, 10), 'an unsigned NOTIFY does not make a signed zone');
+pdnsutil('activate-tsig-key', 'signed.dev', 'xfr', 'primary');
+told('signed.dev');
+ok($tandem->reaches('signed.dev', serial => $signed, within => 10), 'a signed NOTIFY does');
+like(slurp($tandem->path('var/zones/signed.dev.conf')), qr/masters \{ 127\.0\.0\.2 port 53 key "xfr"; \}/, 'with its key');
+ok($mariadb->reaches('signed.dev', serial => $signed, within => 10, database => 'mirror'), 'it is mirrored');
+
+# Without NOTIFY.
+$tandem->{value}{cycle} = 1;
+$tandem->configure(slurp('tests/replicate/slave.conf'));
+$tandem->ctl('reconfig');
+pdnsutil('add-record', $_, 'late', 'A', '192.0.2.3') for qw(replicateme.dev signed.dev);
+($next, $signed) = map { raise($_) } qw(replicateme.dev signed.dev);
+ok($tandem->reaches('replicateme.dev', serial => $next, within => 10), 'slave-cycle-interval finds a new version');
+ok($tandem->reaches('signed.dev', serial => $signed, within => 10), 'and that of a signed zone');
+
 # A restart.
 $tandem->stop;
 $pdns->stop;
