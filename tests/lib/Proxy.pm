@@ -5,6 +5,7 @@ use parent 'Peer';
 use IO::Select;
 use IO::Socket::INET;
 use Peer qw(free_port slurp spew until_true);
+use Time::HiRes qw(sleep);
 
 # Proxy->start(port of the server)
 sub start {
@@ -19,6 +20,9 @@ sub start {
 # "after" lets the server have it, waits for the reply and loses that.  The pattern sees the
 # command byte and what follows.  "count N" loses the Nth packet from now, whatever it is.
 sub lose { my ($self, $when, $pattern) = @_; spew($self->path('lose'), "$when $pattern") }
+
+# From now on each packet of a client waits so long, as on a slow link.
+sub delay { my ($self, $seconds) = @_; spew($self->path('delay'), $seconds) }
 
 # Whether it has happened.
 sub lost { my ($self, $within) = @_; return until_true { !-e $self->path('lose') } $within }
@@ -59,6 +63,7 @@ sub serve {
 				last if length $buffer{$socket} < $length;
 				my $packet = substr $buffer{$socket}, 0, $length, '';
 				my $loses = $self->loses(substr $packet, 4);
+				sleep slurp($self->path('delay')) if -s $self->path('delay');
 				if ($loses eq 'before') { $end->($socket); last }
 				print {$other{$socket}} $packet;
 				$other{$socket}->flush;

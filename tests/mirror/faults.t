@@ -83,6 +83,19 @@ for my $count (1 .. 12) {
 unlink $proxy->path('lose');
 in_step('lost at each of 12 packets');
 
+# kill -9 of the daemon at the same places.
+for my $where (['before', '^.COMMIT'], ['after', '^.COMMIT'], map { [count => $_] } 1 .. 6) {
+	next_version();
+	$proxy->lose(@$where);
+	$tandem->signal('HUP');
+	$proxy->lost(10);
+	$tandem->kill9;
+	unlink $proxy->path('lose');
+	$tandem->launch;
+	ok($mariadb->reaches('example.org', serial => $serial, within => 15), "kill -9 at @$where: caught up") or diag($tandem->log);
+}
+in_step('kill -9 at each step');
+
 # Exactly once: what is heard of too late is not done again.
 my $at = $mariadb->sql("SELECT COUNT(*) FROM powerdns.records");
 $serial++;

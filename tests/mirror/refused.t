@@ -11,7 +11,7 @@ my @many = map { "m$_.test" } 1 .. 100;
 my $tandem = Daemon->prepare('tests/mirror/tandem.conf', mysql_port => $proxy->port, database => 'powerdns',
     password_file => $mariadb->password_file, more => '',
     zones => join '', map { "zone \"$_\" { type master; file \"$_\"; };\n" } 'example.org', @many);
-my $serial = 0;
+my ($serial, $start) = (0);
 sub text { my ($n, $hosts) = @_; "\$TTL 60\n\@ SOA ns1 h $n 1 1 1 1\n\@ NS ns1\nns1 A 192.0.2.1\n" . join '', map { "h$_ A 192.0.2." . ($n * $_) % 250 . "\n" } 1 .. $hosts }
 sub next_version {
 	$serial++;
@@ -71,8 +71,28 @@ $tandem->signal('HUP');
 in_step('a packet of 16 K');
 $mariadb->sql('SET GLOBAL max_allowed_packet = 16777216');
 
+# A slow link: round trips are few.
+# The connection still has the small packet.
+$mariadb->sql("KILL $_") for $mariadb->sql("SELECT id FROM information_schema.processlist WHERE user = 'tandem'");
+next_version();
+in_step('connected again');
+$proxy->delay(0.2);
+$start = time;
+next_version();
+ok($mariadb->reaches('example.org', serial => $serial, within => 15), '200 ms a packet: a change');
+cmp_ok(time() - $start, '<', 5, sprintf 'takes some round trips: %.1f s', time() - $start);
+$serial++;
+$tandem->write('example.org', text($serial, 20_000));
+$start = time;
+$tandem->signal('HUP');
+ok($mariadb->reaches('example.org', serial => $serial, within => 30), '20,000 records more over it');
+cmp_ok(time() - $start, '<', 12, sprintf 'take %.1f s', time() - $start);
+$proxy->delay('');
+next_version();
+in_step('a quick link again');
+
 # A hundred zones change a hundred times, some ten thousand versions in all.
-my $start = time;
+$start = time;
 my $last = 0;
 for my $round (1 .. 100) {
 	$last = $round + 1;
