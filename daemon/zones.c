@@ -39,9 +39,10 @@ may_notify(const void *zone, const struct sockaddr *from, const uint8_t *key)
 /* What is said about this peer alone comes before what is said about the zone. */
 static void
 peer_of(struct peer *peer, const struct conf *conf, const struct conf_remote *remote,
-    const union conf_address *source, const union conf_address *source_v6, bool ixfr, const struct tsig_keys *keys)
+    const union conf_address *source, const union conf_address *source_v6, const struct conf_rules *rules, const struct tsig_keys *keys)
 {
 	const struct conf_server *server = conf_server_of(conf, &remote->address.any);
+	bool ixfr = rules->request_ixfr;
 
 	*peer = (struct peer){ .key = remote->key != NULL ? tsig_find(keys, remote->key->wire) : NULL };
 	memcpy(&peer->address, &remote->address, sizeof(peer->address));
@@ -49,6 +50,8 @@ peer_of(struct peer *peer, const struct conf *conf, const struct conf_remote *re
 	if (server != NULL && server->request_ixfr != CONF_UNSAID)
 		ixfr = server->request_ixfr == CONF_YES;
 	peer->no_ixfr = !ixfr;
+	peer->no_expire = server != NULL && server->request_expire != CONF_UNSAID ?
+	    server->request_expire == CONF_NO : !rules->request_expire;
 	peer->no_edns = server != NULL && server->edns == CONF_NO;
 }
 
@@ -58,12 +61,38 @@ is_word(const struct conf_match_list *list, unsigned kind)
 	return list->count == 1 && list->match[0].kind == kind && !list->match[0].negate;
 }
 
-/* The lists are the configuration's, which stays until no reader can have the policy. */
+/* What the zone's readers may ask about; all of it is the configuration's, which stays until no reader can have it. */
+struct rights {
+	struct query_policy policy;
+	const struct conf *conf;
+	const struct conf_zone *zone;
+};
+
+/* Differences are for those whose server block, or else the zone, says so. */
+static bool
+is_given_whole(const void *list, const struct sockaddr *client, const uint8_t *key)
+{
+	const struct rights *rights = list;
+	const struct conf_rules *rules = rights->zone->rules;
+	const struct conf_server *server = conf_server_of(rights->conf, client);
+
+	(void)key;
+	if (rights->zone->type == CONF_MASTER && !(rules->ixfr_from_differences & CONF_IXFR_OF_MASTERS))
+		return true;
+	if (server != NULL && server->provide_ixfr != CONF_UNSAID)
+		return server->provide_ixfr == CONF_NO;
+	return !rules->provide_ixfr;
+}
+
 static void
-set_policy(struct slot *slot, const struct conf_zone *zone)
+set_policy(struct slot *slot, const struct conf *conf, const struct conf_zone *zone)
 {
 	const struct conf_rules *rules = zone->rules;
-	struct query_policy *policy = xcalloc(1, sizeof(*policy));
+	struct rights *rights = xcalloc(1, sizeof(*rights));
+	struct query_policy *policy = &rights->policy;
+
+	rights->conf = conf;
+	rights->zone = zone;
 
 	if (!is_word(rules->allow_query, MATCH_ANY))
 		policy->ask = (struct query_right){ is_allowed, rules->allow_query };
@@ -71,9 +100,10 @@ set_policy(struct slot *slot, const struct conf_zone *zone)
 		policy->transfer = (struct query_right){ is_allowed, rules->allow_transfer };
 	if (zone->type == CONF_SLAVE)
 		policy->notify = (struct query_right){ may_notify, zone };
-	policy->no_ixfr = !rules->provide_ixfr;
+	policy->whole_only = (struct query_right){ is_given_whole, rights };
 	policy->max_ixfr_ratio = rules->max_ixfr_ratio == CONF_UNLIMITED ? 0 : (unsigned)rules->max_ixfr_ratio;
-	slot_set_policy(slot, policy, free);
+	slot_set_policy(slot, rights, free);
+	slot_set_room(slot, rules->max_journal_size);
 }
 
 static int
@@ -148,6 +178,7 @@ set_refresh(struct served *zone, const struct conf *conf, const struct conf_zone
 	struct refresh_conf c = {
 		.master = masters, .masters = want->masters->count,
 		.file = want->file != NULL ? conf_resolve(path, conf, want->file) : NULL,
+		.full_style = rules->full_style,
 		.min_refresh = rules->min_refresh, .max_refresh = rules->max_refresh,
 		.min_retry = rules->min_retry, .max_retry = rules->max_retry,
 		.cycle = rules->slave_cycle_interval, .multi_master = rules->multi_master,
@@ -155,14 +186,14 @@ set_refresh(struct served *zone, const struct conf *conf, const struct conf_zone
 			.connect_ms = CONNECT_MS,
 			.idle_ms = rules->max_idle_in * 1000, .total_ms = rules->max_time_in * 1000,
 			.rate_octets = rules->min_rate_in.octets, .rate_ms = rules->min_rate_in.seconds * 1000,
-			.max_records = rules->max_records,
+			.max_records = rules->max_records, .max_diffs = rules->request_ixfr_max_diffs,
 			.checks = conf_checks(want), .report = log_report,
 		},
 	};
 
 	for (size_t i = 0; i < want->masters->count; i++)
 		peer_of(&masters[i], conf, &want->masters->remote[i], &rules->transfer_source,
-		    &rules->transfer_source_v6, rules->request_ixfr, keys);
+		    &rules->transfer_source_v6, rules, keys);
 	if (zone->refresh != NULL) {
 		refresh_change(zone->refresh, &c);
 	} else {
@@ -191,7 +222,7 @@ set_announce(struct served *zone, const struct conf *conf, const struct conf_zon
 
 	for (size_t i = 0; i < rules->also_notify->count; i++)
 		peer_of(&also[i], conf, &rules->also_notify->remote[i], &rules->notify_source,
-		    &rules->notify_source_v6, false, keys);
+		    &rules->notify_source_v6, rules, keys);
 	for (size_t i = 0; i < master_count; i++)
 		memcpy(&masters[i].address, &want->masters->remote[i].address, sizeof(masters[i].address));
 	memcpy(&c.like.source, &rules->notify_source, sizeof(c.like.source));
@@ -217,7 +248,7 @@ set_zone(struct served *zone, const struct conf *conf, const struct conf_zone *w
 	else
 		set_refresh(zone, conf, want, keys);
 	zone->conf = want;
-	set_policy(zone->slot, want);
+	set_policy(zone->slot, conf, want);
 }
 
 /* Walk the old and the new zones side by side. */

@@ -420,7 +420,7 @@ write_behind(void)
 
 		if (zone == NULL)
 			continue;
-		err = journal_tidy(gate.journal, zone);
+		err = journal_tidy(gate.journal, zone, slot_room(slot));
 		octets += zone_memory(zone);
 		zone_unref(zone);
 	}

@@ -358,17 +358,18 @@ drop_oldest(struct journal *j, const struct entry *e, int64_t room)
 }
 
 int
-journal_tidy(struct journal *j, const struct zone *zone)
+journal_tidy(struct journal *j, const struct zone *zone, uint64_t given)
 {
 	struct entry e;
-	int64_t room;
+	int64_t room = given < INT64_MAX ? (int64_t)given : INT64_MAX;
 	int found, err;
 
 	if ((found = get_entry(j, zone_origin(zone), &e)) < 0)
 		return found;
 	if (found == 0 || !zone_digest_equal(e.last.digest, zone_digest(zone)))
 		return journal_base(j, zone);
-	room = e.base_size > JOURNAL_ROOM ? e.base_size : JOURNAL_ROOM;
+	if (room == 0)
+		room = e.base_size > JOURNAL_ROOM ? e.base_size : JOURNAL_ROOM;
 	if (e.delta_size <= room)
 		return 0;
 	/* To a half, so that the next base is not due at once. */

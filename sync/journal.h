@@ -43,10 +43,10 @@ bool journal_last(struct journal *, const uint8_t *origin, struct journal_versio
 int journal_append(struct journal *, const struct delta *, const char *source);
 /* The zone is the last version; what was there of older ones goes. */
 int journal_base(struct journal *, const struct zone *);
-/* Keeps a zone's history bounded: when its deltas have grown above JOURNAL_ROOM and the zone's own
- * size, the zone, which is the last version, becomes the base and the oldest deltas go.  Writes the base of
+/* Keeps a zone's history bounded: when its deltas have grown above room octets, 0 meaning JOURNAL_ROOM or the zone's own
+ * size, the larger one, the zone, which is the last version, becomes the base and the oldest deltas go.  Writes the base of
  * a zone that is not there. */
-int journal_tidy(struct journal *, const struct zone *);
+int journal_tidy(struct journal *, const struct zone *, uint64_t room);
 int journal_forget(struct journal *, const uint8_t *origin);
 
 /* Of a slave's zone: when a master last said what it has, and until when the zone may be served; seconds since

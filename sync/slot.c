@@ -33,6 +33,7 @@ struct slot {
 	void (*policy_free)(void *);		/* control loop */
 	_Atomic uint64_t expires;
 	_Atomic uint64_t since;			/* commit thread stores */
+	_Atomic uint64_t room;			/* control loop stores */
 	atomic_uint refs;
 	atomic_bool removed;
 	uint32_t hash;
@@ -384,6 +385,18 @@ slot_publish(struct slot *slot, struct zone *zone)
 {
 	atomic_store_explicit(&slot->since, zone != NULL ? (uint64_t)time(NULL) : 0, memory_order_relaxed);
 	retire(retire_zone, atomic_exchange(&slot->zone, zone));
+}
+
+void
+slot_set_room(struct slot *slot, uint64_t room)
+{
+	atomic_store_explicit(&slot->room, room, memory_order_relaxed);
+}
+
+uint64_t
+slot_room(const struct slot *slot)
+{
+	return atomic_load_explicit(&slot->room, memory_order_relaxed);
 }
 
 uint64_t

@@ -60,6 +60,10 @@ void slot_publish(struct slot *, struct zone *);
 void slot_set_expires(struct slot *, uint64_t);
 uint64_t slot_expires(const struct slot *);
 
+/* Octets of older versions that the journal may keep of the zone; 0, as at first: as it thinks fit.  Any thread. */
+void slot_set_room(struct slot *, uint64_t);
+uint64_t slot_room(const struct slot *);
+
 /* Every slot, by name in canonical order; control loop only. */
 void slot_each(void (*fn)(void *ctx, struct slot *), void *ctx);
 size_t slot_count(void);

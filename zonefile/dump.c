@@ -232,8 +232,8 @@ dump_relative(FILE *out, const struct zone *zone)
 	return err;
 }
 
-int
-dump_zone(const struct zone *zone, const char *path)
+static int
+replace(const struct zone *zone, const char *path, int (*write)(FILE *, const struct zone *))
 {
 	char tmp[PATH_MAX];
 	struct stat st;
@@ -248,7 +248,7 @@ dump_zone(const struct zone *zone, const char *path)
 	if (fchmod(fd, stat(path, &st) == 0 ? st.st_mode & 07777 : 0644) < 0 ||
 	    (out = fdopen(fd, "w")) == NULL)
 		err = -errno;
-	else if ((err = dump_relative(out, zone)) == 0 &&
+	else if ((err = write(out, zone)) == 0 &&
 	    /* Without the fsync a crash may leave an empty file under path. */
 	    (fflush(out) == EOF || fsync(fd) < 0 || rename(tmp, path) < 0))
 		err = -errno;
@@ -259,4 +259,16 @@ dump_zone(const struct zone *zone, const char *path)
 	else
 		close(fd);
 	return err;
+}
+
+int
+dump_zone(const struct zone *zone, const char *path)
+{
+	return replace(zone, path, dump_relative);
+}
+
+int
+dump_zone_full(const struct zone *zone, const char *path)
+{
+	return replace(zone, path, dump_canonical);
 }

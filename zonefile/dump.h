@@ -17,4 +17,6 @@ int dump_relative(FILE *, const struct zone *);
 /* Replace the file at path by that text:
  * all of the new file or all of the old one, whatever happens meanwhile.  0 or -errno. */
 int dump_zone(const struct zone *, const char *path);
+/* The same with the canonical text, which other programs take apart more easily. */
+int dump_zone_full(const struct zone *, const char *path);
 #endif

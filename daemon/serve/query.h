@@ -27,7 +27,7 @@ struct query_policy {
 	struct query_right ask;		/* allow NULL: everybody */
 	struct query_right transfer;	/* AXFR and IXFR; allow NULL: nobody */
 	struct query_right notify;	/* allow NULL: nobody */
-	bool no_ixfr;			/* provide-ixfr no: whole zones only */
+	struct query_right whole_only;	/* provide-ixfr no: who gets no differences; allow NULL: nobody */
 	unsigned max_ixfr_ratio;	/* per cent of the zone's size above which it is sent whole; 0: none */
 };
 

@@ -65,6 +65,7 @@ static void
 start_transfer(struct query *q, uint32_t since, const struct query_policy *policy)
 {
 	const struct query_server *server = q->server;
+	struct history *history = query_allowed(q, &policy->whole_only, false) ? NULL : server->history;
 	uint8_t octets[EDNS_MAX];
 	struct message opt = { .base = octets };
 	struct xfrout_request request = {
@@ -91,8 +92,7 @@ start_transfer(struct query *q, uint32_t since, const struct query_policy *polic
 	if (q->question.type == T_AXFR)
 		*q->transfer = xfrout_axfr(q->zone, &request);
 	else
-		*q->transfer = xfrout_ixfr(q->zone, since,
-		    policy->no_ixfr ? NULL : server->history, policy->max_ixfr_ratio, &request);
+		*q->transfer = xfrout_ixfr(q->zone, since, history, policy->max_ixfr_ratio, &request);
 	query_count(&q->stats->transfers);
 }
 
@@ -127,7 +127,7 @@ query_transfer(struct query *q)
 		answer_soa(q);
 	/* Over UDP the one SOA says that there is more to be had over TCP (RFC 1995 2). */
 	else if (!q->tcp && (q->transfer == NULL || q->server->history == NULL ||
-	    policy->no_ixfr || too_many(q)))
+	    query_allowed(q, &policy->whole_only, false) || too_many(q)))
 		answer_soa(q);
 	else if (too_many(q))
 		query_fail(q, RCODE_SERVFAIL);

@@ -32,6 +32,7 @@ struct inbound {
 	bool differences;
 	uint32_t serial;		/* of the first SOA: where it all leads to */
 	uint32_t step;			/* where the differences so far lead to */
+	uint32_t diffs;			/* how many there were */
 	uint64_t records, removed, added;	/* that came; of them differences */
 	uint64_t octets;		/* that they take, uncompressed */
 	bool has_expire;
@@ -191,6 +192,8 @@ difference(struct inbound *in, const struct rr *rr)
 		if (!serial_newer(soa_serial(rr), in->step))
 			return end(in, INBOUND_MISFIT, "differences from serial %" PRIu32 " to %" PRIu32
 			    ", which is not newer", in->step, soa_serial(rr));
+		if (++in->diffs > in->conf.max_diffs && in->conf.max_diffs > 0)
+			return end(in, INBOUND_MISFIT, "more than %" PRIu32 " differences", in->conf.max_diffs);
 		in->step = soa_serial(rr);
 		add_record(in, rr);
 		in->at = ADDING;

@@ -24,6 +24,7 @@ struct inbound_conf {
 	struct zone *have;		/* differences from it were asked for; NULL: the whole zone */
 	uint64_t max_records;		/* 0: any number */
 	uint64_t max_octets;		/* of memory that the records may take, roughly; 0: any */
+	uint32_t max_diffs;		/* from version to version; 0: any number */
 	struct checks checks;
 	report_fn *report;		/* of what they say; may be NULL */
 	uint16_t id;			/* of the question */

@@ -29,6 +29,7 @@ struct write {
 	uv_work_t work;
 	struct write *next;
 	struct zone *zone;
+	bool full_style;
 	int err;
 	keep_written_fn *done;
 	void *ctx;
@@ -166,7 +167,7 @@ write_file(uv_work_t *work)
 {
 	struct write *w = work->data;
 
-	w->err = dump_zone(w->zone, w->file);
+	w->err = w->full_style ? dump_zone_full(w->zone, w->file) : dump_zone(w->zone, w->file);
 }
 
 static void
@@ -187,12 +188,13 @@ on_written(uv_work_t *work, int status)
 }
 
 void
-keep_write(struct zone *zone, const char *file, keep_written_fn *done, void *ctx)
+keep_write(struct zone *zone, const char *file, bool full_style, keep_written_fn *done, void *ctx)
 {
 	struct write *w = xcalloc(1, sizeof(*w));
 
 	w->work.data = w;
 	w->zone = zone;
+	w->full_style = full_style;
 	w->done = done;
 	w->ctx = ctx;
 	w->file = xstrdup(file);

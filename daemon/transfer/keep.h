@@ -27,5 +27,5 @@ void keep_load(const uint8_t *origin, const char *file, keep_loaded_fn *done, vo
 /* err: 0 or -errno. */
 typedef void keep_written_fn(void *ctx, int err);
 /* Takes the reference to the zone.  One file after the other, so that the pool is there for transfers too. */
-void keep_write(struct zone *, const char *file, keep_written_fn *done, void *ctx);
+void keep_write(struct zone *, const char *file, bool full_style, keep_written_fn *done, void *ctx);
 #endif

@@ -200,7 +200,8 @@ send_udp(struct probe *p)
 static void
 write_request(struct probe *p, const struct rrset *soa)
 {
-	struct request request = { request_id(), p->type, p->notify, p->edns, p->origin, soa };
+	struct request request = { request_id(), p->type, p->notify, p->edns, !p->peer.no_expire,
+	    p->origin, soa };
 
 	p->id = request.id;
 	p->request_len = request_write(&request, p->request);

@@ -247,7 +247,7 @@ write_file(struct refresh *r)
 	r->written = clock_now();
 	r->writing = true;
 	r->refs++;
-	keep_write(zone, r->conf.file, on_written, r);
+	keep_write(zone, r->conf.file, r->conf.full_style, on_written, r);
 }
 
 /* --- IDLE --- */

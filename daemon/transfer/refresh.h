@@ -32,6 +32,7 @@ struct refresh_conf {
 	const struct peer *master;
 	size_t masters;			/* at least one */
 	const char *file;		/* written after each version; NULL: none */
+	bool full_style;		/* how (dump_zone_full()) */
 	unsigned min_refresh, max_refresh, min_retry, max_retry;
 	unsigned cycle;			/* ask at least this often; 0: as the SOA says */
 	bool multi_master;		/* masters that are behind are not worth a word */

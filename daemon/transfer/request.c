@@ -50,10 +50,13 @@ request_write(const struct request *r, uint8_t out[REQUEST_ROOM])
 		put16(p + 1, T_OPT);
 		put16(p + 3, UDP_SIZE);
 		put32(p + 5, 0);
-		put16(p + 9, 4);
-		put16(p + 11, OPTION_EXPIRE);
-		put16(p + 13, 0);
-		p += 15;
+		put16(p + 9, r->expire ? 4 : 0);
+		p += 11;
+		if (r->expire) {
+			put16(p, OPTION_EXPIRE);
+			put16(p + 2, 0);
+			p += 4;
+		}
 	}
 	return (size_t)(p - out);
 }

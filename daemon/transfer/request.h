@@ -12,7 +12,7 @@ struct request {
 	uint16_t id;
 	uint16_t type;			/* SOA, AXFR, IXFR */
 	bool notify;			/* it is no question but says that there is a new version (RFC 1996) */
-	bool edns;			/* with the EXPIRE option, to be filled in (RFC 7314) */
+	bool edns, expire;		/* expire: with that option, to be filled in (RFC 7314) */
 	const uint8_t *origin;		/* lower case */
 	const struct rrset *soa;	/* of IXFR and of notify: the SOA that we have */
 };

@@ -232,10 +232,12 @@ static void
 ask(struct xfrin *x)
 {
 	static const struct stream_events events = { on_batch, on_ended };
-	struct request request = { request_id(), x->incremental ? T_IXFR : T_AXFR, false, x->edns, x->origin,
+	struct request request = { request_id(), x->incremental ? T_IXFR : T_AXFR, false, x->edns,
+	    !x->peer.no_expire, x->origin,
 	    x->incremental ? zone_soa(x->have) : NULL };
 	struct inbound_conf conf = { .origin = x->origin, .have = x->incremental ? x->have : NULL,
 	    .max_records = x->limits.max_records, .max_octets = x->limits.max_octets,
+	    .max_diffs = x->limits.max_diffs,
 	    .checks = x->limits.checks, .report = x->limits.report, .id = request.id };
 	uint8_t message[REQUEST_ROOM];
 	size_t len = request_write(&request, message);

@@ -16,6 +16,7 @@ struct xfrin_limits {
 	uint64_t max_records;				/* of the zone; 0: any */
 	uint64_t max_octets;				/* of the messages, and of the memory of their records; 0: a quarter
 							 * of this machine's memory */
+	uint32_t max_diffs;				/* of an IXFR, each from one version to the next; 0: any */
 	struct checks checks;				/* of the zone: an error is a failure */
 	report_fn *report;				/* told what they say, by any thread, without context; may be NULL */
 };

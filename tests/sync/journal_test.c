@@ -304,7 +304,7 @@ history_is_bounded_and_still_restores(void **state)
 		write_history(j, i == 0 ? -1 + 1 : i, i + 50);
 		zone = version(i + 50);
 		assert_int_equal(journal_begin(j), 0);
-		assert_int_equal(journal_tidy(j, zone), 0);
+		assert_int_equal(journal_tidy(j, zone, 0), 0);
 		assert_int_equal(journal_commit(j), 0);
 		zone_unref(zone);
 	}
@@ -334,7 +334,7 @@ the_newest_change_is_kept_whatever_its_size(void **state)
 			struct delta *delta = delta_between(zone[i - 1], zone[i]), *chain;
 
 			assert_int_equal(journal_append(j, delta, "test"), 0);
-			assert_int_equal(journal_tidy(j, zone[i]), 0);
+			assert_int_equal(journal_tidy(j, zone[i], 0), 0);
 			delta_free(delta);
 			chain = journal_chain_since(j, zone_origin(zone[i]), (uint32_t)i, zone_digest(zone[i]));
 			assert_non_null(chain);
@@ -439,7 +439,7 @@ survives(int i)
 	zone = version(i);
 	for (int tries = 0; tries < 3; tries++) {
 		if ((err = journal_begin(j)) == 0 &&
-		    (err = journal_tidy(j, zone)) == 0 &&
+		    (err = journal_tidy(j, zone, 0)) == 0 &&
 		    (err = append(j, i)) == 0 &&
 		    (err = journal_commit(j)) == 0)
 			break;
