@@ -152,6 +152,10 @@ on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 	(void)buf;
 	if (got == 0)
 		return;
+	if (got == UV_EOF && c->state == WORKING) {
+		uv_read_stop(stream);	/* it may have closed no more than its half */
+		return;
+	}
 	if (got < 0) {
 		client_gone(c);
 		return;

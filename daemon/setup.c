@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon/autosecondary.h"
@@ -310,6 +311,30 @@ about_peer(struct peer *peer)
 	peer->no_edns = server->edns == CONF_NO;
 }
 
+/* Clients must leave descriptors to zone files, journal and mirrors: each worker has some, a zone file takes one,
+ * and one for each file that it includes. */
+static unsigned
+tcp_clients(unsigned wanted, unsigned workers)
+{
+	rlim_t own = 24 + 8 * (rlim_t)workers, left;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY)
+		return wanted;
+	if (files.rlim_cur < 2 * (own + wanted) && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max < 2 * (own + wanted) ? files.rlim_max : 2 * (own + wanted);
+		if (setrlimit(RLIMIT_NOFILE, &files) < 0 && getrlimit(RLIMIT_NOFILE, &files) < 0)
+			return wanted;
+	}
+	own += files.rlim_cur / 8;
+	left = files.rlim_cur > own ? files.rlim_cur - own : 0;
+	if (left >= wanted)
+		return wanted;
+	log_warning("tcp-clients %u: no more than %u, since at most %llu files can be open", wanted, (unsigned)left,
+	    (unsigned long long)files.rlim_cur);
+	return (unsigned)left;
+}
+
 bool
 setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 {
@@ -325,7 +350,7 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 		workers = conf->workers;
 	if (workers == 0)
 		workers = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-	limits.tcp_clients = conf->tcp_clients / workers + 1;
+	limits.tcp_clients = tcp_clients(conf->tcp_clients, workers) / workers + 1;
 	set_fixed(conf);
 	if (!lock_journal(now.fixed.journal))
 		return false;

@@ -1,5 +1,6 @@
 /* tandemctl - the operator's client: words to the daemon, its answer to standard output. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +129,10 @@ main(int argc, char **argv)
 	}
 	if ((fd = connect_to(path)) < 0)
 		return fail(path, errno == ENOENT || errno == ECONNREFUSED ? "no tandemd answers there" : strerror(errno));
+	/* But a reader of ours that goes away ends us as it ends others. */
+	signal(SIGPIPE, SIG_IGN);
 	if (send_words(fd, json, argc - i, argv + i) != 0)
-		return fail(path, strerror(errno));
+		return fail(path, errno == EPIPE ? "the daemon takes no more clients now" : strerror(errno));
+	signal(SIGPIPE, SIG_DFL);
 	return copy_answer(fd, path);
 }

@@ -270,7 +270,10 @@ check_file(struct dbfile *f)
 	    (rc = sqlite3_step(s)) != SQLITE_ROW)
 		err = failed(f, rc);
 	else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok") != 0) {
-		dbfile_say_why(f, "%s", (const char *)sqlite3_column_text(s, 0));
+		const char *found = (const char *)sqlite3_column_text(s, 0), *second = strchr(found, '\n');
+
+		/* The first of two lines is a headline. */
+		dbfile_say_why(f, "is corrupt: %s", second != NULL ? second + 1 : found);
 		f->damaged = true;
 		err = -EUCLEAN;
 	}

@@ -1,11 +1,14 @@
 # What the operator is told: by the start, by a reload, by the state.
 use strict; use warnings; use Test::More;
 use lib 'tests/lib';
+use Cwd qw(getcwd);
 use Daemon;
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
 use Peer qw(free_port run slurp spew until_true);
 
+my $top = getcwd();
 my $tandem = Daemon->start('tests/ctl/tandem.conf', more => '');
 my $config = slurp('tests/ctl/tandem.conf');
 my $good = slurp('tests/ctl/example.org.1');
@@ -130,6 +133,28 @@ my $printed = run('./tandemd', '-p', '-c', $other->path('tandem.conf'));
 like($printed, qr/^\tworkers auto;$/m, '-p prints what was not given');
 spew($other->path('again.conf'), $printed);
 is(run('./tandemd', '-p', '-c', $other->path('again.conf')), $printed, 'and reads what it prints');
+
+# A client that closes its half still gets the answer.
+{
+	my $client = IO::Socket::UNIX->new(Peer => $tandem->control_socket) or die;
+	$client->syswrite("reload\n");
+	$client->shutdown(1);
+	like(do { local $/; <$client> }, qr/\0[01]\z/, 'who has asked need not keep the way open to ask more');
+}
+
+# As few files as a server can do with: clients by TCP leave it some.
+{
+	my $few = Daemon->prepare('tests/ctl/tandem.conf', more => '');
+	$few->configure($config =~ s/\@MORE\@//r);
+	$few->spawn('prlimit', '--nofile=64:64', "$top/tandemd", '-c', 'tandem.conf');
+	$few->up(30, sub { defined $few->serial('example.org') });
+	like($few->log, qr/warning: tcp-clients 1000: no more than 16, since at most 64 files can be open/, 'few files: it is said');
+	my @clients = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $few->port, Timeout => 2) } 1 .. 150;
+	$few->write('example.org', version(2));
+	$few->ctl('reload');
+	is($?, 0, 'and 150 clients by TCP keep nobody from reloading');
+	is($few->serial('example.org'), 2, 'nor from being answered');
+}
 
 # Wrong usage.
 for (['relaod', qr/relaod: no such command, you may mean reload/], ['quite-another', qr/no such command, 'help' lists/],
