@@ -36,7 +36,7 @@ static const struct command {
 	{ "status", 0, 1, cmd_status, false, "[ZONE]", "the server, and a line for each zone; or all about one" },
 	{ "zones", 0, 0, cmd_zones, false, "", "a line for each zone: serial, records, mirrors" },
 	{ "zonestatus", 1, 1, cmd_zonestatus, false, "ZONE", "all about one zone" },
-	{ "reload", 0, 1, cmd_reload, true, "[ZONE]", "read the configuration and what changed; or one zone's file" },
+	{ "reload", 0, 2, cmd_reload, true, "[ZONE] [--dry-run]", "read the configuration and what changed; or one zone's file" },
 	{ "reconfig", 0, 0, cmd_reconfig, true, "", "read the configuration and the files of new zones" },
 	{ "checkconf", 0, 0, cmd_checkconf, false, "", "read the configuration file without using it" },
 	{ "showconf", 0, 0, cmd_showconf, false, "", "the configuration in force, secrets hidden" },

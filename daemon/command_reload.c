@@ -1,14 +1,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/command_impl.h"
 #include "daemon/log.h"
+#include "daemon/preview.h"
 #include "zonefile/arena.h"
 
 struct reloading {
 	struct reply *reply;
-	size_t unchanged, failed;
+	bool preview;
+	size_t unchanged, failed, rows;
 };
 
 static void
@@ -18,6 +21,10 @@ reload_row(void *ctx, const struct load_outcome *o)
 		[LOAD_UNCHANGED] = "unchanged", [LOAD_SAME] = "same content",
 		[LOAD_DONE] = "loaded", [LOAD_FAILED] = "failed", [LOAD_REMOVED] = "removed",
 	};
+	static const char *const would[] = {
+		[LOAD_UNCHANGED] = "unchanged", [LOAD_SAME] = "same content",
+		[LOAD_DONE] = "would be loaded", [LOAD_FAILED] = "would fail", [LOAD_REMOVED] = "would be removed",
+	};
 	struct reloading *r = ctx;
 	char old[16] = "-", new[16] = "-", removed[24], added[24], ms[16], result[CELL];
 
@@ -25,6 +32,7 @@ reload_row(void *ctx, const struct load_outcome *o)
 		r->unchanged++;
 		return;
 	}
+	r->rows++;
 	r->failed += o->result == LOAD_FAILED;
 	if (o->was_served)
 		snprintf(old, sizeof(old), "%" PRIu32, o->old_serial);
@@ -33,7 +41,7 @@ reload_row(void *ctx, const struct load_outcome *o)
 	snprintf(removed, sizeof(removed), "%zu", o->removed);
 	snprintf(added, sizeof(added), "%zu", o->added);
 	snprintf(ms, sizeof(ms), "%u", o->ms);
-	snprintf(result, sizeof(result), "%s%s%s", word[o->result], o->text[0] != '\0' ? ": " : "", o->text);
+	snprintf(result, sizeof(result), "%s%s%s", (r->preview ? would : word)[o->result], o->text[0] != '\0' ? ": " : "", o->text);
 	reply_row(r->reply, (const char *const[]){ o->zone, old, new, removed, added, ms, result });
 }
 
@@ -48,6 +56,8 @@ reload_ended(void *ctx, bool ok, enum reload_conf conf)
 	(void)ok;	/* errors have been told */
 	if (conf != RELOAD_UNREAD)
 		reply_fact(r->reply, "configuration", "%s", word[conf]);
+	if (r->preview && r->rows == 0 && conf != RELOAD_REFUSED)
+		reply_fact(r->reply, "would change", "nothing");
 	if (r->unchanged > 0)
 		reply_number(r->reply, "zone files unchanged", r->unchanged);
 	if (r->failed > 0)
@@ -95,23 +105,64 @@ refuse(const struct reload *tell, struct reply *reply, const struct served *zone
 	tell->end(tell->ctx, false, RELOAD_UNREAD);
 }
 
+/* What a reload would do. */
+static struct reload
+preview_to(struct reply *reply)
+{
+	struct reload tell = reload_to(reply);
+
+	((struct reloading *)tell.ctx)->preview = true;
+	return tell;
+}
+
+static void
+reload_one(struct reply *reply, const char *name, bool dry)
+{
+	struct reload tell;
+	struct served *zone = begin(reply, name, &tell);
+
+	if (zone == NULL)
+		return;
+	((struct reloading *)tell.ctx)->preview = dry;
+	if (zone->refresh != NULL && dry)
+		refuse(&tell, reply, zone, "is a slave: what it would fetch is not known before it does");
+	else if (zone->refresh != NULL)
+		reload_slave(zone, false, &tell);
+	else if (zone->frozen)
+		refuse(&tell, reply, zone, "is frozen: 'thaw' reads its file again");
+	else if (dry)
+		preview_reload(zone, &tell);
+	else
+		reload_zone(zone, &tell);
+}
+
+/* reload [ZONE] [--dry-run] */
 void
 cmd_reload(struct reply *reply, char **word)
 {
-	struct served *zone;
+	const char *name = NULL;
 	struct reload tell;
+	bool dry = false;
 
-	if (word[0] == NULL) {
+	for (size_t i = 0; word[i] != NULL; i++) {
+		if (strcmp(word[i], "--dry-run") == 0)
+			dry = true;
+		else if (name == NULL)
+			name = word[i];
+		else {
+			reply_usage(reply, "usage: reload [ZONE] [--dry-run]");
+			reply_end(reply);
+			return;
+		}
+	}
+	if (name != NULL) {
+		reload_one(reply, name, dry);
+	} else if (dry) {
+		tell = preview_to(reply);
+		preview_reload(NULL, &tell);
+	} else {
 		tell = reload_to(reply);
 		reload_all(true, &tell);
-	} else if ((zone = begin(reply, word[0], &tell)) == NULL) {
-		return;
-	} else if (zone->refresh != NULL) {
-		reload_slave(zone, false, &tell);
-	} else if (zone->frozen) {
-		refuse(&tell, reply, zone, "is frozen: 'thaw' reads its file again");
-	} else {
-		reload_zone(zone, &tell);
 	}
 }
 

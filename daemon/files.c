@@ -370,6 +370,12 @@ zone_file_load(struct zone_file *file, bool force, load_done_fn *done, void *ctx
 		start(file);
 }
 
+bool
+zone_file_changed(const struct zone_file *file)
+{
+	return file->reading != NULL || file->force_next || !file->known || master_files_changed(&file->files);
+}
+
 void
 zone_file_bump(struct zone_file *file, load_done_fn *done, void *ctx)
 {

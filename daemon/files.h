@@ -46,6 +46,8 @@ const char *zone_file_path(const struct zone_file *);
 void zone_file_load(struct zone_file *, bool force, load_done_fn *done, void *ctx);
 /* The same, always, after a newer serial has been put into the file: newer than what is there and what is served. */
 void zone_file_bump(struct zone_file *, load_done_fn *done, void *ctx);
+/* Would zone_file_load() without force read it? */
+bool zone_file_changed(const struct zone_file *);
 /* Why the last reading is not what is served; "" when it is. */
 const char *zone_file_trouble(const struct zone_file *);
 #endif

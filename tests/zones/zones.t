@@ -111,6 +111,48 @@ ok($master->reaches('zone99.test', serial => 7, within => 10), 'they are there a
 ok(until_true(sub { (() = $master->ctl('zones') =~ /\bok\b/g) == 105 }, 10), 'all of them');
 like($master->ctl('delzone', $_), qr/removed/, "without $_ again") for 'a/b.test', '.', map { "zone$_.test" } 1 .. 3;
 
+# What a reload would do.
+like($master->ctl('reload', '--dry-run'), qr/^would change: nothing$/m, 'a reload would change nothing');
+$master->write('example.org', version(2) . "new A 192.0.2.2\n");
+like($master->ctl('reload', '--dry-run'), qr/^example\.org\s+1\s+2\s+1\s+2\s+\d+\s+would be loaded$/m, 'it would load a file that changed');
+like($master->ctl('reload', 'example.org', '--dry-run'), qr/^example\.org\s+1\s+2\s+1\s+2\s/m, 'so would one of the zone');
+is($master->serial('example.org'), 1, 'and nothing is done');
+$master->write('example.org', version(1) . "new A 192.0.2.2\n");
+like($master->ctl('reload', '--dry-run'), qr/slaves would not see it: serial 1 is not newer/, 'a serial that was forgotten is named');
+$master->write('example.org', version(2) . "new A 192.0.2\n");
+like($master->ctl('reload', '--dry-run'), qr/would fail: .*example\.org:5:/, 'a mistake is named with its place');
+is($? >> 8, 1, 'and ends with 1');
+my $whole = slurp($master->path('tandem.conf'));
+$master->configure($whole =~ s/^zone.*\n//mr);
+like($master->ctl('reload', '--dry-run'), qr/^example\.org\s+1\s+-\s+3\s+0\s+\d+\s+would be removed$/m, 'a zone that is no longer there');
+$master->configure($whole);
+is($master->serial('example.org'), 1, 'is there until the reload');
+
+# The past.
+$master->write('example.org', version(2) . "new A 192.0.2.2\n");
+$master->ctl('reload');
+like($master->ctl('increase-serial', 'example.org'), qr/^example\.org\s+2\s+3\s+1\s+1\s/m, 'a newer serial');
+like(slurp($master->path('example.org')), qr/hostmaster 3 3600/, 'is in the file');
+like($master->ctl('history', 'example.org'), qr/^3\s.*\n2\s.*\n1\s/m, 'history');
+like($master->ctl('diff', 'example.org', 1, 2), qr/^; serial 1 to 2.*\n-example.*SOA.*\n\+example.*SOA.*\n\+new\.example\.org\. 300 IN A 192\.0\.2\.2\n/m, 'diff');
+like($master->ctl('rollback', 'example.org', 1), qr/^example\.org\s+3\s+4\s+2\s+1\s/m, 'rollback is a newer version');
+is(ask($master->port, 'new.example.org', 'A')->header->rcode, 'NXDOMAIN', 'without what came since');
+like(slurp($master->path('example.org.3')), qr/new A 192/, 'the file is kept beside it');
+like($master->ctl('freeze', 'example.org'), qr/^frozen/, 'freeze');
+$master->write('example.org', version(9));
+$master->ctl('reload');
+is($master->serial('example.org'), 4, 'a frozen file is not read');
+like($master->ctl('thaw', 'example.org'), qr/^example\.org\s+4\s+9\s/m, 'thaw reads it');
+like($master->ctl('dump', 'example.org', 'dumped'), qr/written to: .*dumped/, 'dump');
+like(slurp($master->path('dumped')), qr/SOA\s+ns hostmaster 9 /, 'a file that can be read');
+
+# Spellings of others.
+for (['list-zones'], ['zone', 'list'], ['zone', 'reload', 'example.org'], ['bind-reload-now', 'example.org'], ['rediscover'],
+    ['list-zone', 'example.org'], ['show-zone', 'example.org'], ['zone-status', 'example.org'], ['bind-domain-status']) {
+	$master->ctl(@$_);
+	is($? >> 8, 0, "@$_ is understood");
+}
+
 # allow-new-zones no
 $slave->configure(slurp('tests/zones/tandem.conf') =~ s/\@OPTIONS\@/allow-new-zones no;/r);
 $slave->ctl('reload');
