@@ -14,7 +14,7 @@ typedef void command_fn(struct reply *, char **words);
 /* The zone, or NULL and an error in the reply. */
 struct served *command_zone(struct reply *, const char *name);
 
-command_fn cmd_status, cmd_zones, cmd_zonestatus, cmd_stats;	/* command_state.c */
+command_fn cmd_status, cmd_zones, cmd_zonestatus, cmd_stats, cmd_querylog;	/* command_state.c */
 command_fn cmd_notify;						/* command_notify.c */
 command_fn cmd_mirror;						/* command_mirror.c; ends the reply */
 command_fn cmd_showconf, cmd_checkconf;				/* command_conf.c */

@@ -254,6 +254,21 @@ cmd_status(struct reply *reply, char **word)
 	all_zones(reply);
 }
 
+/* querylog [on|off] */
+void
+cmd_querylog(struct reply *reply, char **word)
+{
+	bool on = word[0] == NULL ? !setup_logs_queries() : strcmp(word[0], "on") == 0;
+
+	if (word[0] != NULL && !on && strcmp(word[0], "off") != 0) {
+		reply_usage(reply, "usage: querylog [on|off]");
+		return;
+	}
+	setup_log_queries(on);
+	log_note("query log: %s", on ? "on" : "off");
+	reply_fact(reply, "query log", "%s", on ? "on" : "off");
+}
+
 void
 cmd_stats(struct reply *reply, char **word)
 {

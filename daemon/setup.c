@@ -14,9 +14,9 @@
 #include "daemon/lockfile.h"
 #include "daemon/log.h"
 #include "daemon/mirrors.h"
+#include "daemon/server.h"
 #include "daemon/transfer/history.h"
 #include "daemon/transfer/tsig.h"
-#include "daemon/transfer/xfrout.h"
 #include "sync/commit.h"
 #include "sync/journal.h"
 #include "zonefile/arena.h"
@@ -34,6 +34,7 @@ static struct {
 	struct history *history;
 	time_t taken;
 	bool loaded;			/* all zones have been, once */
+	bool log_queries;
 	struct setup_refused refused;
 	char *why;			/* of refused */
 	struct {
@@ -53,87 +54,12 @@ on_publish(void *ctx, struct slot *slot, struct zone *zone)
 		announce_published(slot);
 }
 
-/* Worker's thread. */
-static void
-on_notified(void *ctx, struct slot *slot, const struct sockaddr *from, const struct tsig_key *key,
-    const uint32_t *serial)
-{
-	(void)ctx;
-	(void)key;
-	inbox_put(slot, from, serial);
-}
-
-/* The same. */
-static bool
-on_notified_unknown(void *ctx, const uint8_t *name, const struct sockaddr *from, const struct tsig_key *key)
-{
-	return autosecondary_notified(ctx, name, from, key);
-}
-
-/* Does transfer-format of this peer's server block, or of options, say so? */
-static bool
-wants_one_answer(const void *list, const struct sockaddr *client, const uint8_t *key)
-{
-	const struct conf *conf = list;
-	const struct conf_server *server = conf_server_of(conf, client);
-
-	(void)key;
-	return server != NULL && server->one_answer != CONF_UNSAID ? server->one_answer == CONF_YES : conf->one_answer;
-}
-
-/* Worker's thread. */
-static void
-on_transferred(void *ctx, const struct sockaddr *to, const struct xfrout_facts *facts, bool whole,
-    uint64_t ms)
-{
-	char zone[DNAME_TEXT_MAX], client[PEER_TEXT], from[24] = "", key[8 + DNAME_TEXT_MAX] = "";
-
-	(void)ctx;
-	name_print_plain(zone, facts->origin);
-	if (facts->incremental)
-		snprintf(from, sizeof(from), " from %" PRIu32, facts->since);
-	if (facts->key != NULL) {
-		strcpy(key, ", key ");
-		name_print_plain(key + strlen(key), facts->key->name);
-	}
-	log_note("zone %s: %s%s to serial %" PRIu32 " for %s%s%s: %" PRIu64 " records, %" PRIu64
-	    " octets in %" PRIu64 " ms", zone, facts->how, from, facts->serial,
-	    peer_print(client, to), key, whole ? "" : " broken off", facts->records,
-	    facts->octets, ms);
-}
-
-/* Its strings and lists are the configuration's. */
-static struct query_server *
-server_new(const struct conf *conf, const struct tsig_keys *keys)
-{
-	struct query_server *server = xcalloc(1, sizeof(*server));
-
-	server->edns_udp_size = conf->edns_udp_size;
-	server->version = conf->version;
-	server->server_id = conf->server_id;
-	server->hostname = conf->hostname;
-	server->minimal_responses = conf->minimal_responses;
-	server->keys = keys;
-	server->transfers = (struct query_transfers){
-		.at_once = conf->transfers_out,
-		.max_ms = conf->rules.max_time_out * 1000, .idle_ms = conf->rules.max_idle_out * 1000,
-		.message_size = conf->transfer_message_size,
-	};
-	server->one_answer = (struct query_right){ wants_one_answer, conf };
-	server->notified = on_notified;
-	server->notified_unknown = on_notified_unknown;
-	server->ctx = (void *)(uintptr_t)conf;
-	server->history = now.history;
-	server->transferred = on_transferred;
-	return server;
-}
-
 static void
 set_server(const struct conf *conf, const struct tsig_keys *keys)
 {
 	struct query_server *old = now.server;
 
-	now.server = server_new(conf, keys);
+	now.server = server_new(conf, keys, now.history, now.log_queries);
 	workers_set_server(now.workers, now.server);
 	free(old);
 }
@@ -257,6 +183,7 @@ apply(struct conf *conf, struct sink *sink, load_done_fn *removed, void *ctx)
 	refresh_set_limits(&limits);
 	announce_set_rate(now.loaded ? conf->notify_rate : conf->startup_notify_rate);
 	zones_apply(conf, keys, removed, ctx);
+	now.log_queries = conf->querylog;
 	set_server(conf, keys);
 	slot_settle();
 	tsig_keys_free(now.keys);
@@ -358,7 +285,7 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	now.journal = journal_open(now.fixed.journal, log_report, NULL);
 	now.history = history_new(now.fixed.journal);
 	commit_start(now.journal, on_publish, NULL);
-	now.server = server_new(conf, NULL);
+	now.server = server_new(conf, NULL, now.history, false);
 	now.workers = workers_new(workers, now.server, &limits);
 	files_start(loop);
 	announce_start(loop, &(struct announce_env){ log_report, NULL, announce_of, listeners_ourselves, about_peer });
@@ -510,6 +437,19 @@ setup_keep(struct conf *added)
 {
 	now.added = xrealloc(now.added, (now.added_count + 1) * sizeof(*now.added));
 	now.added[now.added_count++] = added;
+}
+
+void
+setup_log_queries(bool log)
+{
+	now.log_queries = log;
+	set_server(now.conf, now.keys);
+}
+
+bool
+setup_logs_queries(void)
+{
+	return now.log_queries;
 }
 
 const struct tsig_keys *

@@ -26,6 +26,10 @@ const struct tsig_keys *setup_keys(void);
 struct workers *setup_workers(void);
 time_t setup_started(void);
 
+/* Until the configuration is read again, which says what it says. */
+void setup_log_queries(bool);
+bool setup_logs_queries(void);
+
 /* The last configuration that was read and not taken over, since one was. */
 struct setup_refused {
 	time_t at;			/* 0: none */

@@ -164,8 +164,22 @@ run_internet(struct query *q)
 /* --- opcodes --- */
 
 static void
+tell_asked(const struct query *q)
+{
+	const struct query_asked asked = {
+		.name = q->question.name, .type = q->question.type, .class = q->question.class,
+		.recursion = q->flags & MESSAGE_RD, .edns = q->edns.present, .dnssec = q->edns.dnssec, .tcp = q->tcp,
+		.signed_by = query_key(q),
+	};
+
+	q->server->asked(q->server->ctx, q->from, &asked);
+}
+
+static void
 run_query(struct query *q)
 {
+	if (q->server->asked != NULL)
+		tell_asked(q);
 	switch (q->question.class) {
 	case CLASS_IN:
 		run_internet(q);

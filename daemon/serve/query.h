@@ -38,6 +38,14 @@ struct query_transfers {
 	unsigned message_size;		/* octets at most; 0: what is best */
 };
 
+/* A question, for a log of them. */
+struct query_asked {
+	const uint8_t *name;		/* lower case */
+	uint16_t type, class;
+	bool recursion, edns, dnssec, tcp;
+	const struct tsig_key *signed_by;	/* or NULL */
+};
+
 /* What is the same for all questions; immutable while in use. */
 struct query_server {
 	uint16_t edns_udp_size;		/* that we announce and never exceed over UDP */
@@ -57,6 +65,8 @@ struct query_server {
 	 * NULL: all are refused. */
 	bool (*notified_unknown)(void *ctx, const uint8_t *name, const struct sockaddr *from,
 	    const struct tsig_key *);
+	/* A question has come.  On the worker's thread.  NULL: nobody wants to know. */
+	void (*asked)(void *ctx, const struct sockaddr *from, const struct query_asked *);
 	/* A transfer has ended, whole or not.  On the worker's thread.  NULL: nobody wants to know. */
 	void (*transferred)(void *ctx, const struct sockaddr *to, const struct xfrout_facts *,
 	    bool whole, uint64_t ms);
