@@ -21,6 +21,8 @@
 #include "sync/journal.h"
 #include "zonefile/arena.h"
 
+#define STOP_MS 30000
+
 static struct {
 	uv_loop_t *loop;
 	struct conf *conf;
@@ -302,6 +304,27 @@ setup_loaded(void)
 	announce_set_rate(now.conf->notify_rate);
 }
 
+static void
+on_patience(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
+/* Files are written to their end, and what was closed is let go.  Longer than any of that may take only the
+ * look-up of a name. */
+static void
+finish(void)
+{
+	uv_timer_t patience;
+
+	uv_timer_init(now.loop, &patience);
+	uv_timer_start(&patience, on_patience, STOP_MS, 0);
+	uv_unref((uv_handle_t *)&patience);
+	uv_run(now.loop, UV_RUN_DEFAULT);
+	uv_close((uv_handle_t *)&patience, NULL);
+	uv_run(now.loop, UV_RUN_NOWAIT);
+}
+
 void
 setup_stop(void)
 {
@@ -316,6 +339,7 @@ setup_stop(void)
 	zones_stop();
 	announce_stop();
 	refresh_stop();
+	finish();
 	slot_settle();
 	slot_thread_end();
 	listeners_free();
