@@ -16,7 +16,7 @@
 /* After an acknowledgement a slave is asked after so long, then after twice as long, and told again when it has not
  * moved by then. */
 #define CHECK_FIRST 1000		/* ms */
-#define CHECK_LAST 32000
+#define CHECK_LAST 8000
 #define AGAIN_FIRST 15000		/* after silence or an error; doubles */
 #define AGAIN_LAST 3600000
 /* One that acknowledged and then says that it is no server of the zone has perhaps only just made it: told again so often,
@@ -299,21 +299,25 @@ send_notify(struct target *t)
 	zone_unref(zone);
 }
 
-/* So many a second, in tenths. */
+/* So many a second; after a pause those of a tenth of it at once. */
 static void
 send_queued(uv_timer_t *timer)
 {
-	unsigned left = rate / 10 + 1;
+	static uint64_t due;		/* us, when the next one may go */
+	uint64_t now = uv_now(loop) * 1000;
 
-	while (queue != NULL && left-- > 0) {
+	if (due + 100000 < now)
+		due = now - 100000;
+	while (queue != NULL && due <= now) {
 		struct target *t = queue;
 
 		if ((queue = t->next_queued) == NULL)
 			queue_end = &queue;
 		send_notify(t);
+		due += 1000000 / rate;
 	}
 	if (queue != NULL)
-		uv_timer_start(timer, send_queued, 100, 0);
+		uv_timer_start(timer, send_queued, (due - now) / 1000 + 1, 0);
 }
 
 /* --- who the targets are --- */
@@ -333,6 +337,8 @@ want(struct announce *a, const struct peer *peer)
 		tsig_key_unref(t->peer.key);
 		t->peer.key = tsig_key_ref(peer->key);
 	}
+	t->peer.source = peer->source;
+	t->peer.no_edns = peer->no_edns;
 	t->stale = false;
 	if (t->state == TELLING || t->state == ASKING)
 		t->again = true;
