@@ -1,14 +1,18 @@
 #include "daemon/autosecondary.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "daemon/added.h"
 #include "daemon/log.h"
 #include "daemon/setup.h"
+#include "daemon/transfer/keep.h"
 #include "daemon/transfer/probe.h"
 #include "zonefile/arena.h"
 #include "zonefile/hash.h"
@@ -17,6 +21,8 @@
 #define ROOM 4096			/* candidates at a time */
 #define NEIGHBOURS 8			/* places that a name may have */
 #define AT_ONCE 16			/* that are being asked about */
+#define CLEAN_FIRST 1			/* seconds, after the start and between looks for zones that are refused */
+#define CLEAN_MOST 60
 
 /*
  *	WAITING --its turn--> SERIAL --SOA--> NAME_SERVERS --NS--> a zone, or not; gone
@@ -37,6 +43,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct candidate *table[ROOM];	/* under lock, and so is the queue */
 static struct candidate *queue, **queue_end = &queue;
 static uv_async_t wake;
+static uv_timer_t cleaning;
 static uv_loop_t *loop;
 static unsigned asked;			/* under way */
 static bool stopped;
@@ -186,7 +193,7 @@ block_of(const struct conf *conf, const struct conf_autosecondary *hit, const ch
 
 	if (out == NULL)
 		abort();
-	fputs("{ type slave; file ", out);
+	fputs("{ type slave; by-notify yes; file ", out);
 	print_quoted(out, file);
 	fputs("; masters {", out);
 	print_master(out, hit);
@@ -211,7 +218,7 @@ create(struct candidate *c, const struct conf_autosecondary *hit)
 	char *block;
 
 	if (!added_path(path, c->text, ".zone")) {
-		log_error("zone %s: its name is too long for a file", c->text);
+		report_zone(&sink, ERROR, c->text, "its name is too long for a file");
 		return;
 	}
 	block = block_of(setup_conf(), hit, path);
@@ -235,9 +242,10 @@ end(struct candidate *c)
 static void
 not_created(struct candidate *c, const char *what, const char *why)
 {
+	struct sink sink = { .fn = log_report };
 	char address[PEER_TEXT];
 
-	log_warning("zone %s: not created: %s of %s: %s", c->text, what, peer_print(address, &c->peer.address.any), why);
+	report_zone(&sink, WARNING, c->text, "not created: %s of %s: %s", what, peer_print(address, &c->peer.address.any), why);
 	end(c);
 }
 
@@ -325,11 +333,92 @@ on_wake(uv_async_t *async)
 	start_waiting();
 }
 
+/* --- what nobody gives us any more --- */
+
+struct aside {
+	char *name, *file, *kept;	/* the zone's file, and the one that has its last version from now on */
+};
+
+static void
+free_aside(struct aside *a)
+{
+	free(a->name);
+	free(a->file);
+	free(a->kept);
+	free(a);
+}
+
+static void
+on_kept(void *ctx, int err)
+{
+	struct aside *a = ctx;
+	struct sink sink = { .fn = log_report };
+
+	if (err < 0) {
+		report_zone(&sink, ERROR, a->name, "%s: %s; what was written last is in %s", a->kept, strerror(-err), a->file);
+	} else {
+		log_note("zone %s: its last version is kept in %s", a->name, a->kept);
+		if (zones_find(a->name) == NULL)	/* else it is back */
+			unlink(a->file);
+	}
+	free_aside(a);
+}
+
+static void
+remove_zone(struct served *zone, uint32_t seconds)
+{
+	struct sink sink = { .fn = log_report };
+	struct zone *version = slot_zone_ref(zone->slot);
+	struct aside *a = xcalloc(1, sizeof(*a));
+	char file[PATH_MAX];
+
+	a->name = xstrdup(zone->conf->name);
+	a->file = xstrdup(conf_resolve(file, setup_conf(), zone->conf->file));
+	a->kept = xasprintf("%s.removed", file);
+	refresh_unwrite(zone->refresh);
+	if (added_remove(zone, false, &sink)) {
+		report_zone(&sink, WARNING, a->name, "removed: for %" PRIu32 " s its masters have refused it", seconds);
+		if (version != NULL) {
+			keep_write(version, a->kept, on_kept, a);
+			return;
+		}
+		/* It has expired, if it ever was there. */
+		if (rename(a->file, a->kept) == 0 || errno != ENOENT)
+			log_note("zone %s: its file is %s", a->name, access(a->file, F_OK) == 0 ? a->file : a->kept);
+	}
+	zone_unref(version);
+	free_aside(a);
+}
+
+static void
+on_cleaning(uv_timer_t *timer)
+{
+	uint32_t after = setup_conf()->autosecondary_remove_after, wait = after / 4;
+	size_t i;
+
+	zones_all(&i);
+	while (after > 0 && i-- > 0) {
+		size_t count;
+		struct served zone = zones_all(&count)[i];
+		struct refresh_status status;
+
+		if (!zone.conf->by_notify || zone.refresh == NULL || zone.conf->file == NULL)
+			continue;
+		refresh_status(zone.refresh, &status);
+		if (status.refused_since != 0 && time(NULL) - status.refused_since >= (time_t)after)
+			remove_zone(zones_find(zone.conf->name), after);
+	}
+	wait = after == 0 || wait > CLEAN_MOST ? CLEAN_MOST : wait < CLEAN_FIRST ? CLEAN_FIRST : wait;
+	uv_timer_start(timer, on_cleaning, wait * UINT64_C(1000), 0);
+}
+
 void
 autosecondary_start(uv_loop_t *control_loop)
 {
 	loop = control_loop;
 	uv_async_init(loop, &wake, on_wake);
+	uv_timer_init(loop, &cleaning);
+	uv_timer_start(&cleaning, on_cleaning, CLEAN_FIRST * 1000, 0);
 }
 
 void
@@ -343,4 +432,5 @@ autosecondary_stop(void)
 			forget(table[i]);
 		}
 	uv_close((uv_handle_t *)&wake, NULL);
+	uv_close((uv_handle_t *)&cleaning, NULL);
 }

@@ -137,6 +137,7 @@ static const struct clause clauses[] = {
 	{ "file", IN_ZONE, parse_string, print_string, OF_ZONE(file) },
 	{ "masters", IN_ZONE, parse_remotes, print_remotes, OF_ZONE(masters) },
 	{ "primaries", IN_ZONE, parse_remotes, NULL, OF_ZONE(masters) },
+	{ "by-notify", IN_ZONE, parse_word, print_yes, OF_ZONE(by_notify), .words = yes_no },
 	{ "mirror", IN_ZONE, parse_zone_mirror, print_zone_mirrors, OF_ZONE(mirrors), .repeats = true },
 
 	{ "zone", IN_TOP | IN_ADDED, parse_zone, NULL, NOWHERE, .repeats = true },
@@ -188,6 +189,8 @@ static const struct clause clauses[] = {
 	{ "new-zones-directory", IN_OPTIONS, parse_string, print_string, AT(conf, new_zones_directory) },
 	{ "autosecondary", IN_OPTIONS, parse_autosecondary, print_autosecondaries, AT(conf, autosecondaries),
 	    .repeats = true },
+	{ "autosecondary-remove-after", IN_OPTIONS, parse_number, print_number, AT(conf, autosecondary_remove_after),
+	    .max = 315360000 },
 
 	/* Of the server and of each zone. */
 	{ "allow-query", EVERYWHERE, parse_match_list, print_match_list, RULE(allow_query) },

@@ -146,6 +146,7 @@ struct conf_zone {
 	const char *file;		/* absolute, or relative to options.directory; a slave may have none */
 	const struct conf_remotes *masters;	/* of a slave; never empty */
 	const struct conf_rules *rules;	/* its own, or the conf's */
+	bool by_notify;			/* autosecondary has made it */
 	/* Which mirrors: those with zones all, unless the zone names its own or none. */
 	bool mirror_given;
 	const char *const *mirrors; size_t mirror_count;
@@ -174,6 +175,7 @@ struct conf {
 	uint16_t transfer_message_size;	/* octets */
 	bool allow_new_zones;		/* by tandemctl and by autosecondary */
 	const char *new_zones_directory;	/* default var/zones: what is added at run time, and its files */
+	uint32_t autosecondary_remove_after;	/* seconds that all masters of such a zone refuse it; 0: never */
 	const struct conf_autosecondary *autosecondaries; size_t autosecondary_count;
 
 	const struct conf_zone *zones; size_t zone_count;

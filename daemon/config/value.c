@@ -149,6 +149,14 @@ print_word(const struct printer *to, const struct clause *c, const void *field)
 	fprintf(to->out, "%s%s %s;\n", to->indent, c->name, word->text);
 }
 
+/* One that is no unless it is said, and not worth a line then. */
+void
+print_yes(const struct printer *to, const struct clause *c, const void *field)
+{
+	if (fetch(c, field))
+		print_word(to, c, field);
+}
+
 /* check-names [master|slave|response] WORD; without a role, as zones have it, of both. */
 int
 parse_check_names(struct parser *p, const struct clause *c, void *field)

@@ -7,7 +7,7 @@
 clause_parse_fn parse_string, parse_strings, parse_word, parse_match_list,
     parse_directory, parse_listen, parse_hostname, parse_version_number, parse_hosts, parse_api,
     parse_check_names, parse_allow_transfer, parse_zone_type, parse_zone_mirror, parse_foreign;
-clause_print_fn print_string, print_strings, print_word, print_check_names, print_match_list,
+clause_print_fn print_string, print_strings, print_word, print_yes, print_check_names, print_match_list,
     print_listens, print_version_number, print_hosts, print_api, print_zone_type, print_zone_mirrors;
 
 /* The word or string at hand, kept, or NULL and a report. */

@@ -33,6 +33,7 @@ struct master {
 	struct refresh *refresh;
 	struct probe *probe;		/* NULL: not being asked */
 	bool answered, has_expire;	/* this time, and has not failed since */
+	bool refused;			/* this time: it is no server of the zone, or none for us */
 	uint32_t serial, expire;
 	uint64_t bad_until;		/* uv_now() */
 	unsigned bad_ms;
@@ -67,6 +68,7 @@ struct refresh {
 	uint32_t expire;
 	uint64_t asked_ms;		/* uv_now() of the last check */
 	int64_t checked, next, expires;	/* seconds since 1970 */
+	int64_t refused_since;		/* by all masters; 0: it is not */
 	unsigned failures;		/* in a row */
 	char *trouble;			/* NULL: none */
 	char *last_from;
@@ -633,6 +635,21 @@ stop_probes(struct refresh *r)
 }
 
 /* All have been heard that will be. */
+/* Have all said that they are no servers of the zone?  Silence of some tells nothing. */
+static void
+note_refusal(struct refresh *r)
+{
+	size_t refused = 0;
+
+	for (size_t i = 0; i < r->masters; i++) {
+		refused += r->master[i].refused;
+		if (r->master[i].answered)
+			r->refused_since = 0;
+	}
+	if (refused == r->masters && r->refused_since == 0)
+		r->refused_since = time(NULL);
+}
+
 static void
 decide(struct refresh *r)
 {
@@ -643,6 +660,7 @@ decide(struct refresh *r)
 
 	uv_timer_stop(&r->timer);
 	stop_probes(r);
+	note_refusal(r);
 	if ((i = best(r)) < r->masters) {
 		if (have && !r->forced)
 			say(r, NOTE, "stale: %s has serial %" PRIu32 ", we have %" PRIu32,
@@ -693,6 +711,7 @@ on_probed(void *ctx, const struct probe_outcome *o)
 
 	m->probe = NULL;
 	m->answered = o->ok;
+	m->refused = !o->ok && !o->silent;
 	m->serial = o->serial;
 	m->has_expire = o->has_expire;
 	m->expire = o->expire;
@@ -729,7 +748,7 @@ probe(struct refresh *r)
 	for (size_t i = 0; i < r->masters; i++) {
 		struct master *m = &r->master[i];
 
-		m->answered = false;
+		m->answered = m->refused = false;
 		if (may_ask(r, m))
 			m->probe = probe_start(now.loop, &m->peer, slot_origin(r->slot), on_probed, m);
 	}
@@ -1013,7 +1032,7 @@ refresh_status(const struct refresh *r, struct refresh_status *out)
 	*out = (struct refresh_status){
 		.served = zone != NULL, .expired = r->expired, .busy = r->state != IDLE,
 		.serial = zone != NULL ? zone_serial(zone) : 0, .checked = r->checked, .next = r->next,
-		.expires = r->expires, .trouble = r->trouble != NULL ? r->trouble : "",
+		.expires = r->expires, .refused_since = r->refused_since, .trouble = r->trouble != NULL ? r->trouble : "",
 	};
 	snprintf(out->from, sizeof(out->from), "%s", r->last_from != NULL ? r->last_from : "");
 	zone_unref(zone);

@@ -60,6 +60,7 @@ struct refresh_status {
 	uint32_t serial;
 	time_t checked;			/* a master last said what it has; 0: never */
 	time_t next, expires;		/* when it is asked, when the zone is no longer served; expires 0: nothing is */
+	time_t refused_since;		/* since then all masters answer that they are no servers of it; 0: one is */
 	char from[PEER_TEXT];		/* the master of the last transfer, or "" */
 	const char *trouble;		/* why the last attempt was none; "" */
 };

@@ -13,7 +13,7 @@ my $pdns = PowerDNS->start(mysql => $mariadb, query_local_address => '127.0.0.2'
 sub pdnsutil { return run('pdnsutil', "--config-dir=" . $pdns->dir, @_) }
 my $secret = 'c2VjcmV0IG9mIHRoZSB0ZXN0cw==';
 my $tandem = Daemon->prepare('tests/replicate/slave.conf', mysql_port => $mariadb->port, password_file => $mariadb->password_file,
-    secret => $secret, cycle => 0);
+    secret => $secret, cycle => 0, remove => 0);
 $tandem->launch;
 
 sub zone {
@@ -57,7 +57,7 @@ $tandem->hush;
 pdnsutil('create-zone', 'other.dev', 'ns1.other.dev');
 pdnsutil('set-kind', 'other.dev', 'primary');
 $pdns->control('notify-host', 'other.dev', '127.0.0.3');
-ok($tandem->says(qr/zone other\.dev: not created: name servers of 127\.0\.0\.2:53: none is one that autosecondary has/, 10), 'a zone of other name servers is not taken');
+ok($tandem->says(qr/zone other\.dev: warning: not created: name servers of 127\.0\.0\.2:53: none is one that autosecondary has/, 10), 'a zone of other name servers is not taken');
 like($tandem->ctl('zones'), qr/^(?!.*other\.dev)/s, 'and is not there');
 
 # Signed: what the clause has a key for is made only when the NOTIFY is signed with it.
@@ -65,7 +65,7 @@ pdnsutil('import-tsig-key', 'xfr', 'hmac-sha256', $secret);
 $tandem->hush;
 my $signed = zone('signed.dev');
 $pdns->control('notify-host', 'signed.dev', '127.0.0.3');
-ok($tandem->says(qr/zone signed\.dev: not created/, 10), 'an unsigned NOTIFY does not make a signed zone');
+ok($tandem->says(qr/zone signed\.dev: warning: not created/, 10), 'an unsigned NOTIFY does not make a signed zone');
 pdnsutil('activate-tsig-key', 'signed.dev', 'xfr', 'primary');
 told('signed.dev');
 ok($tandem->reaches('signed.dev', serial => $signed, within => 10), 'a signed NOTIFY does');
@@ -81,9 +81,30 @@ pdnsutil('add-record', $_, 'late', 'A', '192.0.2.3') for qw(replicateme.dev sign
 ok($tandem->reaches('replicateme.dev', serial => $next, within => 10), 'slave-cycle-interval finds a new version');
 ok($tandem->reaches('signed.dev', serial => $signed, within => 10), 'and that of a signed zone');
 
+# What its master refuses for some time goes, its file stays.
+my $aside = $tandem->path('var/zones/signed.dev.zone.removed');
+$tandem->{value}{remove} = 3;
+$tandem->configure(slurp('tests/replicate/slave.conf'));
+$tandem->stop;		# what is set looks at the zones anew
+$tandem->launch;
+ok($tandem->reaches('signed.dev', serial => $signed, within => 10), 'a zone that is there after a restart');
+$tandem->hush;
+pdnsutil('delete-zone', 'signed.dev');
+ok($tandem->says(qr/zone signed\.dev: warning: removed: for 3 s its masters have refused it/, 20), 'is removed when its master refuses it for the time that is set') or diag($tandem->said);
+ok((until_true { !defined $tandem->serial('signed.dev') } 5), 'and not answered any more');
+like(slurp($aside), qr/192\.0\.2\.3/, 'its file is kept aside');
+ok(!-e $tandem->path("var/zones/signed.dev$_"), "signed.dev$_ is gone") for '.conf', '.zone';
+is($tandem->serial('replicateme.dev'), $next, 'the other one stays');
+$signed = zone('signed.dev');
+pdnsutil('activate-tsig-key', 'signed.dev', 'xfr', 'primary');
+told('signed.dev');
+ok($tandem->reaches('signed.dev', serial => $signed, within => 10), 'it comes back when its master has it again');
+$pdns->stop;
+sleep 8;
+is($tandem->serial('signed.dev'), $signed, 'a master that is silent refuses nothing');
+
 # A restart.
 $tandem->stop;
-$pdns->stop;
 $tandem->launch;
 ok($tandem->reaches('replicateme.dev', serial => $next, within => 5), 'it is served after a restart without its master');
 
