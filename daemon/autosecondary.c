@@ -379,7 +379,7 @@ remove_zone(struct served *zone, uint32_t seconds)
 	if (added_remove(zone, false, &sink)) {
 		report_zone(&sink, WARNING, a->name, "removed: for %" PRIu32 " s its masters have refused it", seconds);
 		if (version != NULL) {
-			keep_write(version, a->kept, on_kept, a);
+			keep_write(version, a->kept, false, on_kept, a);
 			return;
 		}
 		/* It has expired, if it ever was there. */
