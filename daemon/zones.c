@@ -52,6 +52,7 @@ peer_of(struct peer *peer, const struct conf *conf, const struct conf_remote *re
 	peer->no_ixfr = !ixfr;
 	peer->no_expire = server != NULL && server->request_expire != CONF_UNSAID ?
 	    server->request_expire == CONF_NO : !rules->request_expire;
+	peer->transfers = server != NULL ? server->transfers : 0;
 	peer->no_edns = server != NULL && server->edns == CONF_NO;
 }
 

@@ -21,6 +21,7 @@ struct peer {
 	union peer_address source;	/* to speak from; AF_UNSPEC: any */
 	const struct tsig_key *key;	/* signs what goes to it, and what comes from it must be signed with it; NULL: nothing is */
 	bool no_ixfr;			/* request-ixfr no: whole zones only */
+	unsigned transfers;		/* from it at a time; 0: as from all */
 	bool no_expire;			/* request-expire no */
 	bool no_edns;			/* edns no */
 };

@@ -590,15 +590,15 @@ fetch(struct refresh *r)
 static bool
 may_fetch(const struct refresh *r)
 {
-	const struct sockaddr *address = &r->master[r->from].peer.address.any;
-	unsigned count = 0;
+	const struct peer *peer = &r->master[r->from].peer;
+	unsigned limit = peer->transfers > 0 ? peer->transfers : now.limits.transfers_per_master, count = 0;
 
 	for (size_t i = 0; i < now.fetching_count; i++) {
 		const struct refresh *other = now.fetching[i];
 
-		count += peer_same_host(&other->master[other->from].peer.address.any, address);
+		count += peer_same_host(&other->master[other->from].peer.address.any, &peer->address.any);
 	}
-	return now.limits.transfers_per_master == 0 || count < now.limits.transfers_per_master;
+	return limit == 0 || count < limit;
 }
 
 static void
