@@ -338,11 +338,32 @@ check_star(struct state *s, const struct node *node)
 		s->star = node;
 }
 
+/* Does a message have room for the set?  Its header and the question take some; the owner of each record is
+ * a pointer to the question's name, and size has 2 of the 12 octets that a record takes beside its RDATA. */
+static void
+check_room(struct state *s, const struct node *node, const struct rrset *set)
+{
+	uint8_t owner[DNAME_MAX];
+	size_t len;
+
+	zone_owner(s->zone, node, owner);
+	len = name_len(owner) + 4 + 12 + set->size + 10 * (size_t)set->count;
+	if (len <= UINT16_MAX)
+		return;
+	if (set->count == 1)
+		say(s, WARNING, node, set->type, "no message has room for it: it is neither answered nor transferred");
+	else
+		say(s, WARNING, node, set->type, "no message has room for the %u records of %zu octets: answers are empty"
+		    " and truncated, also by TCP", set->count, len);
+}
+
 static void
 check_set(struct state *s, const struct node *node, const struct rrset *set)
 {
 	const uint8_t *severity = s->checks->severity;
 
+	if (set->size + 10 * (size_t)set->count > UINT16_MAX - DNAME_MAX - 16)
+		check_room(s, node, set);
 	switch (set->type) {
 	case T_MX:
 		if (severity[CHECK_MX] != NOTE)

@@ -65,6 +65,33 @@ check_rows(const struct row *row, size_t count)
 }
 #define CHECK_ROWS(rows) check_rows(rows, sizeof(rows) / sizeof(*rows))
 
+/* A record of so many octets of RDATA, and more. */
+static void
+check_large(size_t octets, const char *more, const char *expected)
+{
+	char *all = malloc(octets * 2 + 500);
+	int len = sprintf(all, "$TTL 300\n@ SOA ns hm 1 2 3 4 5\n NS ns\nns A 192.0.2.1\nbig TYPE65280 \\# %zu ", octets);
+
+	memset(all + len, 'a', octets * 2);
+	sprintf(all + len + octets * 2, "\n%s", more);
+	check_all(all, &checks_default);
+	assert_string_equal(told, expected);
+	free(all);
+}
+
+static void
+sets_that_no_message_holds_are_told(void **state)
+{
+	(void)state;
+	/* Header 12, question 13 + 4, a pointer and 10 octets before the RDATA. */
+	check_large(65535 - 12 - 17 - 12, "", "");
+	check_large(65535 - 12 - 17 - 11, "", "big.example. TYPE65280: no message has room for it: it is neither answered nor"
+	    " transferred\n");
+	check_large(65000, "big TYPE65280 \\# 10 00112233445566778899\n", "");
+	check_large(65480, "big TYPE65280 \\# 10 00112233445566778899\n", "big.example. TYPE65280: no message has room for the"
+	    " 2 records of 65543 octets: answers are empty and truncated, also by TCP\n");
+}
+
 static void
 targets_that_cannot_be_reached_are_told(void **state)
 {
@@ -241,6 +268,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sets_that_no_message_holds_are_told),
 		cmocka_unit_test(targets_that_cannot_be_reached_are_told),
 		cmocka_unit_test(names_of_hosts_are_told_where_they_stand),
 		cmocka_unit_test(each_check_has_its_clause),
