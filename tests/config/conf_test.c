@@ -594,6 +594,76 @@ include_takes_patterns_relative_to_its_own_file(void **state)
 	assert_non_null(strstr(told, "tandem.conf includes itself"));
 }
 
+static void
+added_zones_are_read_behind_the_rest(void **state)
+{
+	struct conf *conf;
+
+	(void)state;
+	mkdir(path_of("added"), 0700);
+	write_file("added/b.conf", "zone \"b\" { type slave; masters { m; }; allow-query { inside; }; };\n");
+	conf = read_text("options { new-zones-directory \"added\"; min-retry-time 7; }; acl inside { 10/8; };"
+	    "masters m { 192.0.2.1; }; zone a { type master; file a; };");
+	assert_non_null(conf);
+	assert_int_equal(conf->zone_count, 2);
+	assert_string_equal(conf->zones[1].name, "b");
+	assert_int_equal(conf->zones[1].masters->count, 1);
+	conf_free(conf);
+
+	write_file("added/b.conf", "options { port 1; };\n");
+	assert_null(read_text("options { new-zones-directory \"added\"; };"));
+	assert_string_equal(told, "added/b.conf:1:1: error: 'options' does not belong here but in the top level\n");
+	remove(path_of("added/b.conf"));
+	remove(path_of("added"));
+}
+
+/* A zone that comes later, and what is said about it. */
+static const struct complaint late[] = {
+	{ "zone c { type slave; masters { m; 192.0.2.2 key k; }; allow-query { inside; }; mirror s; };", "" },
+	{ "zone c { type slave; masters { n; }; };", "late.conf:1:32: error: list of masters 'n' is not defined" },
+	{ "zone c { type master; file c; allow-query { insid; }; };",
+	    "late.conf:1:45: error: acl 'insid' is not defined; did you mean 'inside'?\n" },
+	{ "zone c { type master; file c; allow-transfer { key l; }; };",
+	    "late.conf:1:52: error: key 'l' is not defined\n" },
+	{ "zone c { type master; file c; mirror t; };", "late.conf:1:38: error: mirror 't' is not defined" },
+	{ "zone c { type master; file c; }; zone d { type master; file d; };", "" },
+	{ "acl x { any; };", "late.conf:1:1: error: 'acl' does not belong here but in the top level\n" },
+	{ "", "" },
+};
+
+static void
+a_zone_that_comes_later_knows_what_the_configuration_names(void **state)
+{
+	struct sink sink = { .fn = keep_report };
+	struct conf *conf = read_text("options { min-retry-time 7; }; acl inside { 10/8; }; masters m { 192.0.2.1; };"
+	    "key k { algorithm hmac-md5; secret AAAA; }; mirror s { type sqlite; file s; };"
+	    "zone a { type master; file a; };");
+
+	(void)state;
+	assert_non_null(conf);
+	for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
+		struct conf *added;
+
+		write_file("late.conf", late[i].text);
+		told[0] = '\0';
+		added = conf_read_zone(conf, path_of("late.conf"), &sink);
+		if ((added != NULL) != (i == 0))
+			fail_msg("%s", late[i].text);
+		if (strncmp(told, late[i].told, strlen(late[i].told)) != 0)
+			fail_msg("%s\nis told:\n%s", late[i].text, told);
+		if (added == NULL)
+			continue;
+		assert_int_equal(added->zone_count, 1);
+		assert_int_equal(added->zones[0].masters->count, 2);
+		assert_string_equal(added->zones[0].masters->remote[1].key->name, "k");
+		assert_int_equal(added->zones[0].rules->min_retry, 7);
+		assert_int_equal(added->zones[0].rules->allow_query->count, 1);
+		conf_free(added);
+	}
+	conf_free(conf);
+	remove(path_of("late.conf"));
+}
+
 /* Each is printed, read again, and must print the same. */
 static const char *const corpus[] = {
 	"",
@@ -734,6 +804,8 @@ main(void)
 		cmocka_unit_test(checks_are_those_of_the_role),
 		cmocka_unit_test(paths_start_at_the_directory),
 		cmocka_unit_test(include_takes_patterns_relative_to_its_own_file),
+		cmocka_unit_test(added_zones_are_read_behind_the_rest),
+		cmocka_unit_test(a_zone_that_comes_later_knows_what_the_configuration_names),
 		cmocka_unit_test(what_is_printed_reads_and_prints_the_same),
 		cmocka_unit_test(secrets_are_hidden_when_asked),
 		cmocka_unit_test(half_a_file_does_no_harm),

@@ -292,6 +292,26 @@ a_removed_slot_takes_nothing(void **state)
 }
 
 static void
+a_forgotten_slot_leaves_no_versions_behind_what_was_queued(void **state)
+{
+	(void)state;
+	offer(version(1), 0);
+	for (uint32_t i = 2; i <= 20; i++)
+		submit(slot, version(i), 0);
+	commit_forget(slot, on_done, NULL);
+	wait_for(21);
+	assert_int_equal(results.outcome[20].result, COMMIT_GONE);
+	assert_true(serves(20));
+	assert_false(journal_has(20));
+	assert_false(journal_has(1));
+	/* A zone of this name may come again. */
+	submit(slot, version(21), 0);
+	wait_for(22);
+	assert_int_equal(results.outcome[21].result, COMMIT_DONE);
+	assert_true(journal_has(21));
+}
+
+static void
 stopping_finishes_what_is_queued(void **state)
 {
 	(void)state;
@@ -501,6 +521,8 @@ main(void)
 		    a_small_change_shares_memory_and_a_big_one_does_not, begin, end),
 		cmocka_unit_test_setup_teardown(many_wait_and_are_taken_in_order, begin, end),
 		cmocka_unit_test_setup_teardown(a_removed_slot_takes_nothing, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    a_forgotten_slot_leaves_no_versions_behind_what_was_queued, begin, end),
 		cmocka_unit_test_setup_teardown(stopping_finishes_what_is_queued, begin, end),
 		cmocka_unit_test_setup_teardown(the_first_version_is_written_behind, begin, end),
 		cmocka_unit_test_setup_teardown(an_edit_while_down_continues_the_history, begin, end),

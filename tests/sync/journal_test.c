@@ -347,6 +347,74 @@ the_newest_change_is_kept_whatever_its_size(void **state)
 	journal_close(j);
 }
 
+struct steps {
+	struct journal_step step[8];
+	size_t count;
+};
+
+static void
+on_step(void *ctx, const struct journal_step *step)
+{
+	struct steps *steps = ctx;
+
+	assert_string_equal(step->source, "test");
+	steps->step[steps->count++] = *step;
+}
+
+static void
+steps_are_told_the_newest_first(void **state)
+{
+	struct journal *j = open_it(), *reader;
+	struct steps steps = { .count = 0 };
+
+	(void)state;
+	write_history(j, 0, 3);
+	reader = journal_open_reader(path);
+	journal_steps(reader, wire("example."), on_step, &steps);
+	assert_int_equal(steps.count, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(steps.step[i].from_serial, 2 - i);
+		assert_int_equal(steps.step[i].to_serial, 3 - i);
+		assert_true(zone_digest_equal(steps.step[i].to, digest_of(3 - (int)i)));
+		assert_true(steps.step[i].removed > 0 && steps.step[i].added > 0 && steps.step[i].at > 0);
+	}
+	journal_steps(reader, wire("other."), on_step, &steps);
+	assert_int_equal(steps.count, 3);
+	journal_close(reader);
+	journal_close(j);
+}
+
+static void
+as_much_history_is_kept_as_there_is_room_for(void **state)
+{
+	static const struct { uint64_t room; size_t least, most; } rooms[] = {
+		{ 0, 200, 200 }, { 1000, 1, 30 }, { UINT64_MAX, 200, 200 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
+		struct journal *j = open_it();
+		struct zone *last = version(200);
+		size_t found = 0;
+
+		write_history(j, 0, 200);
+		assert_int_equal(journal_begin(j), 0);
+		assert_int_equal(journal_tidy(j, last, rooms[i].room), 0);
+		assert_int_equal(journal_commit(j), 0);
+		for (int v = 0; v < 200; v++) {
+			struct delta *delta = journal_chain(j, zone_origin(last), digest_of(v), zone_digest(last));
+
+			found += delta != NULL;
+			delta_free(delta);
+		}
+		if (found < rooms[i].least || found > rooms[i].most)
+			fail_msg("%zu versions are left", found);
+		zone_unref(last);
+		journal_close(j);
+		fresh(NULL);
+	}
+}
+
 static void
 a_full_disk_loses_nothing_and_heals(void **state)
 {
@@ -618,6 +686,8 @@ main(void)
 		cmocka_unit_test_setup(what_is_rolled_back_never_was, fresh),
 		cmocka_unit_test_setup(history_is_bounded_and_still_restores, fresh),
 		cmocka_unit_test_setup(the_newest_change_is_kept_whatever_its_size, fresh),
+		cmocka_unit_test_setup(steps_are_told_the_newest_first, fresh),
+		cmocka_unit_test_setup(as_much_history_is_kept_as_there_is_room_for, fresh),
 		cmocka_unit_test_setup(a_full_disk_loses_nothing_and_heals, fresh),
 		cmocka_unit_test_setup(a_directory_that_comes_later_is_used, fresh),
 		cmocka_unit_test_setup(flipped_bytes_are_survived_anywhere, fresh),
