@@ -290,6 +290,8 @@ static void
 start_asking(struct candidate *c)
 {
 	const struct conf_autosecondary *item = find_clause(setup_conf(), &c->from.any, c->key, NULL, 0);
+	const struct conf_server *server;
+	const struct conf_key *key;
 	char address[PEER_TEXT];
 
 	if (item == NULL || zones_find(c->text) != NULL) {
@@ -299,7 +301,10 @@ start_asking(struct candidate *c)
 	log_note("zone %s: NOTIFY received from %s for a zone that we are not authoritative for", c->text,
 	    peer_print(address, &c->from.any));
 	peer_address_set(&c->peer.address, &item->address.any);
-	c->peer.key = item->key != NULL ? tsig_key_ref(tsig_find(setup_keys(), item->key->wire)) : NULL;
+	server = conf_server_of(setup_conf(), &item->address.any);
+	key = item->key != NULL ? item->key : server != NULL ? server->key : NULL;
+	c->peer.key = key != NULL ? tsig_key_ref(tsig_find(setup_keys(), key->wire)) : NULL;
+	c->peer.no_edns = server != NULL && server->edns == CONF_NO;
 	c->state = SERIAL;
 	c->probe = probe_start(loop, &c->peer, c->name, on_serial, c);
 	asked++;
