@@ -162,6 +162,30 @@ sub bind_reads {
 	like($err, qr/SOA/, 'for it has no SOA');
 }
 
+{	# many mistakes
+	my $file = sub { my ($n) = @_; write_file("$dir/many", "\$TTL 60\n\@ SOA a b 7 2 3 4 5\n NS ns.other.\n" . join '', map { "x$_ A 192.0.2\n" } 1 .. $n) };
+	my ($status, $out, $err) = checkzone('example.org', $file->(5000));
+	is("$status $out", "1 zone example.org: not loaded, 5000 errors\n", 'of 5,000 mistakes each is counted');
+	my @told = split /\n/, $err;
+	is(scalar @told, 100, 'and a hundred are told');
+	like($told[99], qr/^\Q$dir\E\/many:103:\d+: error: /, 'the first ones');
+	# The least of three: others use the machine too.
+	my $time = sub {
+		my ($n) = @_;
+		my $in = $file->($n);
+		my @took = sort { $a <=> $b } map {
+			my $before = (times)[2] + (times)[3];
+			($status, $out) = checkzone('example.org', $in);
+			(times)[2] + (times)[3] - $before;
+		} 1 .. 3;
+		is("$status $out", "1 zone example.org: not loaded, $n errors\n", "$n are counted");
+		return $took[0];
+	};
+	my ($few, $many) = map { $time->($_) } 20000, 200000;
+	# Ticks of 10 ms make the short one look like nothing; a quadratic reader takes 100 times as long.
+	cmp_ok($many, '<', 30 * ($few < 0.02 ? 0.02 : $few), 'in time that grows with them');
+}
+
 SKIP: {	# a real zone
 	my ($archive) = glob '../shared/data/root-zones-*.tar.xz';
 	skip 'no real zone data', 5 unless defined $archive;
