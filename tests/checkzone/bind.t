@@ -41,6 +41,40 @@ for (@bad) {
 	ok(!ours($zone, "$dir/us"), 'and so do we');
 	like(slurp("$dir/us.log"), qr/^\Q$zone:$place: error: $why\E/m, "saying $why");
 }
+
+# Lines of 64 KiB and more: within a record, as blanks, as a comment, of unknown data.
+for (
+	[ 'TXT of 65,280 octets in quotes', 'x TXT ' . join ' ', ('"' . 'a' x 255 . '"') x 255 ],
+	[ 'TXT, a word for each two octets', 'x TXT' . ' a' x 32600 ],
+	[ 'octets as \\DDD', 'x TXT ' . join ' ', ('\\200' x 255) x 200 ],
+	[ 'unknown data', 'x TYPE65280 \\# 65280 ' . 'ab' x 65280 ],
+	[ 'unknown data, a blank for each octet', 'x TYPE65280 \\# 65280' . ' cd' x 65280 ],
+	[ 'base64', 'x OPENPGPKEY ' . 'AQID' x 20000 ],
+	(map { my $n = $_; ([ "a comment of $n", 'x A 192.0.2.1 ;' . 'c' x $n ],
+	    [ "blanks of $n", 'x' . ' ' x $n . 'A' . "\t" x $n . '192.0.2.1' ],
+	    [ "brackets around $n", 'x A (' . ' ' x $n . "\n" . ' ' x $n . '192.0.2.1 )' ],
+	    [ "nothing but blanks of $n", ' ' x $n . "\nx A 192.0.2.1" ]) } 65534 .. 65537, 200000),
+) {
+	my ($what, $text) = @$_;
+	is(same("$text\ny A 192.0.2.2\n"), '', "a line with $what");
+}
+# BIND has no room for as much as RDATA can be, we have.
+for ('TXT' . ' a' x 32767, 'TYPE65280 \\# 65535 ' . 'ab' x 65535) {
+	my $zone = write_file("$dir/zone", "${head}x $_\n");
+	ok(ours($zone, "$dir/us") && ours("$dir/us", "$dir/again") && slurp("$dir/us") eq slurp("$dir/again"),
+	    'as much as RDATA can be, ' . substr $_, 0, 9);
+}
+for (
+	[ 'more than RDATA can be', 'TXT of 65,536 octets', 'x TXT' . ' a' x 32768 ],
+	[ 'a name that long', 'an owner', 'a' x 65536 . ' A 192.0.2.1' ],
+	[ 'a number that long', 'a TTL', 'x ' . '1' x 65536 . ' A 192.0.2.1' ],
+) {
+	my ($what, $where, $text) = @$_;
+	my $zone = write_file("$dir/zone", "$head$text\n");
+	ok(!binds($zone, "$dir/bind"), "BIND refuses $what: $where");
+	ok(!ours($zone, "$dir/us"), 'and so do we');
+	like(slurp("$dir/us.log"), qr/^\Q$zone:4:\E\d+: error: .{1,400}$/m, 'at its line');
+}
 done_testing;
 __DATA__
 # Good: what follows the owner x.
