@@ -150,6 +150,22 @@ refuse_owner(struct builder *b, const uint8_t *owner, const struct place *place)
 		report_zone(b->sets.sink, ERROR, zone, "%s is not in the zone", name);
 }
 
+/* A delegation of a wildcard means nothing (RFC 4592 4.2), and "*" is no hash (RFC 5155 3). */
+static void
+refuse_star(struct builder *b, const struct rr *rr, const struct place *place)
+{
+	char name[DNAME_TEXT_MAX], zone[DNAME_TEXT_MAX];
+	const char *type = rr->type == T_NS ? "NS" : "NSEC3";
+
+	name_print(name, rr->owner);
+	name_print_plain(zone, b->sets.zone->origin);
+	b->sets.errors++;
+	if (place != NULL)
+		report_at(b->sets.sink, ERROR, place, "%s is a wildcard, which has no %s record", name, type);
+	else
+		report_zone(b->sets.sink, ERROR, zone, "%s is a wildcard, which has no %s record", name, type);
+}
+
 static void
 note(struct builder *b, const struct rr *rr, const struct place *place, bool removal)
 {
@@ -158,6 +174,10 @@ note(struct builder *b, const struct rr *rr, const struct place *place, bool rem
 
 	if (len < 0) {
 		refuse_owner(b, rr->owner, place);
+		return;
+	}
+	if (!removal && rr->owner[0] == 1 && rr->owner[1] == '*' && (rr->type == T_NS || rr->type == T_NSEC3)) {
+		refuse_star(b, rr, place);
 		return;
 	}
 	if ((unsigned)len != b->owner_len || memcmp(b->owner, rr->owner, (size_t)len) != 0) {

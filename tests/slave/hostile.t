@@ -76,6 +76,8 @@ case inner => sub { my ($s, $q, $z) = @_; my @z = zone($z, 7); $z[3] = soa("sub.
 case nons => sub { my ($s, $q, $z) = @_; put($s, message($q, [soa($z, 7), "a.$z. 300 A 192.0.2.1", soa($z, 7)])) }, qr/^failed, bad: .*no NS record/;
 case onlysoa => sub { my ($s, $q, $z) = @_; put($s, message($q, [soa($z, 7), soa($z, 7)])) }, qr/^failed, bad: .*no NS record/;
 case cname => sub { my ($s, $q, $z) = @_; my @z = zone($z, 7); put($s, message($q, [@z[0 .. 5], "a.$z. 300 CNAME ns.$z.", $z[0]])) }, qr/^failed, bad: .*CNAME/;
+case star => sub { my ($s, $q, $z) = @_; my @z = zone($z, 7); put($s, message($q, [@z[0 .. 5], "*.w.$z. 300 NS ns.$z.", $z[0]])) },
+    qr/^failed, bad: .*\*\.w\.star\.test\. is a wildcard, which has no NS record/;
 case meta => sub { my ($s, $q, $z) = @_; my $t = $z; put($s, message($q, [soa($z, 7), Net::DNS::RR->new("a.$z. 300 TYPE255 \\# 4 01020304")])) },
     qr/^failed, bad: .*cannot be in a zone/;
 case servfail => sub { my ($s, $q) = @_; put($s, message($q, [], rcode => 'SERVFAIL')) }, qr/^failed: SERVFAIL/;
