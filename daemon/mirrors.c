@@ -120,26 +120,28 @@ mirrors_apply(const struct conf *conf, struct sink *sink)
 				old[k].mirror = NULL;
 			}
 	}
-	/* First take the old ones out of sight, so that nobody wakes one that has stopped. */
+	for (size_t i = 0; i < conf->mirror_count; i++)
+		list[i] = fresh[i].mirror;
+	/* First take the old ones out of sight, so that nobody wakes one that has stopped.  Those that stay hear of
+	 * each version meanwhile. */
 	pthread_mutex_lock(&mirrors_lock);
 	running = fresh;
 	free(mirrors);
 	mirrors = list;
-	mirror_count = 0;
+	mirror_count = conf->mirror_count;
 	pthread_mutex_unlock(&mirrors_lock);
 	for (size_t k = 0; k < old_count; k++)
 		mirror_free(&old[k]);
 	free(old);
 	for (size_t i = 0; i < conf->mirror_count; i++) {
-		if (fresh[i].mirror == NULL) {
-			conf_check_secrets(conf, &conf->mirrors[i], WARNING, sink);
-			fresh[i].mirror = start_mirror(conf, &conf->mirrors[i]);
-		}
+		if (fresh[i].mirror != NULL)
+			continue;
+		conf_check_secrets(conf, &conf->mirrors[i], WARNING, sink);
+		fresh[i].mirror = start_mirror(conf, &conf->mirrors[i]);
+		pthread_mutex_lock(&mirrors_lock);
 		list[i] = fresh[i].mirror;
+		pthread_mutex_unlock(&mirrors_lock);
 	}
-	pthread_mutex_lock(&mirrors_lock);
-	mirror_count = conf->mirror_count;
-	pthread_mutex_unlock(&mirrors_lock);
 }
 
 void
@@ -157,7 +159,8 @@ mirrors_wake(struct slot *slot)
 {
 	pthread_mutex_lock(&mirrors_lock);
 	for (size_t i = 0; i < mirror_count; i++)
-		mirror_wake(mirrors[i], slot);
+		if (mirrors[i] != NULL)
+			mirror_wake(mirrors[i], slot);
 	pthread_mutex_unlock(&mirrors_lock);
 }
 
