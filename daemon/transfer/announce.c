@@ -57,7 +57,7 @@ struct announce {
 	struct slot *slot;		/* a reference */
 	struct announce_conf conf;	/* also: own copy */
 	struct target *targets;
-	unsigned resolving;		/* names that the system looks up */
+	struct lookup *lookups;		/* names that the system looks up */
 	bool freed;
 	bool round_due;
 	uint64_t round_at;		/* uv_now() of the last round */
@@ -401,6 +401,7 @@ want_known(struct announce *a, const struct zone *zone, const uint8_t *name)
 }
 
 struct lookup {
+	struct lookup *next;		/* of its zone */
 	struct announce *zone;
 	uv_getaddrinfo_t request;
 	char name[DNAME_TEXT_MAX];
@@ -409,9 +410,12 @@ struct lookup {
 static void
 on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
-	struct lookup *l = request->data;
+	struct lookup *l = request->data, **at;
 	struct announce *a = l->zone;
 
+	for (at = &a->lookups; *at != l; at = &(*at)->next)
+		continue;
+	*at = l->next;
 	if (status < 0 && status != UV_ECANCELED && !a->freed)
 		tell(a, WARNING, "the name server %s is not told of the new version: %s", l->name, uv_strerror(status));
 	for (const struct addrinfo *i = list; i != NULL && !a->freed; i = i->ai_next) {
@@ -421,7 +425,6 @@ on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 			want_address(a, AF_INET6, &((struct sockaddr_in6 *)(void *)i->ai_addr)->sin6_addr);
 	}
 	uv_freeaddrinfo(list);
-	a->resolving--;
 	free(l);
 	let_go(a);
 }
@@ -439,7 +442,8 @@ look_up(struct announce *a, const uint8_t *name)
 		free(l);
 		return;
 	}
-	a->resolving++;
+	l->next = a->lookups;
+	a->lookups = l;
 	a->open++;
 }
 
@@ -497,7 +501,7 @@ round_start(struct announce *a)
 		want_name_servers(a, zone);
 	zone_unref(zone);
 	/* Those that are being looked up are not known to be gone yet. */
-	for (struct target *t = a->targets; t != NULL && a->resolving == 0; t = next) {
+	for (struct target *t = a->targets; t != NULL && a->lookups == NULL; t = next) {
 		next = t->next;
 		if (t->stale)
 			target_free(t);
@@ -636,6 +640,8 @@ announce_free(struct announce *a)
 	if (a == NULL)
 		return;
 	a->freed = true;
+	for (struct lookup *l = a->lookups; l != NULL; l = l->next)
+		uv_cancel((uv_req_t *)&l->request);	/* those that still wait for a thread */
 	while (a->targets != NULL)
 		target_free(a->targets);
 	uv_close((uv_handle_t *)&a->timer, on_announce_closed);
