@@ -77,7 +77,7 @@ put_rdata(FILE *out, struct line *line, uint16_t type, const uint8_t *rdata, siz
 		rdata_print_relative(line->text + line->len, size - line->len, type, rdata, len, line->origin);
 	}
 	line->text[line->len + n] = '\n';
-	return fwrite_unlocked(line->text, line->len + n + 1, 1, out) == 1 ? 0 : -EIO;
+	return fwrite_unlocked(line->text, line->len + n + 1, 1, out) == 1 ? 0 : -errno;
 }
 
 int
@@ -211,7 +211,7 @@ dump_relative(FILE *out, const struct zone *zone)
 
 	name_print(origin, zone_origin(zone));
 	if (fprintf(out, "$ORIGIN %s\n$TTL %u\n", origin, ttl) < 0)
-		return -EIO;
+		return -errno;
 	line_start(&line, zone_origin(zone));
 	for (node = zone_walk(&walk, zone); node != NULL && err == 0; node = zone_next(&walk)) {
 		if (node->name_len == 0) {
