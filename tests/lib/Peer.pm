@@ -2,6 +2,7 @@
 package Peer;
 use strict; use warnings;
 use Exporter 'import';
+use Cwd ();
 use Fcntl qw(O_RDWR O_CREAT O_EXCL);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
@@ -11,7 +12,7 @@ use Socket qw(SOCK_DGRAM SOCK_STREAM);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(scratch free_port until_true slurp spew run);
+our @EXPORT_OK = qw(scratch free_port program until_true slurp spew run);
 
 my $owner = $$;		# children forked by a test must not end its servers
 my ($scratch, @running);
@@ -36,10 +37,19 @@ sub free_port {
 	}
 }
 
-# Polls until the code returns something true, and returns that; undef when the time is over.
+# The absolute path of a program that the tests have for themselves.
+sub program {
+	my ($path) = @_;
+	-x $path or die "$path is not built; make $path builds it\n";
+	return Cwd::abs_path($path);
+}
+
+# Polls until the code returns something true, and returns that; undef when the time is over.  That is the time of a
+# machine with nothing else to do: a busy one gets more, which only a test that fails needs.
+my $patience = 6;
 sub until_true(&$) {
 	my ($code, $within) = @_;
-	my $end = time + $within;
+	my $end = time + $within * $patience;
 	while (1) {
 		my $result = $code->();
 		return $result if $result;

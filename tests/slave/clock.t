@@ -1,11 +1,12 @@
 # A slave zone's clock: which master is asked, what is believed, what a restart remembers.
 use strict; use warnings; use Test::More;
-use lib 'tests/lib'; use Peer qw(run scratch spew slurp until_true); use Master qw(message put);
+use lib 'tests/lib'; use Peer qw(program run scratch spew slurp until_true); use Master qw(message put);
 use IO::Handle;
 use Time::HiRes qw(sleep time);
 
 # --- masters that have the serial which a file says; "-": they do not answer; "bad SERIAL": no zone ---
 my $zone = 'z.test';
+my $program = program('tests/transfer/slave');
 sub soa { my ($serial) = @_; return "$zone. 300 SOA ns.$zone. admin.$zone. $serial 3600 600 86400 60" }
 {
 	package Server;
@@ -52,7 +53,6 @@ my $n = 0;
 		my $dir = $self{keep} // do { my $d = main::scratch() . '/kept' . ++$n; mkdir $d; $d };
 		my $self = Peer::new($class, keep => $dir);
 		pipe my $from, my $to or die;
-		my $program = Cwd::abs_path('tests/transfer/slave');
 		my @args = ($program, @{$self{options} // []}, $dir, $zone, @{$self{masters}});
 		$self->work(sub { $SIG{XFSZ} = 'IGNORE'; close $to; open STDIN, '<&', $from; exec 'setpriv', '--pdeathsig', 'KILL', @args });
 		close $from;
@@ -67,7 +67,6 @@ my $n = 0;
 	}
 	sub quit { my ($self) = @_; $self->tell('quit'); return $self->ended(10) }
 }
-use Cwd;
 
 my @quick = (-l => '1,1,1,1');
 
@@ -196,11 +195,11 @@ subtest 'a master that goes back' => sub {
 
 subtest 'expiry and return' => sub {
 	no warnings 'redefine';
-	local *soa = sub { my ($serial) = @_; return "$zone. 300 SOA ns.$zone. admin.$zone. $serial 1 1 4 60" };
+	local *soa = sub { my ($serial) = @_; return "$zone. 300 SOA ns.$zone. admin.$zone. $serial 1 1 6 60" };
 	my $m = server(7);
 	my $s = Slave->start(masters => [$m->port], options => [@quick]);
 	ok($s->says(qr/published 7/), 'fetched');
-	sleep 6;
+	until_true { $m->asked > 9 } 12;
 	unlike($s->log, qr/withdrawn/, 'confirmed, it does not expire');
 	$m->set('REFUSED');
 	ok($s->says(qr/expired: no master has confirmed it in time.*\nz\.test withdrawn/, 10), 'not confirmed, it does');

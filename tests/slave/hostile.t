@@ -1,9 +1,9 @@
 # A master that sends what it may not, stalls or never ends is refused with the reason, in bounded time and memory.
 use strict; use warnings; use Test::More;
-use lib 'tests/lib'; use Peer qw(run scratch spew); use Master qw(message sign put);
+use lib 'tests/lib'; use Peer qw(program run scratch spew); use Master qw(message sign put);
 use Time::HiRes qw(sleep time);
 
-my $fetch = 'tests/transfer/fetch';
+my $fetch = program('tests/transfer/fetch');
 my $key = 'hmac-sha256:k.example:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 
 # The zone that most cases are about.

@@ -1,8 +1,9 @@
 # Zones from BIND, NSD, Knot and PowerDNS: whole and as differences, plain and signed with each algorithm.
 use strict; use warnings; use Test::More;
-use lib 'tests/lib'; use Peer qw(free_port run scratch slurp spew until_true); use Ask qw(serial);
+use lib 'tests/lib'; use Peer qw(program free_port run scratch slurp spew until_true); use Ask qw(serial);
 
-my $fetch = 'tests/transfer/fetch';
+my $fetch = program('tests/transfer/fetch');
+my $slave = program('tests/transfer/slave');
 my $secret = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 my @algorithms = qw(hmac-md5 hmac-sha1 hmac-sha224 hmac-sha256 hmac-sha384 hmac-sha512);
 my $zone = 'z.example';
@@ -145,7 +146,8 @@ for my $name (sort keys %start) {
 		for (qw(plain hmac-sha256)) {
 			my $dir = scratch() . "/$name.$_";
 			mkdir $dir;
-			my $said = run('sh', '-c', "(sleep 2; echo status; echo quit) | tests/transfer/slave @{$keys{$_}} $dir $zone " . $s->port);
+			my $said = run('sh', '-c', "(timeout 60 sh -c 'until grep -q published $dir/said; do sleep 0.1; done'; echo status; echo quit) |
+			    timeout 60 $slave @{$keys{$_}} $dir $zone @{[$s->port]} >$dir/said 2>&1; cat $dir/said");
 			like($said, qr/published 9\n.*\nstatus: served serial 9, .*, $/m, "a slave, $_") or diag $said;
 		}
 		$s->stop;
