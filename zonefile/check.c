@@ -439,3 +439,19 @@ check_zone(const struct zone *zone, const struct checks *checks, time_t now, str
 		check_digest(&s);
 	return s.err;
 }
+
+int
+check_change(const struct zone *from, const struct zone *to, const uint8_t **name, size_t count,
+    const struct checks *checks, time_t now, struct sink *sink)
+{
+	struct state s = { .zone = to, .checks = checks, .sink = sink };
+	unsigned errors = sink->errors;
+
+	if (checks->severity[CHECK_DNSSEC] != NOTE)
+		check_dnssec_change(from, to, name, count, checks->severity[CHECK_DNSSEC], now, sink);
+	if (sink->errors > errors)
+		s.err = -EINVAL;
+	if (checks->severity[CHECK_ZONEMD] != NOTE)
+		check_digest(&s);
+	return s.err;
+}

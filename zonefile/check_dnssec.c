@@ -1,11 +1,14 @@
 #include "zonefile/check_dnssec.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "zonefile/index.h"
 #include "zonefile/name.h"
 #include "zonefile/nsec3hash.h"
 #include "zonefile/serial.h"
+#include "zonefile/version.h"
 
 #define SOON 86400		/* seconds before their end in which signatures are told */
 
@@ -30,6 +33,7 @@ struct state {
 	struct finding found[FAULTS];
 	const struct node *nsec;		/* the last one met */
 	const struct node *nsec3, *first3;	/* of the chain that NSEC3PARAM speaks of */
+	size_t steps;				/* of a change: that may still be gone to find neighbours */
 };
 
 static void
@@ -106,9 +110,8 @@ hash_points_at(const struct rrset *nsec3, const struct node *node)
 }
 
 static void
-check_node(struct state *s, const struct node *node, bool by_nsec)
+check_sets(struct state *s, const struct node *node, bool by_nsec)
 {
-	const struct rrset *nsec = node_set(node, T_NSEC), *nsec3 = nsec3_of(s->zone, node);
 	bool cut = (node->flags & NODE_CUT) != 0;
 
 	for (unsigned i = 0; i < node->count; i++) {
@@ -120,12 +123,20 @@ check_node(struct state *s, const struct node *node, bool by_nsec)
 		    node_sigs(node, set->type) == NULL)
 			note(s, UNSIGNED, node, set->type);
 	}
+	if (by_nsec && node->count > 0 && (node->flags & NODE_OCCLUDED) == 0 && node_set(node, T_NSEC) == NULL)
+		note(s, NO_NSEC, node, 0);
+}
+
+static void
+check_chain(struct state *s, const struct node *node)
+{
+	const struct rrset *nsec = node_set(node, T_NSEC), *nsec3 = nsec3_of(s->zone, node);
+
 	if (nsec != NULL) {
 		if (s->nsec != NULL && !points_at(s->zone, node_set(s->nsec, T_NSEC), node))
 			note(s, CHAIN, s->nsec, T_NSEC);
 		s->nsec = node;
-	} else if (by_nsec && node->count > 0 && (node->flags & NODE_OCCLUDED) == 0)
-		note(s, NO_NSEC, node, 0);
+	}
 	if (nsec3 != NULL) {
 		if (s->nsec3 != NULL && !hash_points_at(node_set(s->nsec3, T_NSEC3), node))
 			note(s, CHAIN3, s->nsec3, T_NSEC3);
@@ -155,8 +166,6 @@ tell(const struct state *s, enum severity severity, struct sink *sink)
 		report_zone(sink, severity, of, "%s%s%s%s %s%s", owner, f->type != 0 ? " " : "",
 		    f->type != 0 ? rrtype_print(word, f->type) : "", f->type != 0 ? ":" : "", texts[i], more);
 	}
-	if (s->first3 == NULL && s->nsec == NULL)
-		report_zone(sink, severity, of, "is signed and has neither NSEC nor NSEC3 with parameters of NSEC3PARAM");
 }
 
 void
@@ -166,15 +175,146 @@ check_dnssec(const struct zone *zone, enum severity severity, time_t now, struct
 	const struct node *apex = zone_apex(zone), *node;
 	bool by_nsec = node_set(apex, T_NSEC) != NULL;
 	struct zone_walk walk;
+	char of[DNAME_TEXT_MAX];
 
 	/* Keys may stand ready in a zone that is not signed yet. */
 	if (node_sigs(apex, T_SOA) == NULL)
 		return;
-	for (node = zone_walk(&walk, zone); node != NULL; node = zone_next(&walk))
-		check_node(&s, node, by_nsec);
+	for (node = zone_walk(&walk, zone); node != NULL; node = zone_next(&walk)) {
+		check_sets(&s, node, by_nsec);
+		check_chain(&s, node);
+	}
 	if (s.nsec != NULL && !points_at(zone, node_set(s.nsec, T_NSEC), apex))
 		note(&s, CHAIN, s.nsec, T_NSEC);
 	if (s.nsec3 != NULL && !hash_points_at(node_set(s.nsec3, T_NSEC3), s.first3))
 		note(&s, CHAIN3, s.nsec3, T_NSEC3);
 	tell(&s, severity, sink);
+	name_print_plain(of, zone_origin(zone));
+	if (s.first3 == NULL && s.nsec == NULL)
+		report_zone(sink, severity, of, "is signed and has neither NSEC nor NSEC3 with parameters of NSEC3PARAM");
+}
+
+/* --- of a change --- */
+
+static bool
+in_chain(const struct state *s, const struct node *node, bool hashed)
+{
+	return node != NULL && (hashed ? nsec3_of(s->zone, node) : node_set(node, T_NSEC)) != NULL;
+}
+
+/* The one before the name in a chain, round its end; NULL when there is none or the steps are used up. */
+static const struct node *
+before(struct state *s, struct rel name, bool hashed)
+{
+	const struct index *index = hashed ? s->zone->hashed : s->zone->names;
+	struct index_pos pos;
+
+	if (index_count(index) == 0)
+		return NULL;
+	pos = index_seek(index, name);
+	for (size_t i = index_count(index); i > 0 && s->steps > 0; i--, s->steps--) {
+		if (!index_prev(index, &pos))
+			pos = index_last(index);
+		if (in_chain(s, index_at(index, pos), hashed))
+			return index_at(index, pos);
+	}
+	return NULL;
+}
+
+/* What the node names as the next is in the chain, and nothing is between them. */
+static void
+check_link(struct state *s, const struct node *node, bool hashed)
+{
+	const struct rrset *set;
+	const struct node *next = NULL;
+	uint8_t label[1 + NSEC3_TEXT] = { NSEC3_TEXT };
+	const uint8_t *hash;
+
+	if (!in_chain(s, node, hashed))
+		return;
+	if (hashed) {
+		set = nsec3_of(s->zone, node);
+		hash = set->rdata + 2 + 5 + set->rdata[2 + 4];
+		if (hash[0] == NSEC3_HASH) {
+			base32hex_encode((char *)label + 1, hash + 1, NSEC3_HASH);
+			next = index_get(s->zone->hashed, (struct rel){ label, sizeof(label) });
+		}
+	} else
+		next = zone_node(s->zone, node_set(node, T_NSEC)->rdata + 2);
+	if (!in_chain(s, next, hashed) || (before(s, rel_of(next), hashed) != node && s->steps > 0))
+		note(s, hashed ? CHAIN3 : CHAIN, node, hashed ? T_NSEC3 : T_NSEC);
+}
+
+static void
+check_links(struct state *s, const uint8_t *name, const struct node *node, bool hashed)
+{
+	struct rel rel = { name, (unsigned)(name_len(name) - s->zone->origin_len) };
+	const struct node *above = rel.len > 0 ? before(s, rel, hashed) : NULL, **last = hashed ? &s->nsec3 : &s->nsec;
+
+	if (above != *last)
+		check_link(s, above, hashed);
+	check_link(s, node, hashed);
+	*last = in_chain(s, node, hashed) ? node : above;
+}
+
+static bool
+same_kind(const struct zone *a, const struct zone *b)
+{
+	const struct nsec3_params *x = zone_nsec3(a), *y = zone_nsec3(b);
+	bool by_nsec = node_set(zone_apex(a), T_NSEC) != NULL, signed_too = node_sigs(zone_apex(a), T_SOA) != NULL;
+
+	if (by_nsec != (node_set(zone_apex(b), T_NSEC) != NULL) || (x == NULL) != (y == NULL) ||
+	    signed_too != (node_sigs(zone_apex(b), T_SOA) != NULL))
+		return false;
+	return x == NULL || (x->algorithm == y->algorithm && x->iterations == y->iterations &&
+	    x->salt_len == y->salt_len && memcmp(x->salt, y->salt, x->salt_len) == 0);
+}
+
+static int
+name_order(const void *a, const void *b)
+{
+	return name_cmp(*(const uint8_t *const *)a, *(const uint8_t *const *)b);
+}
+
+void
+check_dnssec_change(const struct zone *from, const struct zone *to, const uint8_t **name, size_t count,
+    enum severity severity, time_t now, struct sink *sink)
+{
+	/* Beyond so many steps a look at all of it is less work. */
+	struct state s = { .zone = to, .now = (uint32_t)now, .steps = zone_names(to) + 64 };
+	bool by_nsec = node_set(zone_apex(to), T_NSEC) != NULL, by_nsec3 = zone_nsec3(to) != NULL;
+	const uint8_t *all = NULL;	/* below it all nodes have been looked at */
+
+	if (node_sigs(zone_apex(to), T_SOA) == NULL)
+		return;
+	if (!same_kind(from, to)) {
+		check_dnssec(to, severity, now, sink);
+		return;
+	}
+	qsort(name, count, sizeof(*name), name_order);
+	for (size_t i = 0; i < count && s.steps > 0; i++) {
+		const struct node *old = zone_node(from, name[i]), *node = zone_node(to, name[i]), *n;
+		unsigned hides = ((old != NULL ? old->flags : 0) ^ (node != NULL ? node->flags : 0)) & (NODE_CUT | NODE_DNAME);
+		struct zone_walk walk;
+
+		if (i > 0 && name_equal(name[i], name[i - 1]))
+			continue;
+		/* What was hidden below the name may be answered now. */
+		if (all == NULL || !name_under(name[i], all)) {
+			if (hides != 0) {
+				all = name[i];
+				for (n = zone_walk_below(&walk, to, all); n != NULL; n = zone_next(&walk))
+					check_sets(&s, n, by_nsec);
+			} else if (node != NULL)
+				check_sets(&s, node, by_nsec);
+		}
+		if (by_nsec)
+			check_links(&s, name[i], node, false);
+		if (by_nsec3 && name[i][0] == NSEC3_TEXT)
+			check_links(&s, name[i], node, true);
+	}
+	if (s.steps > 0)
+		tell(&s, severity, sink);
+	else
+		check_dnssec(to, severity, now, sink);
 }

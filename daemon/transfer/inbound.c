@@ -35,6 +35,8 @@ struct inbound {
 	uint32_t diffs;			/* how many there were */
 	uint64_t records, removed, added;	/* that came; of them differences */
 	uint64_t octets;		/* that they take, uncompressed */
+	uint8_t *owner;			/* names that differences are about, one after the other */
+	size_t owners, owner_len, owner_room, last;	/* last: where the one added last begins */
 	bool has_expire;
 	uint32_t expire;
 	unsigned rcode;
@@ -86,6 +88,7 @@ inbound_free(struct inbound *in)
 		return;
 	builder_free(in->builder);
 	zone_unref(in->conf.have);
+	free(in->owner);
 	free(in);
 }
 
@@ -123,10 +126,31 @@ first(struct inbound *in, const struct rr *rr)
 	return INBOUND_MORE;
 }
 
+/* For the checks. */
+static void
+note_owner(struct inbound *in, const struct rr *rr)
+{
+	size_t len = name_len(rr->owner);
+
+	if (in->conf.checks.severity[CHECK_DNSSEC] == NOTE)
+		return;
+	if (in->owners > 0 && name_equal(in->owner + in->last, rr->owner))
+		return;
+	if (in->owner_room - in->owner_len < len) {
+		in->owner_room = (in->owner_room + len) * 2;
+		in->owner = xrealloc(in->owner, in->owner_room);
+	}
+	memcpy(in->owner + in->owner_len, rr->owner, len);
+	in->last = in->owner_len;
+	in->owner_len += len;
+	in->owners++;
+}
+
 static void
 remove_record(struct inbound *in, const struct rr *rr)
 {
 	in->removed++;
+	note_owner(in, rr);
 	builder_remove(in->builder, rr);
 }
 
@@ -134,6 +158,7 @@ static void
 add_record(struct inbound *in, const struct rr *rr)
 {
 	in->added++;
+	note_owner(in, rr);
 	builder_add(in->builder, rr, NULL);
 }
 
@@ -308,6 +333,19 @@ inbound_message(struct inbound *in, const uint8_t *message, size_t len)
 	return state;
 }
 
+static int
+check_differences(struct inbound *in, const struct zone *zone)
+{
+	const uint8_t **name = xmalloc((in->owners + 1) * sizeof(*name)), *at = in->owner;
+	int err;
+
+	for (size_t i = 0; i < in->owners; at += name_len(at))
+		name[i++] = at;
+	err = check_change(in->conf.have, zone, name, in->owners, &in->conf.checks, time(NULL), &in->said);
+	free(name);
+	return err;
+}
+
 struct zone *
 inbound_finish(struct inbound *in, enum inbound_state *state)
 {
@@ -319,7 +357,6 @@ inbound_finish(struct inbound *in, enum inbound_state *state)
 		zone_unref(zone);
 		return NULL;
 	}
-	/* Of differences the builder's look at what came is enough. */
 	if (zone != NULL && !in->differences && check_zone(zone, &in->conf.checks, time(NULL), &in->said) < 0) {
 		*state = INBOUND_WRONG;
 		zone_unref(zone);
@@ -329,6 +366,11 @@ inbound_finish(struct inbound *in, enum inbound_state *state)
 	if (zone != NULL && in->differences &&
 	    zone_records(zone) + in->removed != zone_records(in->conf.have) + in->added) {
 		end(in, INBOUND_MISFIT, "differences add what we have already");
+		zone_unref(zone);
+		zone = NULL;
+	}
+	/* The whole zone may still be right. */
+	if (zone != NULL && in->differences && check_differences(in, zone) < 0) {
 		zone_unref(zone);
 		zone = NULL;
 	}

@@ -6,7 +6,11 @@
 #include "zonefile/master.h"
 
 static const char text[] =
-    "$TTL 300\n@ SOA ns hm 1 2 3 4 5\n NS ns\n MX 10 ns\nns A 192.0.2.1\na CNAME b\ncut NS ns.cut\nd DNAME w\n";
+    "$TTL 300\n@ SOA ns hm 1 2 3 4 5\n NS ns\n MX 10 ns\nns A 192.0.2.1\na CNAME b\ncut NS ns.cut\nd DNAME w\n"
+    "@ NSEC a NS SOA\na NSEC cut CNAME\ncut NSEC d NS\nd NSEC ns DNAME\nns NSEC @ A\n"
+    "@ NSEC3PARAM 1 0 0 -\n00000000000000000000000000000000 NSEC3 1 0 0 - 00000000000000000000000000000001 A\n"
+    "00000000000000000000000000000001 NSEC3 1 0 0 - 00000000000000000000000000000000 A\n"
+    "@ RRSIG SOA 13 1 300 20361231000000 20200101000000 1 example. AQID\n";
 static const uint8_t origin[] = "\7example";
 
 static struct zone *have;
@@ -46,7 +50,8 @@ read_signature(const uint8_t *message, size_t len)
 static void
 read_stream(const uint8_t *octets, size_t size, bool differences)
 {
-	struct inbound_conf conf = { .origin = origin, .have = differences ? have : NULL, .max_records = 1000 };
+	struct inbound_conf conf = { .origin = origin, .have = differences ? have : NULL, .max_records = 1000,
+	    .checks = checks_default };
 	struct inbound *in = inbound_new(&conf);
 	enum inbound_state state = INBOUND_MORE;
 	struct zone *zone;

@@ -1,6 +1,7 @@
 /* fetch.c - a transfer as the daemon does it, by hand: what came of it, on one line.
  *
- * usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-b octets] [-t ms] address port zone
+ * usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-b octets] [-t ms] [-c warn|fail] address port zone
+ *	-c  what the checks of signatures and of ZONEMD find, told on standard output, is a warning or a failure
  *	-t  the longest wait from one message to the next
  *	-f  ask for differences from the zone in this file
  *	-o  write the zone there
@@ -55,10 +56,20 @@ on_done(void *ctx, const struct xfrin_outcome *o)
 	}
 }
 
+/* In the pool; the line of the outcome comes later. */
+static void
+on_report(void *ctx, const struct report *report)
+{
+	char line[2048];
+
+	(void)ctx;
+	puts(report_format(line, sizeof(line), report));
+}
+
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-b octets] [-t ms] address port zone\n");
+	fprintf(stderr, "usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-b octets] [-t ms] [-c warn|fail] address port zone\n");
 	exit(2);
 }
 
@@ -76,7 +87,7 @@ main(int argc, char **argv)
 	const char *have = NULL, *wrong = NULL;
 	int c;
 
-	while ((c = getopt(argc, argv, "y:f:o:m:b:t:")) != -1)
+	while ((c = getopt(argc, argv, "y:f:o:m:b:t:c:")) != -1)
 		switch (c) {
 			char *a, *n, *s;
 		case 'y':
@@ -101,6 +112,11 @@ main(int argc, char **argv)
 			break;
 		case 'b':
 			limits.max_octets = strtoul(optarg, NULL, 10);
+			break;
+		case 'c':
+			limits.report = on_report;
+			limits.checks.severity[CHECK_DNSSEC] = strcmp(optarg, "fail") == 0 ? ERROR : WARNING;
+			limits.checks.severity[CHECK_ZONEMD] = limits.checks.severity[CHECK_DNSSEC];
 			break;
 		case 't':
 			limits.idle_ms = (unsigned)strtoul(optarg, NULL, 10);

@@ -1,7 +1,9 @@
 #include "zonefile/check.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include "zonefile/delta.h"
 #include "zonefile/master.h"
+#include "zonefile/name.h"
 
 static const uint8_t origin[] = "\7example";
 static char told[4096];
@@ -264,6 +268,193 @@ signed_zones_are_checked_for_what_validators_see(void **state)
 	}
 }
 
+static struct zone *
+zone_of(const char *text)
+{
+	char path[] = "/tmp/check_test.XXXXXX";
+	struct sink sink = { .fn = remember };
+	FILE *out = fdopen(mkstemp(path), "w");
+	struct zone *zone;
+
+	fprintf(out, "$TTL 300\n%s", text);
+	fclose(out);
+	zone = master_load(path, origin, NULL, &sink, NULL);
+	unlink(path);
+	assert_non_null(zone);
+	return zone;
+}
+
+/* One version from another as by a transfer, looked at where they differ. */
+static int
+check_step(const char *old, const char *new, const struct checks *checks)
+{
+	struct sink sink = { .fn = remember };
+	struct zone *from = zone_of(old), *want = zone_of(new), *to;
+	struct delta *delta = delta_between(from, want);
+	static uint8_t owner[256][DNAME_MAX];
+	const uint8_t *name[256];
+	struct delta_walk walk;
+	struct rr rr;
+	size_t count = 0;
+	int err;
+
+	*told = '\0';
+	to = delta_apply(from, delta, &sink);
+	assert_non_null(to);
+	for (int added = 0; added < 2; added++) {
+		(added ? delta_walk_added : delta_walk_removed)(&walk, delta);
+		for (; delta_next(&walk, &rr); count++)
+			name[count] = memcpy(owner[count], rr.owner, name_len(rr.owner));
+	}
+	err = check_change(from, to, name, count, checks, 1790000000, &sink);
+	delta_free(delta);
+	zone_unref(from);
+	zone_unref(want);
+	zone_unref(to);
+	return err;
+}
+
+#define APEX(serial, next) "@ SOA ns hm " serial " 2 3 4 5\n NS ns\n" SIG("SOA", GOOD) SIG("NS", GOOD) \
+    " NSEC " next " NS SOA\n" SIG("NSEC", GOOD)
+#define HOST(name, next, until) name " A 192.0.2.1\n" SIG("A", until) " NSEC " next " A\n" SIG("NSEC", GOOD)
+#define CUT(name, next) name " NS x.other.\n NSEC " next " NS\n" SIG("NSEC", GOOD)
+#define TAIL HOST("ns", "@", GOOD)
+#define NEXT "names another record as the next than the one that follows"
+#define APEX3(serial) "@ SOA ns hm " serial " 2 3 4 5\n NS ns.other.\n NSEC3PARAM 1 0 0 -\n" SIG("SOA", GOOD) \
+    SIG("NS", GOOD) SIG("NSEC3PARAM", GOOD)
+#define H(n) n "0000000000000000000000000000000"
+#define HASHED(n, next) H(n) " NSEC3 1 0 0 - " H(next) " A\n" SIG("NSEC3", GOOD)
+#define HERE1 APEX("1", "b") HOST("b", "d", GOOD) HOST("d", "ns", "20210101000000")
+
+static void
+changes_are_checked_where_they_are(void **state)
+{
+	static const struct { const char *old, *new, *told; } rows[] = {
+		/* The old signature at d is not looked at. */
+		{ HERE1 TAIL, APEX("2", "b") HOST("b", "d", GOOD) HOST("d", "ns", "20210101000000") TAIL, "" },
+		{ HERE1 TAIL, APEX("2", "b") HOST("b", "d", "20210101000000") HOST("d", "ns", "20210101000000") TAIL,
+		    "b.example. A: the signature has expired\n" },
+		{ HERE1 TAIL, APEX("2", "b") HOST("b", "c", GOOD) HOST("c", "d", GOOD) HOST("d", "ns", "20210101000000") TAIL, "" },
+		{ HERE1 TAIL, APEX("2", "b") HOST("b", "d", GOOD) HOST("c", "d", GOOD) HOST("d", "ns", "20210101000000") TAIL,
+		    "b.example. NSEC: " NEXT "\n" },
+		{ HERE1 TAIL, APEX("2", "b") HOST("b", "d", GOOD) "c A 192.0.2.1\n" HOST("d", "ns", "20210101000000") TAIL,
+		    "c.example. A: has no signature\nc.example. has no NSEC record\n" },
+		{ HERE1 TAIL, APEX("2", "b") HOST("b", "d", GOOD) TAIL, "b.example. NSEC: " NEXT "\n" },
+		{ HERE1 TAIL, APEX("2", "b") HOST("b", "ns", GOOD) TAIL, "" },
+		{ HERE1 TAIL, APEX("2", "d") HOST("d", "ns", "20210101000000") TAIL, "" },
+		{ HERE1 TAIL, APEX("2", "b") HOST("b", "d", GOOD) HOST("d", "ns", GOOD) HOST("ns", "b", GOOD),
+		    "ns.example. NSEC: " NEXT "\n" },
+		{ HERE1 TAIL, APEX("2", "b") HOST("b", "d", GOOD) HOST("d", "ns", GOOD) HOST("ns", "@", GOOD) HOST("z", "@", GOOD),
+		    "ns.example. NSEC: " NEXT "\n" },
+		{ HERE1 TAIL, APEX("2", "b") HOST("b", "b", GOOD) HOST("d", "ns", GOOD) TAIL, "b.example. NSEC: " NEXT "\n" },
+		/* What was glue is an answer when the delegation goes. */
+		{ APEX("1", "d") CUT("d", "ns") "a.d A 192.0.2.1\nb.d A 192.0.2.1\n" TAIL,
+		    APEX("2", "d") HOST("d", "ns", GOOD) "a.d A 192.0.2.1\nb.d A 192.0.2.1\n" TAIL,
+		    "a.d.example. A: has no signature, and so in 1 others\na.d.example. has no NSEC record, and so in 1 others\n" },
+		{ APEX("1", "d") CUT("d", "ns") "a.d A 192.0.2.1\n" TAIL, APEX("2", "d") CUT("d", "ns") "b.d A 192.0.2.1\n" TAIL, "" },
+		/* Signed as a whole, or in another way, is a look at the whole. */
+		{ "@ SOA ns hm 1 2 3 4 5\n NS ns\nns A 192.0.2.1\nd A 192.0.2.1\n", APEX("2", "ns") HOST("ns", "@", GOOD) "d A 192.0.2.1\n",
+		    "d.example. A: has no signature\nd.example. has no NSEC record\n" },
+		{ HERE1 TAIL, "@ SOA ns hm 2 2 3 4 5\n NS ns\nns A 192.0.2.1\n", "" },
+		{ APEX3("1") HASHED("1", "3") HASHED("3", "1"), APEX3("2") HASHED("1", "2") HASHED("2", "3") HASHED("3", "1"), "" },
+		{ APEX3("1") HASHED("1", "3") HASHED("3", "1"), APEX3("2") HASHED("1", "3") HASHED("2", "3") HASHED("3", "1"),
+		    H("1") ".example. NSEC3: names another hash as the next than the one that follows\n" },
+		{ APEX3("1") HASHED("1", "2") HASHED("2", "3") HASHED("3", "1"), APEX3("2") HASHED("1", "2") HASHED("3", "1"),
+		    H("1") ".example. NSEC3: names another hash as the next than the one that follows\n" },
+		{ APEX3("1") HASHED("1", "2") HASHED("2", "3") HASHED("3", "1"), APEX3("2") HASHED("2", "3") HASHED("3", "1"),
+		    H("3") ".example. NSEC3: names another hash as the next than the one that follows\n" },
+	};
+	struct checks checks = checks_default;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(check_step(rows[i].old, rows[i].new, &checks), 0);
+		if (strcmp(told, rows[i].told) != 0)
+			fail_msg("row %zu told: %sand not: %s", i, told, rows[i].told);
+	}
+	checks.severity[CHECK_DNSSEC] = ERROR;
+	assert_int_equal(check_step(rows[1].old, rows[1].new, &checks), -EINVAL);
+	assert_string_equal(told, "E b.example. A: the signature has expired\n");
+	checks.severity[CHECK_DNSSEC] = NOTE;
+	assert_int_equal(check_step(rows[1].old, rows[1].new, &checks), 0);
+	assert_string_equal(told, "");
+}
+
+/* Hosts, delegations and glue by chance, signed well, and then with records gone by chance too: a look at the change finds what a look
+ * at all of it does. */
+static size_t
+random_zone(char *out, size_t size, unsigned seed, unsigned spoil, int serial)
+{
+	static const char *const names[] = { "b", "c", "a.c", "b.c", "d", "e", "x.e", "ns" };
+	enum { NAMES = sizeof(names) / sizeof(*names) };
+	bool there[NAMES], cut[NAMES];
+	size_t n = 0;
+
+	srand(seed);
+	for (int i = 0; i < NAMES; i++) {
+		there[i] = i == NAMES - 1 || rand() % 3 > 0;
+		cut[i] = (i == 1 || i == 5) && rand() % 2 == 0;
+	}
+	there[6] &= there[5];
+	srand(spoil);
+	for (int i = -1; i < NAMES; i++) {
+		const char *next = "@";
+		bool glue = i == 6 ? there[5] && cut[5] : (i == 2 || i == 3) && there[1] && cut[1];
+
+		if (i >= 0 && !there[i])
+			continue;
+		for (int k = NAMES - 1; k > i; k--)
+			if (there[k] && !(k == 6 ? there[5] && cut[5] : (k == 2 || k == 3) && there[1] && cut[1]))
+				next = names[k];
+		if (i < 0) {
+			n += snprintf(out + n, size - n, "@ SOA ns hm %d 2 3 4 5\n NS ns\n" SIG("SOA", GOOD) SIG("NS", GOOD)
+			    " NSEC %s NS SOA\n" SIG("NSEC", GOOD), serial, next);
+			continue;
+		}
+		if (spoil != 0 && rand() % 6 == 0)
+			continue;
+		n += snprintf(out + n, size - n, cut[i] ? "%s NS x.other.\n" : "%s A 192.0.2.1\n", names[i]);
+		if (glue)
+			continue;
+		if (!cut[i] && (spoil == 0 || rand() % 6 > 0))
+			n += snprintf(out + n, size - n, SIG("A", GOOD));
+		if (spoil == 0 || rand() % 6 > 0)
+			n += snprintf(out + n, size - n, " NSEC %s A\n" SIG("NSEC", GOOD), next);
+	}
+	return n;
+}
+
+static void
+changes_show_what_the_whole_does(void **state)
+{
+	struct checks checks = { .severity = { [CHECK_DNSSEC] = WARNING } };
+	char old[8192], new[8192], whole[4096];
+	unsigned faults = 0;
+
+	(void)state;
+	for (unsigned i = 1; i <= 300; i++) {
+		struct zone *zone;
+		struct sink sink = { .fn = remember };
+
+		random_zone(old, sizeof(old), i, 0, 1);
+		random_zone(new, sizeof(new), i + i % 3, i % 2 * i, 2);
+		zone = zone_of(old);
+		*told = '\0';
+		check_zone(zone, &checks, 1790000000, &sink);
+		zone_unref(zone);
+		assert_string_equal(told, "");
+		zone = zone_of(new);
+		check_zone(zone, &checks, 1790000000, &sink);
+		zone_unref(zone);
+		strcpy(whole, told);
+		faults += *whole != '\0';
+		check_step(old, new, &checks);
+		if (strcmp(told, whole) != 0)
+			fail_msg("%u: a change tells:\n%sand the whole:\n%sof\n%sand\n%s", i, told, whole, old, new);
+	}
+	assert_in_range(faults, 100, 200);
+}
+
 int
 main(void)
 {
@@ -274,6 +465,8 @@ main(void)
 		cmocka_unit_test(each_check_has_its_clause),
 		cmocka_unit_test(limits_are_kept),
 		cmocka_unit_test(the_digest_of_the_zone_is_verified),
+		cmocka_unit_test(changes_are_checked_where_they_are),
+		cmocka_unit_test(changes_show_what_the_whole_does),
 		cmocka_unit_test(signed_zones_are_checked_for_what_validators_see),
 	};
 
