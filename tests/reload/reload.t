@@ -131,6 +131,15 @@ sub worked {
 	$sum += (split ' ', slurp($_))[0] // 0 for glob '/proc/' . $tandem->pid . '/task/*/schedstat';
 	return $sum;
 }
+# Nothing of what was asked for is under way: no thread runs, nor has one since the last look.
+sub idles {
+	my $last = -1;
+	return until_true {
+		my ($now, $before) = (worked(), $last);
+		$last = $now;
+		$now == $before && !grep { slurp($_) !~ /\) S / } glob '/proc/' . $tandem->pid . '/task/*/stat';
+	} 20;
+}
 my $config = slurp('tests/reload/tandem.conf');
 sub configure { $tandem->{value}{more} = $_[1] // ''; $tandem->configure($_[0] // $config) }
 $tandem->write('big.test', slurp('tests/reload/other.test.1') . join '', map { "h$_ A 192.0.2.1\n\tTXT \"host $_\"\n" } 1 .. 60000);
@@ -139,6 +148,7 @@ my $cpu = worked();
 $tandem->signal('HUP');
 ok($tandem->reaches('big.test', serial => 1, within => 20), 'a zone that came into the configuration is served');
 is(address('h60000.big.test'), 'NOERROR 192.0.2.1', 'to its end');
+ok(idles(), 'and nothing of it is left to do');
 my $read_all = worked() - $cpu;
 $cpu = worked();
 for my $serial (7 .. 9) {
@@ -146,6 +156,7 @@ for my $serial (7 .. 9) {
 	$tandem->signal('HUP');
 	ok($tandem->reaches('example.org', serial => $serial, within => 5), "serial $serial beside a big zone");
 }
+idles();
 cmp_ok(worked() - $cpu, '<', $read_all, 'three reloads of the small zone cost less than one of the big zone');
 utime time + 5, time + 5, $tandem->path('big.test');
 $tandem->signal('HUP');

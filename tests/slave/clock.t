@@ -85,9 +85,11 @@ subtest 'first transfer, news by NOTIFY, IXFR or not' => sub {
 	$s->tell('status');
 	ok($s->says(qr/^status: served serial 8/m), 'status');
 	is($m->asked, $asked, 'NOTIFYs of the serial that we have cost no question');
+	my $start = time;
 	$s->tell('notify 99') for 1 .. 1000;
 	sleep 2.5;
-	cmp_ok($m->asked - $asked, '<=', 4, 'nor do many with forged serials cost more than one a second');
+	my $questions = $m->asked - $asked;
+	cmp_ok($questions, '<=', 2 + time - $start, 'nor do many with forged serials cost more than one a second');
 	is($s->quit, 0, 'ends');
 	like(slurp("$s->{keep}/zone"), qr/v8/, 'the file is of the last version');
 };
