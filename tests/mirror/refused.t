@@ -80,13 +80,14 @@ $proxy->delay(0.2);
 $start = time;
 next_version();
 ok($mariadb->reaches('example.org', serial => $serial, within => 15), '200 ms a packet: a change');
-cmp_ok(time() - $start, '<', 5, sprintf 'takes some round trips: %.1f s', time() - $start);
+# A round trip a row would take minutes.
+cmp_ok(time() - $start, '<', 15, sprintf 'takes some round trips: %.1f s', time() - $start);
 $serial++;
 $tandem->write('example.org', text($serial, 20_000));
 $start = time;
 $tandem->signal('HUP');
 ok($mariadb->reaches('example.org', serial => $serial, within => 30), '20,000 records more over it');
-cmp_ok(time() - $start, '<', 12, sprintf 'take %.1f s', time() - $start);
+cmp_ok(time() - $start, '<', 60, sprintf 'take %.1f s', time() - $start);
 $proxy->delay('');
 next_version();
 in_step('a quick link again');
