@@ -201,23 +201,15 @@ arena_alloc(struct arena *arena, size_t size)
 	return p;
 }
 
-void *
-arena_copy(struct arena *arena, const void *from, size_t size)
-{
-	uint8_t *p = arena->at;
-
-	if (p == NULL || (size_t)(arena->end - p) < size) {
-		grow(arena, size);
-		p = arena->at;
-	}
-	arena->at = p + size;
-	return memcpy(p, from, size);
-}
-
 char *
 arena_strdup(struct arena *arena, const char *s)
 {
-	return arena_copy(arena, s, strlen(s) + 1);
+	size_t size = strlen(s) + 1;
+
+	if (arena->at == NULL || (size_t)(arena->end - arena->at) < size)
+		grow(arena, size);
+	arena->at += size;	/* characters need no alignment */
+	return memcpy(arena->at - size, s, size);
 }
 
 size_t

@@ -24,7 +24,6 @@ void arena_free(struct arena *);		/* NULL is fine */
 void arena_reset(struct arena *);		/* all that was given out is gone, the newest chunk stays for reuse */
 
 void *arena_alloc(struct arena *, size_t size);	/* aligned to 8, not cleared */
-void *arena_copy(struct arena *, const void *, size_t size);	/* aligned to 1 */
 char *arena_strdup(struct arena *, const char *);
 
 size_t arena_size(const struct arena *);	/* octets taken from the system */

@@ -69,6 +69,17 @@ tag_valid(const uint8_t *at, size_t len)
 	return len > 0;
 }
 
+/* A field whose kind another one tells: nothing, an IPv4 or IPv6 address, a name (RFC 4025 2.3, RFC 8777 4.2.3). */
+static ssize_t
+gateway_len(unsigned kind, const uint8_t *at, size_t len)
+{
+	static const enum field field[] = { F_END, F_IPV4, F_IPV6, F_NAME };
+
+	if (kind == 0)
+		return 0;
+	return kind <= 3 ? rdata_field_len(field[kind], at, len) : -1;
+}
+
 ssize_t
 rdata_field_len(enum field kind, const uint8_t *at, size_t len)
 {
@@ -109,29 +120,9 @@ rdata_field_len(enum field kind, const uint8_t *at, size_t len)
 		n = len > 0 ? 1u + *at : 1;
 		break;
 	case F_GATEWAY:
-		switch (at[-2]) {
-		case 0:
-			return 0;
-		case 1:
-			return rdata_field_len(F_IPV4, at, len);
-		case 2:
-			return rdata_field_len(F_IPV6, at, len);
-		case 3:
-			return rdata_field_len(F_NAME, at, len);
-		}
-		return -1;
+		return gateway_len(at[-2], at, len);
 	case F_RELAY:
-		switch (at[-1] & 0x7f) {
-		case 0:
-			return 0;
-		case 1:
-			return rdata_field_len(F_IPV4, at, len);
-		case 2:
-			return rdata_field_len(F_IPV6, at, len);
-		case 3:
-			return rdata_field_len(F_NAME, at, len);
-		}
-		return -1;
+		return gateway_len(at[-1] & 0x7f, at, len);
 	case F_HIT:
 		n = len < 4 ? 4 : 4u + at[0] + (at[2] << 8 | at[3]);
 		break;

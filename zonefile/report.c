@@ -29,20 +29,29 @@ tell(struct sink *sink, const struct report *report)
 		sink->fn(sink->ctx, report);
 }
 
+__attribute__((format(printf, 3, 0))) static int
+say(struct sink *sink, struct report report, const char *fmt, va_list ap)
+{
+	char text[TEXT_MAX];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	report.text = text;
+	tell(sink, &report);
+	return -EINVAL;
+}
+
 int
 report_at(struct sink *sink, enum severity severity, const struct place *place,
     const char *fmt, ...)
 {
 	struct report report = { .severity = severity, .place = place };
-	char text[TEXT_MAX];
 	va_list ap;
+	int err;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err = say(sink, report, fmt, ap);
 	va_end(ap);
-	report.text = text;
-	tell(sink, &report);
-	return -EINVAL;
+	return err;
 }
 
 int
@@ -50,15 +59,13 @@ report_zone(struct sink *sink, enum severity severity, const char *zone,
     const char *fmt, ...)
 {
 	struct report report = { .severity = severity, .zone = zone };
-	char text[TEXT_MAX];
 	va_list ap;
+	int err;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err = say(sink, report, fmt, ap);
 	va_end(ap);
-	report.text = text;
-	tell(sink, &report);
-	return -EINVAL;
+	return err;
 }
 
 char *
@@ -107,17 +114,11 @@ report_print_caret(FILE *file, const struct report *report)
 }
 
 void
-report_print(FILE *file, const struct report *report, bool caret)
+report_to_file(void *file, const struct report *report)
 {
 	char text[TEXT_MAX + 512];
 
 	fprintf(file, "%s\n", report_format(text, sizeof(text), report));
-	if (caret)
+	if (isatty(fileno(file)))
 		report_print_caret(file, report);
-}
-
-void
-report_to_file(void *file, const struct report *report)
-{
-	report_print(file, report, isatty(fileno(file)));
 }

@@ -47,10 +47,8 @@ int report_at(struct sink *, enum severity, const struct place *,
 int report_zone(struct sink *, enum severity, const char *zone,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* Print as "FILE:LINE:COLUMN: error: TEXT" or "zone NAME: error: TEXT", with the source line and
- * a caret under it when caret is set.  report_to_file is a report_fn whose ctx
- * is a FILE; carets appear when that is a terminal. */
-void report_print(FILE *, const struct report *, bool caret);
+/* A report_fn whose ctx is a FILE: "FILE:LINE:COLUMN: error: TEXT" or "zone NAME: TEXT", and the source line with a
+ * caret under it when the file is a terminal. */
 void report_to_file(void *file, const struct report *);
 /* The source line and the caret alone, when the report has a place with both. */
 void report_print_caret(FILE *, const struct report *);

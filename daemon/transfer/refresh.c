@@ -1038,12 +1038,6 @@ refresh_status(const struct refresh *r, struct refresh_status *out)
 	zone_unref(zone);
 }
 
-const char *
-refresh_zone(const struct refresh *r)
-{
-	return slot_name(r->slot);
-}
-
 void
 refresh_set_limits(const struct refresh_limits *limits)
 {

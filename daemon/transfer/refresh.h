@@ -65,5 +65,4 @@ struct refresh_status {
 	const char *trouble;		/* why the last attempt was none; "" */
 };
 void refresh_status(const struct refresh *, struct refresh_status *);
-const char *refresh_zone(const struct refresh *);	/* printed */
 #endif
