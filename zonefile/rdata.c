@@ -110,6 +110,9 @@ rdata_field_len(enum field kind, const uint8_t *at, size_t len)
 	case F_IPV4:
 		n = 4;
 		break;
+	case F_U64:
+		n = 8;
+		break;
 	case F_IPV6:
 		n = 16;
 		break;

@@ -17,6 +17,7 @@
 static const char *const kind_text[] = {
 	[F_CNAME] = "a name", [F_NAME] = "a name", [F_U8] = "a number up to 255",
 	[F_U16] = "a number up to 65535", [F_U32] = "a number up to 4294967295",
+	[F_U64] = "a number up to 18446744073709551615",
 	[F_PERIOD] = "a time like 3600 or 1h30m, at most 4294967295 seconds",
 	[F_TIME] = "a date YYYYMMDDHHMMSS or seconds since 1970", [F_IPV4] = "an IPv4 address",
 	[F_IPV6] = "an IPv6 address", [F_TYPE] = "a record type",
@@ -106,6 +107,25 @@ number(const struct word *word, uint64_t max, uint64_t *v)
 	}
 	*v = n;
 	return n <= max;
+}
+
+static bool
+parse_u64(struct parser *p)
+{
+	uint64_t v = 0;
+
+	for (uint32_t i = 0; i < p->word->len; i++) {
+		unsigned d = (uint8_t)p->word->text[i] - '0';
+
+		if (d > 9 || v > (UINT64_MAX - d) / 10)
+			return refuse_kind(p, F_U64);
+		v = v * 10 + d;
+	}
+	if (p->word->len == 0)
+		return refuse_kind(p, F_U64);
+	put32(p, v >> 32);
+	put32(p, v);
+	return true;
 }
 
 static bool __attribute__((noinline, cold))
@@ -645,6 +665,10 @@ parse_field(struct parser *p, enum field kind)
 		if (!number(p->word, UINT32_MAX, &v))
 			return refuse_kind(p, kind);
 		put32(p, v);
+		break;
+	case F_U64:
+		if (!parse_u64(p))
+			return false;
 		break;
 	case F_PERIOD:
 		if (!word_period(p->word, &v) || v > UINT32_MAX)

@@ -51,6 +51,19 @@ add_number(struct text *t, uint32_t v, unsigned width)
 }
 
 static void
+add_u64(struct text *t, const uint8_t *at)
+{
+	uint64_t v = (uint64_t)get32(at) << 32 | get32(at + 4);
+	char digits[20];
+	unsigned n = sizeof(digits);
+
+	do
+		digits[--n] = '0' + v % 10;
+	while ((v /= 10) > 0);
+	add(t, digits + n, sizeof(digits) - n);
+}
+
+static void
 add_quoted(struct text *t, const uint8_t *s, size_t len)
 {
 	add_char(t, '"');
@@ -296,6 +309,9 @@ add_field(struct text *t, enum field kind, const uint8_t *at, size_t len)
 	case F_U32:
 	case F_PERIOD:
 		add_number(t, get32(at), 1);
+		break;
+	case F_U64:
+		add_u64(t, at);
 		break;
 	case F_TIME:
 		add_time(t, get32(at));

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define LOW_CODES 264
+#define LOW_CODES 265
 #define SIG_LAYOUT { F_TYPE, F_ALG, F_U8, F_U32, F_TIME, F_TIME, F_U16, F_NAME, F_BASE64 }
 #define KEY_LAYOUT { F_FLAGS, F_PROTOCOL, F_ALG, F_BASE64 }
 #define DS_LAYOUT { F_U16, F_ALG, F_DIGEST, F_HEX }
@@ -103,6 +103,7 @@ static const struct rrtype low[LOW_CODES] = {
 	ROW(261, "RESINFO", LAYOUT(F_STRINGS)),
 	ROW(262, "WALLET", LAYOUT(F_STRINGS)),
 	ROW(263, "CLA", LAYOUT(F_STRINGS)),
+	ROW(264, "IPN", LAYOUT(F_U64)),
 };
 
 #undef ROW
@@ -122,8 +123,8 @@ static const uint16_t by_name[] = {
 	34 /* ATMA */, 258 /* AVC */, T_AXFR, 68 /* BRID */, T_CAA, T_CDNSKEY, T_CDS, 37 /* CERT */,
 	263 /* CLA */, T_CNAME, 62 /* CSYNC */, 49 /* DHCID */, 32769 /* DLV */, T_DNAME, T_DNSKEY,
 	259 /* DOA */, T_DS, 66 /* DSYNC */, 31 /* EID */, 108 /* EUI48 */, 109 /* EUI64 */,
-	27 /* GPOS */, 67 /* HHIT */, T_HINFO, 55 /* HIP */, T_HTTPS, 45 /* IPSECKEY */,
-	20 /* ISDN */, T_IXFR, T_KEY, 36 /* KX */, 105 /* L32 */, 106 /* L64 */, 29 /* LOC */,
+	27 /* GPOS */, 67 /* HHIT */, T_HINFO, 55 /* HIP */, T_HTTPS, 264 /* IPN */,
+	45 /* IPSECKEY */, 20 /* ISDN */, T_IXFR, T_KEY, 36 /* KX */, 105 /* L32 */, 106 /* L64 */, 29 /* LOC */,
 	107 /* LP */, T_LUA, 254 /* MAILA */, 253 /* MAILB */, 7 /* MB */, 3 /* MD */, 4 /* MF */,
 	8 /* MG */, 14 /* MINFO */, 9 /* MR */, T_MX, T_NAPTR, 104 /* NID */, 32 /* NIMLOC */,
 	56 /* NINFO */, T_NS, 22 /* NSAP */, 23 /* NSAP-PTR */, T_NSEC, T_NSEC3, T_NSEC3PARAM,
@@ -149,6 +150,21 @@ const struct rrtype *
 rrtype_nth(size_t i)
 {
 	return i < sizeof(by_name) / sizeof(*by_name) ? rrtype_by_code(by_name[i]) : NULL;
+}
+
+/* Codes that IANA gave to these names and nothing else: they have no format.  BIND reads the names, other programs do
+ * not, so that TYPEnnn is what is printed. */
+static const struct { const char *name; uint16_t code; } formless[] = {
+	{ "UINFO", 100 }, { "UID", 101 }, { "GID", 102 }, { "UNSPEC", 103 },
+};
+
+static bool
+parse_formless(const char *text, size_t len, uint16_t *code)
+{
+	for (size_t i = 0; i < sizeof(formless) / sizeof(*formless); i++)
+		if (len == strlen(formless[i].name) && strncasecmp(text, formless[i].name, len) == 0)
+			return *code = formless[i].code, true;
+	return false;
 }
 
 static bool
@@ -218,7 +234,7 @@ rrtype_parse(const char *text, size_t len, uint16_t *code)
 		else
 			from = mid + 1;
 	}
-	return parse_generic(text, len, code);
+	return parse_generic(text, len, code) || parse_formless(text, len, code);
 }
 
 const char *

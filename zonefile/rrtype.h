@@ -22,7 +22,7 @@ enum field {
 	F_END,
 	F_CNAME,	/* name that may be compressed: RFC 1035 types only (RFC 3597 4) */
 	F_NAME,		/* name, never compressed */
-	F_U8, F_U16, F_U32,
+	F_U8, F_U16, F_U32, F_U64,
 	F_PERIOD,	/* u32; text may have units, 1w2d (SOA timers) */
 	F_TIME,		/* u32; text is YYYYMMDDHHMMSS or seconds (RFC 4034 3.2) */
 	F_IPV4, F_IPV6,

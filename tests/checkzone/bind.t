@@ -154,6 +154,11 @@ NULL \# 2 aabb
 DOA 1 2 1 "text/plain" aGVsbG8=
 AVC "a" "b"
 RESINFO qnamemin
+UNSPEC \# 2 aabb
+UINFO \# 0
+gid \# 1 00
+Uid \# 1 00
+TYPE264 \# 8 0000000000000001
 SIG A 8 2 300 20380119031408 20180101000000 1 example. AQID
 RRSIG 1 RSASHA256 2 300 20380119031408 20180101000000 1 example. AQID
 PX 10 a b
@@ -198,6 +203,8 @@ DNAME x.
 4:8 an ATM address is | ATMA 4700058
 4:17 the type of a relay is 0 to 3 | AMTRELAY 10 1 4 relay
 4:3 type ANY cannot stand in a zone | ANY a
+4:3 type NXNAME cannot stand in a zone | NXNAME a
+4:3 type TYPE129 cannot stand in a zone | TYPE129 \# 0
 4:16 RDATA has 2 octets and not 3 | TYPE65280 \# 3 aabb
 4:5 this is not RDATA of type A | A \# 3 010203
 4:9 "is-sue" is not a tag | CAA 0 is-sue "a"
