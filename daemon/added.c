@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
-#include "daemon/setup.h"
+#include "daemon/current.h"
 #include "sync/commit.h"
 #include "zonefile/arena.h"
 #include "zonefile/name.h"
@@ -32,7 +32,7 @@ refuse(struct sink *sink, const char *zone, const char *fmt, ...)
 static const char *
 directory(char out[PATH_MAX])
 {
-	return conf_resolve(out, setup_conf(), setup_conf()->new_zones_directory);
+	return conf_resolve(out, current_conf(), current_conf()->new_zones_directory);
 }
 
 /* DIRECTORY/example.org.conf; octets that a file's name had better not have stand as %2f, and the root is
@@ -115,11 +115,11 @@ other_of(const char *file, const char *zone)
 	const struct served *all;
 	size_t count;
 
-	conf_resolve(path, setup_conf(), file);
+	conf_resolve(path, current_conf(), file);
 	all = zones_all(&count);
 	for (size_t i = 0; i < count; i++)
 		if (all[i].conf->file != NULL && strcmp(all[i].conf->name, zone) != 0 &&
-		    strcmp(conf_resolve(other, setup_conf(), all[i].conf->file), path) == 0)
+		    strcmp(conf_resolve(other, current_conf(), all[i].conf->file), path) == 0)
 			return all[i].conf;
 	return NULL;
 }
@@ -152,14 +152,14 @@ put_file(const char *zone, const char *block, struct sink *sink)
 		unlink(fresh);
 		return NULL;
 	}
-	conf = conf_read_zone(setup_conf(), fresh, sink);
+	conf = conf_read_zone(current_conf(), fresh, sink);
 	if (conf == NULL || !file_is_free(&conf->zones[0], sink))
 		goto fail;
 	if (rename(fresh, path) < 0 || (err = sync_directory()) < 0) {
 		refuse(sink, zone, "%s: %s", path, strerror(err < 0 ? -err : errno));
 		goto fail;
 	}
-	setup_keep(conf);
+	current_keep(conf);
 	return conf;
 fail:
 	unlink(fresh);
@@ -177,7 +177,7 @@ added_add(const char *name, const char *block, struct sink *sink)
 	struct served *old;
 	int len;
 
-	if (!setup_conf()->allow_new_zones)
+	if (!current_conf()->allow_new_zones)
 		return refuse(sink, name, "the configuration says 'allow-new-zones no'");
 	if (strcmp(name, "@") == 0 || (len = name_parse(wire, name, strlen(name), root)) < 0)
 		return refuse(sink, name, "this is not the name of a zone");
@@ -187,7 +187,7 @@ added_add(const char *name, const char *block, struct sink *sink)
 		return refuse(sink, zone, "it is there already: %s line %u", old->conf->place_file, old->conf->place_line);
 	if ((conf = put_file(zone, block, sink)) == NULL)
 		return false;
-	zones_add(setup_conf(), &conf->zones[0], setup_keys());
+	zones_add(current_conf(), &conf->zones[0], current_keys());
 	log_note("zone %s: added as %s", zone, conf->zones[0].type == CONF_SLAVE ? "slave" : "master");
 	return true;
 }
@@ -211,7 +211,7 @@ added_change(struct served *zone, const char *block, struct sink *sink)
 
 	if (!is_added(zone, sink) || (conf = put_file(zone->conf->name, block, sink)) == NULL)
 		return false;
-	zones_change(zone, setup_conf(), &conf->zones[0], setup_keys());
+	zones_change(zone, current_conf(), &conf->zones[0], current_keys());
 	log_note("zone %s: changed", slot_name(zone->slot));
 	return true;
 }
@@ -227,7 +227,7 @@ added_remove(struct served *zone, bool clean, struct sink *sink)
 
 	clean &= zone->conf->file != NULL && other_of(zone->conf->file, name) == NULL;
 	if (clean)
-		conf_resolve(file, setup_conf(), zone->conf->file);
+		conf_resolve(file, current_conf(), zone->conf->file);
 	if (ok) {
 		added_path(path, name, ".conf");
 		err = unlink(path) < 0 ? -errno : sync_directory();
@@ -236,7 +236,7 @@ added_remove(struct served *zone, bool clean, struct sink *sink)
 	if (ok) {
 		if (clean && zone->refresh != NULL)
 			refresh_unwrite(zone->refresh);
-		zones_remove(zone, setup_conf());
+		zones_remove(zone, current_conf());
 		commit_forget(slot, NULL, NULL);
 		if (clean && unlink(file) < 0 && errno != ENOENT)
 			ok = refuse(sink, name, "removed, but not its file: %s: %s", file, strerror(errno));

@@ -11,7 +11,7 @@
 
 #include "daemon/added.h"
 #include "daemon/log.h"
-#include "daemon/setup.h"
+#include "daemon/current.h"
 #include "daemon/transfer/keep.h"
 #include "daemon/transfer/probe.h"
 #include "zonefile/arena.h"
@@ -221,7 +221,7 @@ create(struct candidate *c, const struct conf_autosecondary *hit)
 		report_zone(&sink, ERROR, c->text, "its name is too long for a file");
 		return;
 	}
-	block = block_of(setup_conf(), hit, path);
+	block = block_of(current_conf(), hit, path);
 	if (added_add(c->text, block, &sink))
 		log_note("zone %s: created from master %s%s%s%s%s", c->text, peer_print(address, &c->peer.address.any),
 		    hit->nameserver != NULL ? ", name server " : "", hit->nameserver != NULL ? hit->nameserver : "",
@@ -261,7 +261,7 @@ on_name_servers(void *ctx, const struct probe_outcome *outcome)
 		not_created(c, "name servers", outcome->why);
 		return;
 	}
-	hit = find_clause(setup_conf(), &c->from.any, c->key, outcome->names, outcome->names_len);
+	hit = find_clause(current_conf(), &c->from.any, c->key, outcome->names, outcome->names_len);
 	if (hit == NULL) {
 		not_created(c, "name servers", "none is one that autosecondary has for this master");
 		return;
@@ -289,7 +289,7 @@ on_serial(void *ctx, const struct probe_outcome *outcome)
 static void
 start_asking(struct candidate *c)
 {
-	const struct conf_autosecondary *item = find_clause(setup_conf(), &c->from.any, c->key, NULL, 0);
+	const struct conf_autosecondary *item = find_clause(current_conf(), &c->from.any, c->key, NULL, 0);
 	const struct conf_server *server;
 	const struct conf_key *key;
 	char address[PEER_TEXT];
@@ -301,9 +301,9 @@ start_asking(struct candidate *c)
 	log_note("zone %s: NOTIFY received from %s for a zone that we are not authoritative for", c->text,
 	    peer_print(address, &c->from.any));
 	peer_address_set(&c->peer.address, &item->address.any);
-	server = conf_server_of(setup_conf(), &item->address.any);
+	server = conf_server_of(current_conf(), &item->address.any);
 	key = item->key != NULL ? item->key : server != NULL ? server->key : NULL;
-	c->peer.key = key != NULL ? tsig_key_ref(tsig_find(setup_keys(), key->wire)) : NULL;
+	c->peer.key = key != NULL ? tsig_key_ref(tsig_find(current_keys(), key->wire)) : NULL;
 	c->peer.no_edns = server != NULL && server->edns == CONF_NO;
 	c->state = SERIAL;
 	c->probe = probe_start(loop, &c->peer, c->name, on_serial, c);
@@ -378,7 +378,7 @@ remove_zone(struct served *zone, uint32_t seconds)
 	char file[PATH_MAX];
 
 	a->name = xstrdup(zone->conf->name);
-	a->file = xstrdup(conf_resolve(file, setup_conf(), zone->conf->file));
+	a->file = xstrdup(conf_resolve(file, current_conf(), zone->conf->file));
 	a->kept = xasprintf("%s.removed", file);
 	refresh_unwrite(zone->refresh);
 	if (added_remove(zone, false, &sink)) {
@@ -398,7 +398,7 @@ remove_zone(struct served *zone, uint32_t seconds)
 static void
 on_cleaning(uv_timer_t *timer)
 {
-	uint32_t after = setup_conf()->autosecondary_remove_after, wait = after / 4;
+	uint32_t after = current_conf()->autosecondary_remove_after, wait = after / 4;
 	size_t i;
 
 	zones_all(&i);

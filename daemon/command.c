@@ -6,7 +6,6 @@
 
 #include "daemon/command_impl.h"
 #include "daemon/reload.h"
-#include "daemon/setup.h"
 #include "zonefile/count.h"
 #include "zonefile/nearest.h"
 

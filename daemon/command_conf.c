@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "daemon/command_impl.h"
-#include "daemon/setup.h"
+#include "daemon/current.h"
 
 /* What write() prints. */
 static void
@@ -23,7 +23,7 @@ reply_printed(struct reply *reply, void (*write)(FILE *, const void *), const vo
 static void
 write_zone(FILE *out, const void *zone)
 {
-	conf_print_zone(out, setup_conf(), zone);
+	conf_print_zone(out, current_conf(), zone);
 }
 
 /* Zones may have come or gone since the configuration was read. */
@@ -34,7 +34,7 @@ write_all(FILE *out, const void *nothing)
 	size_t count;
 
 	(void)nothing;
-	conf_print_server(out, setup_conf(), true);
+	conf_print_server(out, current_conf(), true);
 	zone = zones_all(&count);
 	for (size_t i = 0; i < count; i++)
 		write_zone(out, zone[i].conf);
@@ -60,12 +60,12 @@ void
 cmd_checkconf(struct reply *reply, char **word)
 {
 	struct sink sink = { .fn = reply_report, .ctx = reply };
-	struct conf *conf = conf_read(setup_conf()->path, &sink);
+	struct conf *conf = conf_read(current_conf()->path, &sink);
 
 	(void)word;
 	for (size_t i = 0; conf != NULL && i < conf->mirror_count; i++)
 		conf_check_secrets(conf, &conf->mirrors[i], ERROR, &sink);
 	if (conf != NULL && sink.errors == 0)
-		reply_fact(reply, setup_conf()->path, "good, %zu zones, %zu mirrors", conf->zone_count, conf->mirror_count);
+		reply_fact(reply, current_conf()->path, "good, %zu zones, %zu mirrors", conf->zone_count, conf->mirror_count);
 	conf_free(conf);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/mirrors.h"
+#include "daemon/current.h"
 #include "daemon/setup.h"
 #include "zonefile/arena.h"
 #include "zonefile/count.h"
@@ -321,7 +322,7 @@ import(struct reply *reply, char **word)
 		reply_error(reply, "%s: a file name must be given for this domain", word[0]);
 		return false;
 	}
-	conf_resolve(path, setup_conf(), word[1] != NULL ? word[1] : file);
+	conf_resolve(path, current_conf(), word[1] != NULL ? word[1] : file);
 	if (access(path, F_OK) == 0) {
 		reply_error(reply, "%s: there is a file of this name already", path);
 		return false;

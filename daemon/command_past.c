@@ -11,6 +11,7 @@
 #include "daemon/command_impl.h"
 #include "daemon/log.h"
 #include "daemon/past.h"
+#include "daemon/current.h"
 #include "daemon/setup.h"
 #include "zonefile/arena.h"
 #include "zonefile/bump.h"
@@ -65,7 +66,7 @@ on_done(uv_work_t *work, int status)
 static struct past *
 past_new(struct reply *reply, const char *name)
 {
-	const struct conf *conf = setup_conf();
+	const struct conf *conf = current_conf();
 	struct served *zone = command_zone(reply, name);
 	struct past *p;
 
@@ -292,7 +293,7 @@ cmd_dump(struct reply *reply, char **word)
 	if (p == NULL)
 		return;
 	if (word[1] != NULL)
-		conf_resolve(p->file, setup_conf(), word[1]);
+		conf_resolve(p->file, current_conf(), word[1]);
 	past_start(p, write_zone, word[1] != NULL ? tell_file : tell_text);
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/command_impl.h"
 #include "daemon/log.h"
 #include "daemon/mirrors.h"
+#include "daemon/current.h"
 #include "daemon/setup.h"
 #include "zonefile/count.h"
 
@@ -179,7 +180,7 @@ cmd_zonestatus(struct reply *reply, char **word)
 	reply_fact(reply, "zone", "%s", slot_name(zone->slot));
 	reply_fact(reply, "role", "%s", role(zone));
 	if (zone->conf->file != NULL)
-		reply_fact(reply, "file", "%s", conf_resolve(path, setup_conf(), zone->conf->file));
+		reply_fact(reply, "file", "%s", conf_resolve(path, current_conf(), zone->conf->file));
 	if (zone->frozen)
 		reply_fact(reply, "frozen", "yes");
 	if ((version = slot_zone_ref(zone->slot)) != NULL) {
@@ -231,8 +232,8 @@ server_facts(struct reply *reply)
 		failed += trouble(&zone[i])[0] != '\0';
 	reply_fact(reply, "version", "tandemd %s", TANDEM_VERSION);
 	reply_number(reply, "pid", (uint64_t)getpid());
-	reply_fact(reply, "configuration", "%s", realpath(setup_conf()->path, path) != NULL ? path : setup_conf()->path);
-	reply_age(reply, "configuration age", setup_taken());
+	reply_fact(reply, "configuration", "%s", realpath(current_conf()->path, path) != NULL ? path : current_conf()->path);
+	reply_age(reply, "configuration age", current_since());
 	if (refused.at != 0) {
 		reply_age(reply, "configuration refused", refused.at);
 		reply_fact(reply, "refused for", "%s%s", refused.why, more);
@@ -312,7 +313,7 @@ command_write_state(void)
 	char *none[] = { NULL };
 	struct reply *reply;
 
-	conf_resolve(journal, setup_conf(), setup_conf()->journal);
+	conf_resolve(journal, current_conf(), current_conf()->journal);
 	if ((slash = strrchr(journal, '/')) != NULL)
 		*slash = '\0';
 	snprintf(path, sizeof(path), "%s/tandemd.stats", journal);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/current.h"
 #include "daemon/setup.h"
 #include "zonefile/arena.h"
 #include "zonefile/delta.h"
@@ -216,8 +217,8 @@ preview_reload(const struct served *only, const struct reload *tell)
 	p->work.data = p;
 	if (only != NULL) {
 		p->item = xcalloc(1, sizeof(*p->item));
-		add_item(p, setup_conf(), only->conf, only);
-	} else if ((p->conf = conf_read(setup_conf()->path, &sink)) != NULL) {
+		add_item(p, current_conf(), only->conf, only);
+	} else if ((p->conf = conf_read(current_conf()->path, &sink)) != NULL) {
 		look_at_all(p);
 	} else {
 		p->result = RELOAD_REFUSED;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/autosecondary.h"
+#include "daemon/current.h"
 #include "daemon/inbox.h"
 #include "daemon/listeners.h"
 #include "daemon/lockfile.h"
@@ -25,16 +26,11 @@
 
 static struct {
 	uv_loop_t *loop;
-	struct conf *conf;
-	struct conf **added;		/* of one zone each */
-	size_t added_count;
 	time_t started;
 	struct workers *workers;
 	struct query_server *server;
-	struct tsig_keys *keys;
 	struct journal *journal;
 	struct history *history;
-	time_t taken;
 	bool loaded;			/* all zones have been, once */
 	bool log_queries;
 	struct setup_refused refused;
@@ -155,17 +151,6 @@ refresh_limits_of(const struct conf *conf)
 	};
 }
 
-/* Those added since the last reading are in the one just read. */
-static void
-free_added(void)
-{
-	for (size_t i = 0; i < now.added_count; i++)
-		conf_free(now.added[i]);
-	free(now.added);
-	now.added = NULL;
-	now.added_count = 0;
-}
-
 /* Everything that can fail comes first, so that a configuration holds whole or not at all. */
 static bool
 apply(struct conf *conf, struct sink *sink, load_done_fn *removed, void *ctx)
@@ -188,12 +173,7 @@ apply(struct conf *conf, struct sink *sink, load_done_fn *removed, void *ctx)
 	now.log_queries = conf->querylog;
 	set_server(conf, keys);
 	slot_settle();
-	tsig_keys_free(now.keys);
-	now.keys = keys;
-	free_added();
-	conf_free(now.conf);
-	now.conf = conf;
-	now.taken = time(NULL);
+	current_set(conf, keys);
 	return true;
 }
 
@@ -232,11 +212,11 @@ announce_of(const struct slot *slot)
 static void
 about_peer(struct peer *peer)
 {
-	const struct conf_server *server = conf_server_of(now.conf, &peer->address.any);
+	const struct conf_server *server = conf_server_of(current_conf(), &peer->address.any);
 
 	if (server == NULL)
 		return;
-	peer->key = server->key != NULL ? tsig_find(now.keys, server->key->wire) : NULL;
+	peer->key = server->key != NULL ? tsig_find(current_keys(), server->key->wire) : NULL;
 	peer->no_edns = server->edns == CONF_NO;
 }
 
@@ -301,7 +281,7 @@ void
 setup_loaded(void)
 {
 	now.loaded = true;
-	announce_set_rate(now.conf->notify_rate);
+	announce_set_rate(current_conf()->notify_rate);
 }
 
 static void
@@ -344,9 +324,7 @@ setup_stop(void)
 	slot_thread_end();
 	listeners_free();
 	free(now.server);
-	tsig_keys_free(now.keys);
-	free_added();
-	conf_free(now.conf);
+	current_free();
 	free(now.fixed.journal);
 	free(now.fixed.control_socket);
 	free(now.fixed.pid_file);
@@ -359,12 +337,6 @@ setup_loop(void)
 	return now.loop;
 }
 
-const struct conf *
-setup_conf(void)
-{
-	return now.conf;
-}
-
 struct workers *
 setup_workers(void)
 {
@@ -375,12 +347,6 @@ time_t
 setup_started(void)
 {
 	return now.started;
-}
-
-time_t
-setup_taken(void)
-{
-	return now.taken;
 }
 
 struct setup_refused
@@ -437,19 +403,19 @@ setup_reread(report_fn *said, load_done_fn *removed, void *ctx)
 {
 	struct telling tell = { said, ctx };
 	struct sink sink = { .fn = on_said, .ctx = &tell };
-	char *before = text_of(now.conf), *after;
+	char *before = text_of(current_conf()), *after;
 	enum setup_read result = SETUP_REFUSED;
 	struct conf *conf;
 
 	forget_refused();
-	if ((conf = conf_read(now.conf->path, &sink)) != NULL && apply(conf, &sink, removed, ctx)) {
+	if ((conf = conf_read(current_conf()->path, &sink)) != NULL && apply(conf, &sink, removed, ctx)) {
 		after = text_of(conf);
 		result = strcmp(before, after) == 0 ? SETUP_SAME : SETUP_CHANGED;
 		free(after);
 	} else {
 		now.refused.at = time(NULL);
 		report_zone(&sink, ERROR, NULL, "%s: not taken over, the configuration read before stays in force",
-		    now.conf->path);
+		    current_conf()->path);
 		conf_free(conf);
 	}
 	free(before);
@@ -457,27 +423,14 @@ setup_reread(report_fn *said, load_done_fn *removed, void *ctx)
 }
 
 void
-setup_keep(struct conf *added)
-{
-	now.added = xrealloc(now.added, (now.added_count + 1) * sizeof(*now.added));
-	now.added[now.added_count++] = added;
-}
-
-void
 setup_log_queries(bool log)
 {
 	now.log_queries = log;
-	set_server(now.conf, now.keys);
+	set_server(current_conf(), current_keys());
 }
 
 bool
 setup_logs_queries(void)
 {
 	return now.log_queries;
-}
-
-const struct tsig_keys *
-setup_keys(void)
-{
-	return now.keys;
 }

@@ -21,8 +21,6 @@ void setup_loaded(void);	/* the zones have been read for the first time */
 void setup_stop(void);
 
 uv_loop_t *setup_loop(void);
-const struct conf *setup_conf(void);
-const struct tsig_keys *setup_keys(void);
 struct workers *setup_workers(void);
 time_t setup_started(void);
 
@@ -37,12 +35,9 @@ struct setup_refused {
 	unsigned reasons;
 };
 struct setup_refused setup_refused(void);
-time_t setup_taken(void);		/* when the one in force was read */
 
 /* The configuration file again.  When it is good it holds from now on, but for what takes a new start, which is said; a bad
  * one changes nothing.  What there is to say goes to said, which may be NULL, and to the log. */
 enum setup_read { SETUP_SAME, SETUP_CHANGED, SETUP_REFUSED };
 enum setup_read setup_reread(report_fn *said, load_done_fn *removed, void *ctx);
-/* Of a zone that was added to it: holds until the next one that is read, which has that zone too. */
-void setup_keep(struct conf *added);
 #endif
