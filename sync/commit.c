@@ -189,6 +189,8 @@ derive(struct candidate *c)
 	    (derived = delta_apply(c->old, c->delta, &quiet)) == NULL)
 		return;
 	assert(zone_digest_equal(zone_digest(derived), zone_digest(c->zone)));
+	if (zone_look_again(c->zone) != 0)
+		zone_set_look_again(derived, zone_look_again(c->zone));
 	zone_unref(c->zone);
 	c->zone = derived;
 }

@@ -27,7 +27,6 @@ struct state {
 	const struct zone *zone;
 	const struct checks *checks;
 	struct sink *sink;
-	const struct node *star;	/* the last whose first label is "*" */
 	int err;
 };
 
@@ -319,23 +318,17 @@ check_doubles(struct state *s, const struct node *node, const struct rrset *set)
 	free(record);
 }
 
-/* "*" within a name: children follow their parent. */
 static void
 check_star(struct state *s, const struct node *node)
 {
-	const uint8_t *name = node_name(node);
+	const uint8_t *label = node_name(node), *end = label + node->name_len;
 
-	if (s->star != NULL && node->name_len > s->star->name_len) {
-		size_t front = node->name_len - s->star->name_len, i = 0;
-
-		while (i < front)
-			i += name[i] + 1u;
-		if (i == front && memcmp(name + front, node_name(s->star), s->star->name_len) == 0 && node->count > 0)
+	while (label < end && (label += *label + 1) < end)
+		if (label[0] == 1 && label[1] == '*' && node->count > 0) {
 			say(s, s->checks->severity[CHECK_WILDCARD], node, node->set[0]->type,
 			    "the name has * as a label that is not its first, where it is no wildcard");
-	}
-	if (node->name_len > 0 && name[0] == 1 && name[1] == '*')
-		s->star = node;
+			return;
+		}
 }
 
 /* Does a message have room for the set?  Its header and the question take some; the owner of each record is
@@ -357,6 +350,16 @@ check_room(struct state *s, const struct node *node, const struct rrset *set)
 		    " and truncated, also by TCP", set->count, len);
 }
 
+/* Are there checks of one name that look at others? */
+static bool
+leads(const struct checks *checks)
+{
+	const uint8_t *severity = checks->severity;
+
+	return severity[CHECK_INTEGRITY] != NOTE || severity[CHECK_MX_CNAME] != NOTE ||
+	    severity[CHECK_SRV_CNAME] != NOTE || severity[CHECK_SIBLING] != NOTE;
+}
+
 static void
 check_set(struct state *s, const struct node *node, const struct rrset *set)
 {
@@ -371,7 +374,8 @@ check_set(struct state *s, const struct node *node, const struct rrset *set)
 		/* fallthrough */
 	case T_NS:
 	case T_SRV:
-		check_targets(s, node, set);
+		if (leads(s->checks))
+			check_targets(s, node, set);
 		break;
 	case T_SPF:
 		if (severity[CHECK_SPF] != NOTE && says_spf(set) && !says_spf(node_set(node, T_TXT)))
@@ -404,32 +408,49 @@ check_digest(struct state *s)
 	}
 }
 
-int
-check_zone(const struct zone *zone, const struct checks *checks, time_t now, struct sink *sink)
+static void
+check_node(struct state *s, const struct node *node)
 {
-	struct state s = { .zone = zone, .checks = checks, .sink = sink };
-	bool hidden = checks->severity[CHECK_INTEGRITY] != NOTE;
+	if (s->checks->severity[CHECK_WILDCARD] != NOTE)
+		check_star(s, node);
+	if (s->checks->severity[CHECK_INTEGRITY] != NOTE && (node->flags & (NODE_CUT | NODE_OCCLUDED)))
+		for (unsigned i = 0; i < node->count; i++)
+			check_hidden(s, node, node->set[i]);
+	if (node->flags & NODE_OCCLUDED)
+		return;
+	for (unsigned i = 0; i < node->count; i++)
+		check_set(s, node, node->set[i]);
+}
+
+static void
+check_nodes(struct state *s)
+{
 	const struct node *node;
 	struct zone_walk walk;
 
-	for (node = zone_walk(&walk, zone); node != NULL; node = zone_next(&walk)) {
-		if (checks->severity[CHECK_WILDCARD] != NOTE)
-			check_star(&s, node);
-		if (hidden && (node->flags & (NODE_CUT | NODE_OCCLUDED)))
-			for (unsigned i = 0; i < node->count; i++)
-				check_hidden(&s, node, node->set[i]);
-		if (node->flags & NODE_OCCLUDED)
-			continue;
-		for (unsigned i = 0; i < node->count; i++)
-			check_set(&s, node, node->set[i]);
-	}
-	if (checks->max_records > 0 && zone_records(zone) > checks->max_records) {
-		char of[DNAME_TEXT_MAX];
+	for (node = zone_walk(&walk, s->zone); node != NULL; node = zone_next(&walk))
+		check_node(s, node);
+}
 
-		name_print_plain(of, zone_origin(zone));
-		s.err = report_zone(sink, ERROR, of, "%zu records, max-records allows %u", zone_records(zone),
-		    checks->max_records);
-	}
+static void
+check_size(struct state *s)
+{
+	char of[DNAME_TEXT_MAX];
+
+	if (s->checks->max_records == 0 || zone_records(s->zone) <= s->checks->max_records)
+		return;
+	name_print_plain(of, zone_origin(s->zone));
+	s->err = report_zone(s->sink, ERROR, of, "%zu records, max-records allows %u", zone_records(s->zone),
+	    s->checks->max_records);
+}
+
+int
+check_zone(struct zone *zone, const struct checks *checks, time_t now, struct sink *sink)
+{
+	struct state s = { .zone = zone, .checks = checks, .sink = sink };
+
+	check_nodes(&s);
+	check_size(&s);
 	if (checks->severity[CHECK_DNSSEC] != NOTE) {
 		check_dnssec(zone, checks->severity[CHECK_DNSSEC], now, sink);
 		if (checks->severity[CHECK_DNSSEC] == ERROR)
@@ -440,18 +461,92 @@ check_zone(const struct zone *zone, const struct checks *checks, time_t now, str
 	return s.err;
 }
 
+/* --- of a change --- */
+
+static unsigned
+hides(const struct node *node)
+{
+	return node != NULL ? node->flags & (NODE_CUT | NODE_DNAME) : 0;
+}
+
+static bool
+below_wildcard(const struct zone *zone, const uint8_t *name)
+{
+	while (*name != 0 && !name_equal(name, zone_origin(zone))) {
+		const struct node *above = zone_node(zone, name += *name + 1);
+
+		if (above != NULL && above->flags & NODE_WILD)
+			return true;
+	}
+	return false;
+}
+
+/* May names that lead to this one, or below it, lead to something worse than before?  What only came into being was
+ * missed before, unless a wildcard stood for it. */
+static bool
+misleads(const struct zone *from, const struct zone *to, const uint8_t *name)
+{
+	const struct node *old = zone_node(from, name), *node = zone_node(to, name);
+	bool old_alias = old != NULL && node_set(old, T_CNAME) != NULL;
+	bool alias = node != NULL && node_set(node, T_CNAME) != NULL;
+
+	if (old == NULL)
+		return node != NULL && (alias || node->flags & NODE_DNAME || below_wildcard(from, name));
+	if (old_alias != alias || hides(old) != hides(node))
+		return true;
+	return (has_address(old) && (node == NULL || !has_address(node))) || (node == NULL && below_wildcard(to, name));
+}
+
+static void
+check_changed(struct state *s, const struct zone *from, const uint8_t *const *name, size_t count)
+{
+	const uint8_t *all = NULL;	/* below it all nodes have been looked at */
+	const struct node *node;
+	struct zone_walk walk;
+
+	for (size_t i = 0; leads(s->checks) && i < count; i++)
+		if (misleads(from, s->zone, name[i])) {
+			check_nodes(s);
+			return;
+		}
+	for (size_t i = 0; i < count; i++) {
+		if (all != NULL && name_under(name[i], all))
+			continue;
+		node = zone_node(s->zone, name[i]);
+		if (hides(node) == hides(zone_node(from, name[i]))) {
+			if (node != NULL)
+				check_node(s, node);
+			continue;
+		}
+		all = name[i];
+		for (node = zone_walk_below(&walk, s->zone, all); node != NULL; node = zone_next(&walk))
+			check_node(s, node);
+	}
+}
+
+static int
+name_order(const void *a, const void *b)
+{
+	return name_cmp(*(const uint8_t *const *)a, *(const uint8_t *const *)b);
+}
+
 int
-check_change(const struct zone *from, const struct zone *to, const uint8_t **name, size_t count,
+check_change(const struct zone *from, struct zone *to, const uint8_t **name, size_t count,
     const struct checks *checks, time_t now, struct sink *sink)
 {
 	struct state s = { .zone = to, .checks = checks, .sink = sink };
 	unsigned errors = sink->errors;
+	size_t n = 0;
 
+	qsort(name, count, sizeof(*name), name_order);
+	for (size_t i = 0; i < count; i++)
+		if (n == 0 || !name_equal(name[n - 1], name[i]))
+			name[n++] = name[i];
+	check_changed(&s, from, name, n);
+	check_size(&s);
 	if (checks->severity[CHECK_DNSSEC] != NOTE)
-		check_dnssec_change(from, to, name, count, checks->severity[CHECK_DNSSEC], now, sink);
-	if (sink->errors > errors)
-		s.err = -EINVAL;
+		check_dnssec_change(from, to, name, n, checks->severity[CHECK_DNSSEC], now, sink);
 	if (checks->severity[CHECK_ZONEMD] != NOTE)
 		check_digest(&s);
-	return s.err;
+	return sink->errors > errors ? -EINVAL : s.err;
 }

@@ -33,6 +33,7 @@ struct state {
 	struct finding found[FAULTS];
 	const struct node *nsec;		/* the last one met */
 	const struct node *nsec3, *first3;	/* of the chain that NSEC3PARAM speaks of */
+	int32_t next;				/* seconds to when one in time is so no more */
 	size_t steps;				/* of a change: that may still be gone to find neighbours */
 };
 
@@ -51,6 +52,16 @@ get32(const uint8_t *at)
 	return (uint32_t)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3];
 }
 
+/* At that time a look at the signature will show something else. */
+static void
+expect(struct state *s, uint32_t when)
+{
+	int32_t in = (int32_t)(when - s->now);
+
+	if (in > 0 && in < s->next)
+		s->next = in;
+}
+
 /* Times are compared as serials (RFC 4034 3.1.5).  One signature in time is enough for the set. */
 static void
 check_times(struct state *s, const struct node *node, const struct rrset *sigs)
@@ -62,6 +73,8 @@ check_times(struct state *s, const struct node *node, const struct rrset *sigs)
 	for (unsigned i = 0; i < sigs->count && !good; i++) {
 		uint32_t until = get32(at + 2 + 8), from = get32(at + 2 + 12);
 
+		expect(s, until - SOON);
+		expect(s, until + 1);
 		if (serial_newer(from, s->now))
 			best = FUTURE;
 		else if (serial_newer(until, s->now + SOON))
@@ -169,9 +182,9 @@ tell(const struct state *s, enum severity severity, struct sink *sink)
 }
 
 void
-check_dnssec(const struct zone *zone, enum severity severity, time_t now, struct sink *sink)
+check_dnssec(struct zone *zone, enum severity severity, time_t now, struct sink *sink)
 {
-	struct state s = { .zone = zone, .now = (uint32_t)now };
+	struct state s = { .zone = zone, .now = (uint32_t)now, .next = INT32_MAX };
 	const struct node *apex = zone_apex(zone), *node;
 	bool by_nsec = node_set(apex, T_NSEC) != NULL;
 	struct zone_walk walk;
@@ -190,6 +203,7 @@ check_dnssec(const struct zone *zone, enum severity severity, time_t now, struct
 		note(&s, CHAIN3, s.nsec3, T_NSEC3);
 	tell(&s, severity, sink);
 	name_print_plain(of, zone_origin(zone));
+	zone_set_look_again(zone, s.now + (uint32_t)s.next);
 	if (s.first3 == NULL && s.nsec == NULL)
 		report_zone(sink, severity, of, "is signed and has neither NSEC nor NSEC3 with parameters of NSEC3PARAM");
 }
@@ -270,14 +284,17 @@ same_kind(const struct zone *a, const struct zone *b)
 	    x->salt_len == y->salt_len && memcmp(x->salt, y->salt, x->salt_len) == 0);
 }
 
-static int
-name_order(const void *a, const void *b)
+/* Signatures that nothing touched may have run out since the other version was looked at. */
+static bool
+is_time(const struct zone *from, uint32_t now)
 {
-	return name_cmp(*(const uint8_t *const *)a, *(const uint8_t *const *)b);
+	uint32_t when = zone_look_again(from);
+
+	return when == 0 || !serial_newer(when, now);
 }
 
 void
-check_dnssec_change(const struct zone *from, const struct zone *to, const uint8_t **name, size_t count,
+check_dnssec_change(const struct zone *from, struct zone *to, const uint8_t *const *name, size_t count,
     enum severity severity, time_t now, struct sink *sink)
 {
 	/* Beyond so many steps a look at all of it is less work. */
@@ -287,18 +304,16 @@ check_dnssec_change(const struct zone *from, const struct zone *to, const uint8_
 
 	if (node_sigs(zone_apex(to), T_SOA) == NULL)
 		return;
-	if (!same_kind(from, to)) {
+	if (!same_kind(from, to) || is_time(from, s.now)) {
 		check_dnssec(to, severity, now, sink);
 		return;
 	}
-	qsort(name, count, sizeof(*name), name_order);
+	s.next = (int32_t)(zone_look_again(from) - s.now);
 	for (size_t i = 0; i < count && s.steps > 0; i++) {
 		const struct node *old = zone_node(from, name[i]), *node = zone_node(to, name[i]), *n;
 		unsigned hides = ((old != NULL ? old->flags : 0) ^ (node != NULL ? node->flags : 0)) & (NODE_CUT | NODE_DNAME);
 		struct zone_walk walk;
 
-		if (i > 0 && name_equal(name[i], name[i - 1]))
-			continue;
 		/* What was hidden below the name may be answered now. */
 		if (all == NULL || !name_under(name[i], all)) {
 			if (hides != 0) {
@@ -313,8 +328,10 @@ check_dnssec_change(const struct zone *from, const struct zone *to, const uint8_
 		if (by_nsec3 && name[i][0] == NSEC3_TEXT)
 			check_links(&s, name[i], node, true);
 	}
-	if (s.steps > 0)
-		tell(&s, severity, sink);
-	else
+	if (s.steps == 0) {
 		check_dnssec(to, severity, now, sink);
+		return;
+	}
+	tell(&s, severity, sink);
+	zone_set_look_again(to, s.now + (uint32_t)s.next);
 }

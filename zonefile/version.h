@@ -30,6 +30,7 @@ struct zone {
 	struct zone_digest digest;
 	size_t nsec, nsec3, opt_out;	/* sets of NSEC, of NSEC3, of these with opt-out */
 	bool is_signed;
+	uint32_t look_again;
 	struct nsec3_params *params;	/* of NSEC3PARAM, or NULL */
 	uint8_t origin_len;
 	uint8_t origin[];

@@ -399,6 +399,18 @@ zone_id(const struct zone *zone)
 	return zone->id;
 }
 
+uint32_t
+zone_look_again(const struct zone *zone)
+{
+	return zone->look_again;
+}
+
+void
+zone_set_look_again(struct zone *zone, uint32_t when)
+{
+	zone->look_again = when != 0 ? when : 1;
+}
+
 bool
 zone_signed(const struct zone *zone)
 {

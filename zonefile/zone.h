@@ -122,6 +122,10 @@ size_t zone_names(const struct zone *);		/* nodes, ENTs and NSEC3 owners too */
 size_t zone_memory(const struct zone *);	/* octets, shared ones too */
 /* No other zone of this process has it or had it; never 0. */
 uint64_t zone_id(const struct zone *);
+/* When to look at all signatures again, as in them (RFC 4034 3.1.5), since one may have run out by then; 0: at once.
+ * Who makes a version sets it before others see it. */
+uint32_t zone_look_again(const struct zone *);
+void zone_set_look_again(struct zone *, uint32_t when);
 bool zone_signed(const struct zone *);		/* presigned: has NSEC or NSEC3, and a signed SOA */
 
 /* A sum over all RRsets (owner in lower case, type, TTL, RDATA): equal zones have

@@ -132,8 +132,6 @@ note_owner(struct inbound *in, const struct rr *rr)
 {
 	size_t len = name_len(rr->owner);
 
-	if (in->conf.checks.severity[CHECK_DNSSEC] == NOTE)
-		return;
 	if (in->owners > 0 && name_equal(in->owner + in->last, rr->owner))
 		return;
 	if (in->owner_room - in->owner_len < len) {
@@ -334,7 +332,7 @@ inbound_message(struct inbound *in, const uint8_t *message, size_t len)
 }
 
 static int
-check_differences(struct inbound *in, const struct zone *zone)
+check_differences(struct inbound *in, struct zone *zone)
 {
 	const uint8_t **name = xmalloc((in->owners + 1) * sizeof(*name)), *at = in->owner;
 	int err;

@@ -17,6 +17,7 @@
 
 static const uint8_t origin[] = "\7example";
 static char told[4096];
+static uint32_t look_again;	/* of the last version made by a change */
 
 static void
 remember(void *ctx, const struct report *report)
@@ -285,8 +286,10 @@ zone_of(const char *text)
 }
 
 /* One version from another as by a transfer, looked at where they differ. */
+#define NOW 1790000000		/* 2026-09-21 14:13:20 */
+
 static int
-check_step(const char *old, const char *new, const struct checks *checks)
+check_step_at(const char *old, time_t then, const char *new, time_t now, const struct checks *checks)
 {
 	struct sink sink = { .fn = remember };
 	struct zone *from = zone_of(old), *want = zone_of(new), *to;
@@ -298,6 +301,8 @@ check_step(const char *old, const char *new, const struct checks *checks)
 	size_t count = 0;
 	int err;
 
+	if (then != 0)
+		check_zone(from, checks, then, &sink);
 	*told = '\0';
 	to = delta_apply(from, delta, &sink);
 	assert_non_null(to);
@@ -306,12 +311,19 @@ check_step(const char *old, const char *new, const struct checks *checks)
 		for (; delta_next(&walk, &rr); count++)
 			name[count] = memcpy(owner[count], rr.owner, name_len(rr.owner));
 	}
-	err = check_change(from, to, name, count, checks, 1790000000, &sink);
+	err = check_change(from, to, name, count, checks, now, &sink);
+	look_again = zone_look_again(to);
 	delta_free(delta);
 	zone_unref(from);
 	zone_unref(want);
 	zone_unref(to);
 	return err;
+}
+
+static int
+check_step(const char *old, const char *new, const struct checks *checks)
+{
+	return check_step_at(old, NOW, new, NOW, checks);
 }
 
 #define APEX(serial, next) "@ SOA ns hm " serial " 2 3 4 5\n NS ns\n" SIG("SOA", GOOD) SIG("NS", GOOD) \
@@ -378,6 +390,41 @@ changes_are_checked_where_they_are(void **state)
 	checks.severity[CHECK_DNSSEC] = NOTE;
 	assert_int_equal(check_step(rows[1].old, rows[1].new, &checks), 0);
 	assert_string_equal(told, "");
+}
+
+static void
+signatures_that_run_out_meanwhile_are_told_with_the_next_change(void **state)
+{
+	static const char until[] = "20260923000000", soon[] = "b.example. A: the signature expires within a day\n",
+	    gone[] = "b.example. A: the signature has expired\n";
+	time_t end = 1790121600;
+	char old[4096], new[4096];
+
+	(void)state;
+	snprintf(old, sizeof(old), APEX("1", "b") "b A 192.0.2.1\n" SIG("A", "%s") " NSEC ns A\n" SIG("NSEC", GOOD) TAIL, until);
+	snprintf(new, sizeof(new), APEX("2", "b") "b A 192.0.2.1\n" SIG("A", "%s") " NSEC ns A\n" SIG("NSEC", GOOD) TAIL
+	    "ns AAAA ::1\n" SIG("AAAA", GOOD), until);
+	check_step_at(old, NOW, new, NOW + 1, &checks_default);
+	assert_string_equal(told, "");
+	check_step_at(old, NOW, new, end - 86401, &checks_default);
+	assert_string_equal(told, "");
+	check_step_at(old, NOW, new, end - 86400, &checks_default);
+	assert_string_equal(told, soon);
+	check_step_at(old, end - 86400, new, end, &checks_default);
+	assert_string_equal(told, "");
+	check_step_at(old, end - 86400, new, end + 1, &checks_default);
+	assert_string_equal(told, gone);
+	check_step_at(old, end + 1, new, end + 2, &checks_default);
+	assert_string_equal(told, "");
+	/* Of a version that nobody looked at all is looked at. */
+	check_step_at(old, 0, new, end + 2, &checks_default);
+	assert_string_equal(told, gone);
+	/* What a change brings counts too. */
+	snprintf(old, sizeof(old), APEX("1", "ns") TAIL);
+	snprintf(new, sizeof(new), APEX("2", "b") "b A 192.0.2.1\n" SIG("A", "%s") " NSEC ns A\n" SIG("NSEC", GOOD) TAIL, until);
+	check_step_at(old, NOW, new, NOW, &checks_default);
+	assert_string_equal(told, "");
+	assert_int_equal(look_again, end - 86400);
 }
 
 /* Hosts, delegations and glue by chance, signed well, and then with records gone by chance too: a look at the change finds what a look
@@ -466,6 +513,7 @@ main(void)
 		cmocka_unit_test(limits_are_kept),
 		cmocka_unit_test(the_digest_of_the_zone_is_verified),
 		cmocka_unit_test(changes_are_checked_where_they_are),
+		cmocka_unit_test(signatures_that_run_out_meanwhile_are_told_with_the_next_change),
 		cmocka_unit_test(changes_show_what_the_whole_does),
 		cmocka_unit_test(signed_zones_are_checked_for_what_validators_see),
 	};
