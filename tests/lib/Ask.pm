@@ -7,7 +7,7 @@ use Net::DNS;
 use Net::DNS::Parameters qw(:type);
 use Socket qw(SOL_SOCKET SO_RCVTIMEO SO_RCVBUF);
 
-our @EXPORT_OK = qw(ask serial transfer bulk summary text wire_name name_text);
+our @EXPORT_OK = qw(ask serial transfer contents placed bulk summary text wire_name name_text);
 
 # A name as typed in a zone file to wire form; absolute, with or without its final dot.
 sub wire_name {
@@ -112,6 +112,14 @@ sub transfer {
 		}
 	}
 	return @records;
+}
+
+# The same as text to compare, sorted, with the zone's name replaced, so that zones of equal records are equal; or why there is none.
+sub contents { my ($port, $zone) = @_; return eval { placed($zone, transfer($port, $zone)) } // "none: $@" }
+sub placed {
+	my ($zone, @records) = @_;
+	my ($is, $to) = map { wire_name($_) } $zone, 'the.zone';
+	return join "\n", sort map { unpack 'H*', s/\Q$is\E/$to/gr } @records;
 }
 
 # Owner and type of a record in the summary's form.
