@@ -11,6 +11,7 @@
 
 #include "daemon/added.h"
 #include "daemon/log.h"
+#include "daemon/trusted.h"
 #include "daemon/current.h"
 #include "daemon/transfer/keep.h"
 #include "daemon/transfer/probe.h"
@@ -48,45 +49,14 @@ static uv_loop_t *loop;
 static unsigned asked;			/* under way */
 static bool stopped;
 
-/* Is this who the clause names?  What it gives a key for must be signed with it. */
+/* May he give us zones at all?  Any thread. */
 static bool
-is_from(const struct conf_autosecondary *item, const struct sockaddr *from, const struct tsig_key *key)
+is_trusted(const struct conf *conf, const struct sockaddr *from, const struct tsig_key *key)
 {
-	return peer_same_host(&item->address.any, from) &&
-	    (item->key == NULL || (key != NULL && name_equal(item->key->wire, key->name)));
-}
+	struct trusted trusted = trusted_open(conf);
+	bool found = trusted_find(&trusted, from, key, NULL, 0) != NULL;
 
-/* Do they hold the one that the clause wants to see, which is us?  NULL: nobody knows yet. */
-static bool
-names_us(const struct conf_autosecondary *item, const uint8_t *names, size_t len)
-{
-	static const uint8_t root[1];
-	const uint8_t *end;
-	uint8_t wanted[DNAME_MAX];
-
-	if (item->nameserver == NULL || names == NULL)
-		return true;
-	if (name_parse(wanted, item->nameserver, strlen(item->nameserver), root) < 0)
-		return false;
-	for (end = names + len; names < end; names += name_len(names))
-		if (name_equal(names, wanted))
-			return true;
-	return false;
-}
-
-/* The first that holds, but one with a key before those without. */
-static const struct conf_autosecondary *
-find_clause(const struct conf *conf, const struct sockaddr *from, const struct tsig_key *key, const uint8_t *names, size_t len)
-{
-	const struct conf_autosecondary *found = NULL;
-
-	for (size_t i = 0; i < conf->autosecondary_count; i++) {
-		const struct conf_autosecondary *item = &conf->autosecondaries[i];
-
-		if (is_from(item, from, key) && names_us(item, names, len) &&
-		    (found == NULL || (found->key == NULL && item->key != NULL)))
-			found = item;
-	}
+	trusted_close(&trusted);
 	return found;
 }
 
@@ -111,7 +81,7 @@ autosecondary_notified(const struct conf *conf, const uint8_t *name, const struc
 	size_t at, len;
 	bool known = false;
 
-	if (!conf->allow_new_zones || find_clause(conf, from, key, NULL, 0) == NULL)
+	if (!conf->allow_new_zones || !is_trusted(conf, from, key))
 		return false;
 	len = name_lower(lower, name);
 	at = hash_bytes(0, lower, len) % ROOM;
@@ -166,8 +136,9 @@ print_quoted(FILE *out, const char *text)
 	fputc('"', out);
 }
 
+/* key: what the NOTIFY was signed with, for one that names no key; NULL: nothing. */
 static void
-print_master(FILE *out, const struct conf_autosecondary *item)
+print_master(FILE *out, const struct conf_autosecondary *item, const char *key)
 {
 	union peer_address address;
 	char host[INET6_ADDRSTRLEN];
@@ -176,17 +147,21 @@ print_master(FILE *out, const struct conf_autosecondary *item)
 	inet_ntop(address.any.sa_family, address.any.sa_family == AF_INET ?
 	    (const void *)&address.v4.sin_addr : &address.v6.sin6_addr, host, sizeof(host));
 	fprintf(out, " %s port %u", host, peer_address_port(&address.any));
-	if (item->key_name != NULL) {
+	if (item->key_name != NULL)
+		key = item->key_name;
+	if (key != NULL) {
 		fputs(" key ", out);
-		print_quoted(out, item->key_name);
+		print_quoted(out, key);
 	}
 	fputc(';', out);
 }
 
 /* Its masters are whoever has told us, and the others of the same name and account. */
 static char *
-block_of(const struct conf *conf, const struct conf_autosecondary *hit, const char *file)
+block_of(const struct trusted *trusted, const struct conf_autosecondary *hit, const char *key, const char *file)
 {
+	const struct conf_autosecondary *item;
+	const char *mirror;
 	char *text;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
@@ -196,32 +171,31 @@ block_of(const struct conf *conf, const struct conf_autosecondary *hit, const ch
 	fputs("{ type slave; by-notify yes; file ", out);
 	print_quoted(out, file);
 	fputs("; masters {", out);
-	print_master(out, hit);
-	for (size_t i = 0; i < conf->autosecondary_count; i++) {
-		const struct conf_autosecondary *item = &conf->autosecondaries[i];
-
+	print_master(out, hit, key);
+	for (size_t i = 0; (item = trusted_at(trusted, i, &mirror)) != NULL; i++)
 		if (item != hit && hit->nameserver != NULL && same_text(item->nameserver, hit->nameserver) &&
 		    same_text(item->account, hit->account) &&
 		    !peer_same_host(&item->address.any, &hit->address.any))
-			print_master(out, item);
-	}
+			print_master(out, item, mirror != NULL ? key : NULL);
 	fputs(" }; }", out);
 	fclose(out);
 	return text;
 }
 
 static void
-create(struct candidate *c, const struct conf_autosecondary *hit)
+create(struct candidate *c, const struct trusted *trusted, const struct conf_autosecondary *hit)
 {
 	struct sink sink = { .fn = log_report };
-	char path[PATH_MAX], address[PEER_TEXT];
+	char path[PATH_MAX], address[PEER_TEXT], key[DNAME_TEXT_MAX];
 	char *block;
 
 	if (!added_path(path, c->text, ".zone")) {
 		report_zone(&sink, ERROR, c->text, "its name is too long for a file");
 		return;
 	}
-	block = block_of(current_conf(), hit, path);
+	if (c->key != NULL)
+		name_print_plain(key, c->key->name);
+	block = block_of(trusted, hit, c->key != NULL ? key : NULL, path);
 	if (added_add(c->text, block, &sink))
 		log_note("zone %s: created from master %s%s%s%s%s", c->text, peer_print(address, &c->peer.address.any),
 		    hit->nameserver != NULL ? ", name server " : "", hit->nameserver != NULL ? hit->nameserver : "",
@@ -255,20 +229,23 @@ on_name_servers(void *ctx, const struct probe_outcome *outcome)
 {
 	struct candidate *c = ctx;
 	const struct conf_autosecondary *hit;
+	struct trusted trusted;
 
 	c->probe = NULL;
 	if (!outcome->ok) {
 		not_created(c, "name servers", outcome->why);
 		return;
 	}
-	hit = find_clause(current_conf(), &c->from.any, c->key, outcome->names, outcome->names_len);
+	trusted = trusted_open(current_conf());
+	hit = trusted_find(&trusted, &c->from.any, c->key, outcome->names, outcome->names_len);
 	if (hit == NULL) {
 		not_created(c, "name servers", "none is one that autosecondary has for this master");
-		return;
+	} else {
+		if (zones_find(c->text) == NULL)
+			create(c, &trusted, hit);
+		end(c);
 	}
-	if (zones_find(c->text) == NULL)
-		create(c, hit);
-	end(c);
+	trusted_close(&trusted);
 }
 
 static void
@@ -285,26 +262,35 @@ on_serial(void *ctx, const struct probe_outcome *outcome)
 	c->probe = probe_name_servers(loop, &c->peer, c->name, on_name_servers, c);
 }
 
-/* The sender is asked at the port that the clause says, whatever port it sends from. */
+/* It is asked at the port that was given, whatever port it sends from. */
+static void
+set_peer(struct candidate *c, const struct conf_autosecondary *item)
+{
+	const struct conf_server *server = conf_server_of(current_conf(), &item->address.any);
+	const uint8_t *key = item->key != NULL ? item->key->wire : c->key != NULL ? c->key->name :
+	    server != NULL && server->key != NULL ? server->key->wire : NULL;
+
+	peer_address_set(&c->peer.address, &item->address.any);
+	c->peer.key = key != NULL ? tsig_key_ref(tsig_find(current_keys(), key)) : NULL;
+	c->peer.no_edns = server != NULL && server->edns == CONF_NO;
+}
+
 static void
 start_asking(struct candidate *c)
 {
-	const struct conf_autosecondary *item = find_clause(current_conf(), &c->from.any, c->key, NULL, 0);
-	const struct conf_server *server;
-	const struct conf_key *key;
+	struct trusted trusted = trusted_open(current_conf());
+	const struct conf_autosecondary *item = trusted_find(&trusted, &c->from.any, c->key, NULL, 0);
 	char address[PEER_TEXT];
 
+	if (item != NULL)
+		set_peer(c, item);
+	trusted_close(&trusted);
 	if (item == NULL || zones_find(c->text) != NULL) {
 		forget(c);
 		return;
 	}
 	log_note("zone %s: NOTIFY received from %s for a zone that we are not authoritative for", c->text,
 	    peer_print(address, &c->from.any));
-	peer_address_set(&c->peer.address, &item->address.any);
-	server = conf_server_of(current_conf(), &item->address.any);
-	key = item->key != NULL ? item->key : server != NULL ? server->key : NULL;
-	c->peer.key = key != NULL ? tsig_key_ref(tsig_find(current_keys(), key->wire)) : NULL;
-	c->peer.no_edns = server != NULL && server->edns == CONF_NO;
 	c->state = SERIAL;
 	c->probe = probe_start(loop, &c->peer, c->name, on_serial, c);
 	asked++;

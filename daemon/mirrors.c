@@ -6,6 +6,7 @@
 
 #include "daemon/log.h"
 #include "daemon/export.h"
+#include "daemon/trusted.h"
 #include "zonefile/arena.h"
 
 struct running_mirror {
@@ -72,6 +73,7 @@ start_mirror(const struct conf *conf, const struct conf_mirror *m)
 		.connections = m->connections,
 		.verify_interval = m->verify_interval, .repair_drift = m->repair_drift,
 		.export_metadata = m->export_metadata,
+		.masters = m->supermasters ? trusted_learn : NULL,
 	};
 	const char **hosts = list_of(m->hosts, m->host_count);
 	const char **control = list_of(m->pdns_control, m->pdns_control_count);
@@ -94,8 +96,10 @@ start_mirror(const struct conf *conf, const struct conf_mirror *m)
 static void
 mirror_free(struct running_mirror *m)
 {
-	if (m->mirror != NULL)
+	if (m->mirror != NULL) {
 		mirror_stop(m->mirror);
+		trusted_learn(NULL, m->name, NULL, 0);
+	}
 	free(m->name);
 	free(m->text);
 }

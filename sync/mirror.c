@@ -271,6 +271,7 @@ copy_conf(struct mirror *m, const struct mirror_conf *conf)
 	m->verify_interval = conf->verify_interval * (int64_t)1000;
 	m->repair = conf->repair_drift;
 	m->exports = conf->export_metadata;
+	m->masters = conf->masters;
 	copy_exports(m, conf);
 	snprintf(m->status.name, sizeof(m->status.name), "%s", conf->name);
 }
@@ -369,6 +370,7 @@ mirror_stop(struct mirror *m)
 	pthread_mutex_destroy(&m->lock);
 	pthread_cond_destroy(&m->wake);
 	arena_free(m->memory);
+	free(m->gate.masters_text);
 	free(m);
 }
 

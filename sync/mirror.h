@@ -11,6 +11,10 @@
 #include "sync/slot.h"
 #include "sync/target.h"
 
+/* Which masters the table supermasters of the target has: told when it is first read, and when they change.  Any thread,
+ * which must not wait; never after mirror_stop() has been called.  The list lives for the call. */
+typedef void mirror_masters_fn(void *ctx, const char *name, const struct target_supermaster *, size_t count);
+
 /* What to mirror to; strings live until mirror_start() returns.  Fields that are NULL or 0 are not set. */
 struct mirror_conf {
 	const char *name;		/* of the mirror clause */
@@ -37,6 +41,7 @@ struct mirror_conf {
 	bool export_metadata;		/* mirror_set_meta() and what follows */
 	const struct target_key *keys; size_t key_count;
 	const struct target_supermaster *supermasters; size_t supermaster_count;
+	mirror_masters_fn *masters;	/* NULL: that table is not read */
 };
 
 /* A thread for each connection to the database, with a read-only connection to the journal.  It finds by itself where

@@ -343,7 +343,9 @@ open_gate(struct writer *w)
 	enum target_result result;
 	bool down;
 
-	if ((result = connect_again(w)) == TARGET_OK && (result = get_lease(w)) == TARGET_STANDBY)
+	if ((result = connect_again(w)) == TARGET_OK)
+		result = gate_read_masters(w);
+	if (result == TARGET_OK && (result = get_lease(w)) == TARGET_STANDBY)
 		return;
 	if (result == TARGET_OK)
 		result = ask_all(w);
@@ -384,6 +386,8 @@ keep_open(struct writer *w)
 		return;
 	if ((result = target_lease_beat(w->target)) == TARGET_OK && look)
 		result = ask_all(w);
+	if (result == TARGET_OK)
+		result = gate_read_masters(w);
 	if (result != TARGET_OK && result != TARGET_AGAIN) {
 		gate_shut(w, result);
 		return;

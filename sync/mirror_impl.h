@@ -1,5 +1,5 @@
 /* mirror_impl.h - the inside of a mirror: mirror.c has its threads, mirror_gate.c connection and lease, mirror_write.c
- * the transactions. */
+ * the transactions, mirror_masters.c a table that is read. */
 #ifndef SYNC_MIRROR_IMPL_H
 #define SYNC_MIRROR_IMPL_H
 
@@ -30,6 +30,7 @@ struct mirror {
 	int64_t verify_interval;	/* milliseconds */
 	bool repair, exports;
 	report_fn *report;
+	mirror_masters_fn *masters;
 	void *ctx;
 	struct purger *purger;
 	pthread_t thread[WRITERS_MAX];
@@ -54,6 +55,11 @@ struct mirror {
 		struct target_lease seen;	/* somebody else's, and since when it has not moved */
 		int64_t seen_at;
 		bool settled, orphans;	/* all zones are known; the target was asked for others */
+		/* who is at it */
+		int64_t masters_due;
+		bool masters_told;	/* that they cannot be read */
+		char *masters_text;	/* the rows that were handed over last */
+		size_t masters_len, masters_rows;
 	} gate;
 	int64_t held_at;		/* when those held are tried again */
 	int64_t working_since;		/* 0: nothing to do */
@@ -84,6 +90,8 @@ void gate_tend(struct writer *);
 bool gate_pass(struct writer *);
 /* The result of a call shuts the gate. */
 void gate_shut(struct writer *, enum target_result);
+/* A part of tending: the target's table of masters, when it is time. */
+enum target_result gate_read_masters(struct writer *);
 void gate_leave(struct writer *);	/* the end: give the lease back */
 /* Ask for those of the batch that came after the last question to all. */
 bool gate_ask(struct writer *, struct tracked **, size_t count);

@@ -139,6 +139,11 @@ enum target_result target_exported(struct target *, target_mark_fn *, void *ctx)
 /* Keys and supermasters of the configuration, in a transaction; no other is touched. */
 enum target_result target_export_all(struct target *);
 
+/* The masters in the table supermasters, whose new zones PowerDNS takes.  TARGET_HELD: we may not see them, or there is no
+ * such table; all else goes on. */
+typedef void target_supermaster_fn(void *ctx, const struct target_supermaster *);
+enum target_result target_supermasters(struct target *, target_supermaster_fn *, void *ctx);
+
 /* Compare without changing anything, in one snapshot: by a sum in the database where it can, then row by row.  fn hears
  * of each difference, the row as text. */
 struct target_verdict {

@@ -71,6 +71,7 @@ const struct conf_mirror conf_mirror_defaults = {
 	.zones_all = true,
 	.target_version = 407,
 	.connections = 2,
+	.supermasters = true,
 };
 
 static const struct word findings[] = { { "fail", ERROR }, { "warn", WARNING }, { "ignore", NOTE }, { NULL, 0 } };
@@ -299,6 +300,7 @@ static const struct clause clauses[] = {
 	{ "unmirrorable", IN_MIRROR, parse_word, print_word, AT(conf_mirror, skip_unmirrorable), .words = fail_skip },
 	{ "on-drift", IN_MIRROR, parse_word, print_word, AT(conf_mirror, repair_drift), .words = drift },
 	{ "export-metadata", IN_MIRROR, parse_word, print_word, AT(conf_mirror, export_metadata), .words = yes_no },
+	{ "supermasters", IN_MIRROR, parse_word, print_word, AT(conf_mirror, supermasters), .words = yes_no },
 	{ "verify-interval", IN_MIRROR, parse_number, print_number, AT(conf_mirror, verify_interval), .min = 1, .max = 31536000 },
 	{ "pdns-control", IN_MIRROR, parse_strings, print_strings, AT(conf_mirror, pdns_control), .repeats = true },
 	{ "pdns-api", IN_MIRROR, parse_api, print_api, AT(conf_mirror, pdns_api), .repeats = true },

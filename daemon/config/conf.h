@@ -136,6 +136,7 @@ struct conf_mirror {
 	unsigned connections;
 	uint32_t verify_interval;	/* seconds; 0: never */
 	bool repair_drift, export_metadata;
+	bool supermasters;		/* those of the database may give us zones */
 	const char *place_file; uint32_t place_line;
 };
 

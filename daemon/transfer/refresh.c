@@ -319,22 +319,29 @@ idle(struct refresh *r)
 	uv_timer_start(&r->timer, on_time, ms < NOTIFY_GAP_MS ? NOTIFY_GAP_MS - ms : 0, 0);
 }
 
+/* How long after a master has confirmed the zone it is asked again. */
+static int64_t
+refresh_interval(const struct refresh *r, uint32_t refresh)
+{
+	int64_t seconds = clamp(refresh, r->conf.min_refresh, r->conf.max_refresh);
+
+	if (r->conf.cycle > 0 && seconds > r->conf.cycle)
+		seconds = r->conf.cycle;
+	return seconds > 0 ? seconds : 1;
+}
+
 /* A master that is to be believed has what we have. */
 static void
 confirmed(struct refresh *r, bool has_expire, uint32_t expire_in)
 {
 	struct timers t;
-	int64_t refresh;
 
 	free(r->trouble);
 	r->trouble = NULL;
 	r->failures = 0;
 	r->checked = clock_now();
 	if (timers_of(r, &t)) {
-		refresh = clamp(t.refresh, r->conf.min_refresh, r->conf.max_refresh);
-		if (r->conf.cycle > 0 && refresh > r->conf.cycle)
-			refresh = r->conf.cycle;
-		r->next = r->checked + jitter(refresh > 0 ? refresh : 1);
+		r->next = r->checked + jitter(refresh_interval(r, t.refresh));
 		r->expires = r->checked + (has_expire && expire_in < t.expire ? expire_in : t.expire);
 		r->expired = false;
 		slot_set_expires(r->slot, (uint64_t)r->expires);
@@ -827,14 +834,11 @@ on_loaded(void *ctx, const struct kept *kept)
 	} else if (kept->zone != NULL) {
 		const struct rrset *soa = zone_soa(kept->zone);
 		const uint8_t *end = soa->rdata + soa->size;
-		int64_t refresh = clamp(get32(end - 16), r->conf.min_refresh, r->conf.max_refresh);
 
-		if (r->conf.cycle > 0 && refresh > r->conf.cycle)
-			refresh = r->conf.cycle;
 		if (!kept->has_clock)
 			r->expires = t + get32(end - 8);
 		else if (r->checked <= t)	/* a clock that was set back since is not to be waited for */
-			r->next = r->checked + jitter(refresh);
+			r->next = r->checked + jitter(refresh_interval(r, get32(end - 16)));
 		slot_set_expires(r->slot, (uint64_t)r->expires);
 		r->restoring = true;
 		r->unwritten = kept->file_missing;
@@ -933,6 +937,8 @@ void
 refresh_change(struct refresh *r, const struct refresh_conf *conf)
 {
 	bool other = !same_masters(r, conf);
+	struct timers t;
+	int64_t latest;
 
 	/* What is under way has a copy of its master. */
 	if (other)
@@ -941,6 +947,13 @@ refresh_change(struct refresh *r, const struct refresh_conf *conf)
 	if (other && r->state != LOADING && r->state != COMMITTING) {
 		r->next = clock_now();
 		idle(r);
+	} else if (r->state == IDLE && r->failures == 0 && timers_of(r, &t)) {
+		/* It may have to be asked earlier now. */
+		latest = r->checked + refresh_interval(r, t.refresh);
+		if (r->next > latest) {
+			r->next = latest;
+			schedule(r);
+		}
 	}
 }
 

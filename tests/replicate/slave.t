@@ -9,7 +9,7 @@ my $mariadb = MariaDB->start;
 $mariadb->add_database('mirror');
 $mariadb->sql("GRANT ALL ON powerdns.* TO pdns\@'%'");
 my $pdns = PowerDNS->start(mysql => $mariadb, query_local_address => '127.0.0.2', primary => 'yes',
-    also_notify => '', only_notify => '127.0.0.3/32', disable_axfr => 'no', allow_axfr_ips => '127.0.0.3', cache => 0, port => 53, at => '127.0.0.2');
+    also_notify => '', only_notify => '127.0.0.3/32', disable_axfr => 'no', allow_axfr_ips => '127.0.0.3,127.0.0.4', cache => 0, port => 53, at => '127.0.0.2');
 sub pdnsutil { return run('pdnsutil', "--config-dir=" . $pdns->dir, @_) }
 my $secret = 'c2VjcmV0IG9mIHRoZSB0ZXN0cw==';
 my $tandem = Daemon->prepare('tests/replicate/slave.conf', mysql_port => $mariadb->port, password_file => $mariadb->password_file,
@@ -72,6 +72,47 @@ ok($tandem->reaches('signed.dev', serial => $signed, within => 10), 'a signed NO
 like(slurp($tandem->path('var/zones/signed.dev.conf')), qr/masters \{ 127\.0\.0\.2 port 53 key "xfr"; \}/, 'with its key');
 ok($mariadb->reaches('signed.dev', serial => $signed, within => 10, database => 'mirror'), 'it is mirrored');
 
+# Masters that the database names: no key of theirs is known, so theirs is the one that they sign with.
+zone($_) for qw(rows.dev signedrows.dev);
+pdnsutil('activate-tsig-key', 'signedrows.dev', 'xfr', 'primary');
+$tandem->hush;
+$pdns->control('notify-host', 'rows.dev', '127.0.0.3');
+ok($tandem->says(qr/zone rows\.dev: warning: not created/, 10), 'a master that has no row for this name server does not give it');
+$mariadb->sql("INSERT INTO mirror.supermasters VALUES ('127.0.0.2', 'ns2.rows.dev', 'hosting'), ('127.0.0.2', 'NS2.signedrows.dev', ''),
+    ('127.0.0.2', 'ns2.signed.dev', ''), ('nowhere', 'ns2.rows.dev', '')");
+ok($tandem->says(qr/mirror fleet: supermasters: ip 'nowhere' is no address\n.*mirror fleet: 3 rows of its table supermasters may give us zones/, 20), 'rows are read') or diag($tandem->said);
+told($_) for qw(rows.dev signedrows.dev);
+ok($tandem->reaches($_, serial => $pdns->serial($_), within => 10), "$_ is given by one that has") for qw(rows.dev signedrows.dev);
+like($tandem->said, qr/rows\.dev: created from master 127\.0\.0\.2:53, name server ns2\.rows\.dev, account hosting\n/, 'with the account of the row');
+like(slurp($tandem->path('var/zones/rows.dev.conf')), qr/masters \{ 127\.0\.0\.2 port 53; \}/, 'unsigned');
+like(slurp($tandem->path('var/zones/signedrows.dev.conf')), qr/masters \{ 127\.0\.0\.2 port 53 key "xfr"; \}/, 'or with the key of the NOTIFY');
+ok($mariadb->reaches($_, serial => $pdns->serial($_), within => 10, database => 'mirror'), "$_ is mirrored") for qw(rows.dev signedrows.dev);
+$tandem->ctl('delzone', '-clean', 'signed.dev');
+pdnsutil('deactivate-tsig-key', 'signed.dev', 'xfr', 'primary');
+$tandem->hush;
+$pdns->control('notify-host', 'signed.dev', '127.0.0.3');
+ok($tandem->says(qr/zone signed\.dev: warning: not created/, 10), 'a row does not let in unsigned what the configuration wants signed');
+pdnsutil('activate-tsig-key', 'signed.dev', 'xfr', 'primary');
+told('signed.dev');
+ok($tandem->reaches('signed.dev', serial => $signed, within => 10), 'signed it comes');
+$tandem->hush;
+$mariadb->sql("DELETE FROM mirror.supermasters");
+ok($tandem->says(qr/mirror fleet: no row of its table supermasters is left/, 20), 'and rows that go are read') or diag($tandem->said);
+
+# The same from a file, of which PowerDNS may be the reader on this host.
+my $file_conf = 'tests/replicate/slave.conf';
+my $other = Daemon->prepare($file_conf, map { $_ => '' } qw(mysql_port password_file secret cycle remove));
+my $sqlite = $other->path('pdns.sqlite3');
+$other->configure(slurp($file_conf) =~ s/127\.0\.0\.3/127.0.0.4/gr =~ s/autosecondary \{.*?\n\t\};//sr =~ s/^key.*|^\t(?:slave-cycle|autosecondary-).*//mgr
+    =~ s/^mirror.*/mirror "file" { type sqlite; file "pdns.sqlite3"; owner "other"; };\n/msr);
+$other->launch;
+ok((until_true { -s $sqlite && $other->ctl('mirror', 'status') =~ /file\s+yes/ } 20), 'PowerDNS\'s tables in a file') or diag($other->log);
+run('sqlite3', $sqlite, "INSERT INTO supermasters VALUES ('127.0.0.2', 'ns2.rows.dev', 'x')");
+ok($other->says(qr/mirror file: 1 row of its table supermasters may give us zones/, 20), 'are read too');
+$pdns->control('notify-host', 'rows.dev', '127.0.0.4');
+ok($other->reaches('rows.dev', serial => $pdns->serial('rows.dev'), within => 10), 'and a master in them gives us its zone') or diag($other->log);
+$other->stop;
+
 # Without NOTIFY.
 $tandem->{value}{cycle} = 1;
 $tandem->configure(slurp('tests/replicate/slave.conf'));
@@ -92,8 +133,8 @@ $tandem->hush;
 pdnsutil('delete-zone', 'signed.dev');
 ok($tandem->says(qr/zone signed\.dev: warning: removed: for 3 s its masters have refused it/, 20), 'is removed when its master refuses it for the time that is set') or diag($tandem->said);
 ok((until_true { !defined $tandem->serial('signed.dev') } 5), 'and not answered any more');
-like(slurp($aside), qr/192\.0\.2\.3/, 'its file is kept aside');
-ok(!-e $tandem->path("var/zones/signed.dev$_"), "signed.dev$_ is gone") for '.conf', '.zone';
+ok((until_true { slurp($aside) =~ /192\.0\.2\.3/ } 5), 'its file is kept aside');
+ok((until_true { !-e $tandem->path("var/zones/signed.dev$_") } 5), "signed.dev$_ is gone") for '.conf', '.zone';
 is($tandem->serial('replicateme.dev'), $next, 'the other one stays');
 $signed = zone('signed.dev');
 pdnsutil('activate-tsig-key', 'signed.dev', 'xfr', 'primary');

@@ -1035,6 +1035,31 @@ unlink_files(void)
 	free(shm);
 }
 
+static void
+add_supermaster(void *ctx, const struct target_supermaster *s)
+{
+	char *text = ctx;
+
+	sprintf(text + strlen(text), "%s %s %s;", s->ip, s->nameserver, s->account);
+}
+
+static void
+masters_of_new_zones_are_read(void **state)
+{
+	struct target *t = *state;
+	char text[256] = "";
+
+	run(t, "DELETE FROM supermasters");
+	run(t, "INSERT INTO supermasters VALUES ('2001:db8::1', 'ns.b', ''), ('192.0.2.1', 'ns.a', 'x y')");
+	assert_int_equal(target_supermasters(t, add_supermaster, text), TARGET_OK);
+	assert_string_equal(text, "192.0.2.1 ns.a x y;2001:db8::1 ns.b ;");
+	run(t, "ALTER TABLE supermasters RENAME TO elsewhere");
+	assert_int_equal(target_supermasters(t, add_supermaster, text), TARGET_HELD);
+	assert_true(target_connected(t));
+	run(t, "ALTER TABLE elsewhere RENAME TO supermasters");
+	run(t, "DELETE FROM supermasters");
+}
+
 int
 main(void)
 {
@@ -1057,6 +1082,7 @@ main(void)
 		EACH(a_rollback_leaves_nothing),
 		EACH(a_removed_zone_is_disabled_or_deleted),
 		EACH(metadata_follows_the_signatures),
+		EACH(masters_of_new_zones_are_read),
 		EACH(metadata_that_is_right_stays),
 		EACH(a_master_has_its_serial_notified),
 		EACH(many_zones_share_a_transaction),
