@@ -644,6 +644,54 @@ thousands_of_rows_come_and_go(void **state)
 	zone_unref(other);
 }
 
+/* Rows of all kinds, as many as are written together. */
+static struct zone *
+many_kinds(int names)
+{
+	char *text = xmalloc(1000000);
+	size_t len = (size_t)sprintf(text, HEAD(2) SIGNED "ns A 192.0.2.1\nns NSEC @ A NSEC\n");
+	struct zone *zone;
+
+	for (int i = 0; i < names; i++)
+		len += (size_t)sprintf(text + len, "a.e%d MX %d mail\nq%d TXT \"it's\" \"\\\"\\\\\" ''\nq%d NSEC ns TXT\n"
+		    "s%d NS ns.s%d\nns.s%d AAAA 2001:db8::1\nns.s%d TXT hidden\n", i, 65535 - i, i, i, i, i, i, i);
+	zone = zone_from("example.test", text);
+	free(text);
+	return zone;
+}
+
+static void
+rows_of_all_kinds_come_together(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = many_kinds(1000);
+
+	assert_int_equal(compare(t, zone, false), TARGET_OK);
+	assert_rows(t, zone);
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM records WHERE type IS NULL AND content IS NULL AND ttl IS NULL "
+	    "AND prio IS NULL AND ordername IS NULL"), "1000");
+	zone_unref(zone);
+}
+
+/* Of thousands of rows that are written together one does not fit. */
+static void
+a_row_that_does_not_fit_holds_its_zone(void **state)
+{
+	struct target *t = *state;
+	struct zone *small = first(t), *zone = many_kinds(1000);
+
+	run(t, "ALTER TABLE records MODIFY prio SMALLINT");
+	assert_int_equal(compare(t, zone, false), TARGET_HELD);
+	assert_non_null(strstr(target_why(t), "prio"));
+	assert_true(target_connected(t));
+	assert_rows(t, small);
+	run(t, "ALTER TABLE records MODIFY prio INT");
+	assert_int_equal(compare(t, zone, false), TARGET_OK);
+	assert_rows(t, zone);
+	zone_unref(small);
+	zone_unref(zone);
+}
+
 static void
 what_another_tandem_writes_is_left_alone(void **state)
 {
@@ -1087,6 +1135,7 @@ main(void)
 		EACH(a_master_has_its_serial_notified),
 		EACH(many_zones_share_a_transaction),
 		EACH(thousands_of_rows_come_and_go),
+		EACH(rows_of_all_kinds_come_together),
 		EACH(any_way_of_edits_ends_in_the_same_rows),
 		EACH(a_cut_at_any_call_is_made_good),
 	};
@@ -1095,6 +1144,7 @@ main(void)
 		EACH(a_database_without_tables_is_named),
 		EACH(a_table_without_transactions_is_refused),
 		EACH(a_record_above_the_packet_size_holds_its_zone),
+		EACH(a_row_that_does_not_fit_holds_its_zone),
 		EACH(hosts_are_tried_in_turn),
 	};
 	static const struct CMUnitTest sqlite[] = {
