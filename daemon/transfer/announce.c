@@ -567,6 +567,7 @@ announce_now(struct announce *a, const struct sockaddr *only)
 
 	if (only == NULL) {
 		a->round_at = 0;
+		a->round_due = false;	/* one that is due later does not delay this */
 		round_soon(a);
 		return;
 	}

@@ -1,9 +1,10 @@
-# Native: what is mirrored into the primary of a replicating pair of databases, PowerDNS answers from the replica.
+# Native: what is mirrored into the primary of a replicating pair of databases, PowerDNS answers from the replica.  One of the zones
+# is signed on its way from BIND.
 use strict; use warnings; use Test::More;
 use lib 'tests/lib';
 use Ask qw(ask);
-use Daemon; use MariaDB; use PowerDNS;
-use Peer qw(until_true);
+use Bind; use Daemon; use MariaDB; use PowerDNS;
+use Peer qw(scratch spew until_true);
 
 my $primary = MariaDB->start(log_bin => 'log', server_id => 1, binlog_format => 'ROW');
 my $replica = MariaDB->start(server_id => 2, read_only => 1);
@@ -18,9 +19,25 @@ sub zone {
 	return join "\n", '$TTL 60', "\@ SOA ns1 hostmaster $serial 3600 600 86400 60", '@ NS ns1', 'ns1 A 192.0.2.53', 'a.b.c TXT "x"',
 	    '*.wild MX 10 www', 'sub NS ns.sub', 'ns.sub A 192.0.2.54', (map { "host$_ A 192.0.2.$_" } 1 .. 200), @more, '';
 }
-my $tandem = Daemon->prepare('tests/replicate/native.conf', mysql_port => $primary->port, password_file => $primary->password_file);
-my @zones = qw(replicateme.dev second.dev);
-$tandem->write($_, zone($_, 1)) for @zones;
+my $secret = 'c2VjcmV0IG9mIHRoZSB0ZXN0cw==';
+my $fetched = scratch() . '/fetched.dev';
+spew($fetched, zone('fetched.dev', 1));
+my $bind = Bind->start(-top => "key \"xfr\" { algorithm hmac-sha256; secret \"$secret\"; };",
+    -options => { 'allow-transfer' => '{ key "xfr"; }' }, 'fetched.dev' => $fetched);
+my $tandem = Daemon->prepare('tests/replicate/native.conf', mysql_port => $primary->port, password_file => $primary->password_file,
+    secret => $secret, master => $bind->port);
+my @zones = qw(replicateme.dev second.dev fetched.dev);
+sub edit {
+	my ($serial, @more) = @_;
+	$tandem->write($_, zone($_, $serial, @more)) for grep { $_ ne 'fetched.dev' } @zones;
+	spew($fetched, zone('fetched.dev', $serial, @more));
+	$bind->signal('HUP');
+	$bind->reaches('fetched.dev', serial => $serial, within => 10) or die $bind->log;
+	return unless $tandem->pid;
+	$tandem->signal('HUP');
+	$tandem->ctl('refresh', 'fetched.dev');
+}
+edit(1);
 $tandem->launch;
 
 sub answers {
@@ -40,15 +57,13 @@ sub same {
 }
 
 same(1, 'the first version');
-$tandem->write($_, zone($_, 2, 'new A 192.0.2.99')) for @zones;
-$tandem->signal('HUP');
+edit(2, 'new A 192.0.2.99');
 same(2, 'a change');
 
 # The replica is away for some versions.
 $replica->sql('STOP SLAVE');
 for my $serial (3 .. 5) {
-	$tandem->write($_, zone($_, $serial, "v$serial A 192.0.2.98")) for @zones;
-	$tandem->signal('HUP');
+	edit($serial, "v$serial A 192.0.2.98");
 	ok($tandem->reaches($_, serial => $serial, within => 10) && $primary->reaches($_, serial => $serial, within => 10), "serial $serial of $_ is mirrored") for @zones;
 }
 is($pdns->serial($_), 2, "$_: the replica that stands still serves what it had") for @zones;
@@ -57,8 +72,7 @@ same(5, 'all of it once it follows again');
 
 # The primary goes in the middle of things.
 $primary->kill9;
-$tandem->write($_, zone($_, 6)) for @zones;
-$tandem->signal('HUP');
+edit(6);
 ok($tandem->reaches($_, serial => 6, within => 10), "$_ is served while the database is down") for @zones;
 $primary->launch;
 same(6, 'the version that came while the primary was down');
