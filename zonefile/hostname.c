@@ -34,7 +34,7 @@ name_is_mailbox(const uint8_t *name)
 	for (unsigned i = 1; i <= *name; i++)
 		if (name[i] <= ' ' || name[i] >= 127)
 			return false;
-	return name[1 + *name] != 0 && name_is_host(name + 1 + *name);
+	return name_is_host(name + 1 + *name);
 }
 
 /* gc._msdcs.FOREST, which Active Directory has addresses at. */

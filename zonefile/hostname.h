@@ -8,7 +8,7 @@
 
 /* Labels of letters, digits and, within, hyphens. */
 bool name_is_host(const uint8_t *);
-/* The same behind a first label that may be anything printable. */
+/* The same, or nothing, behind a first label that may be anything printable. */
 bool name_is_mailbox(const uint8_t *);
 
 /* May records of the type, of which hosts are the owners, stand at the name?  "*" may be its first label. */

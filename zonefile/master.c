@@ -140,6 +140,8 @@ refuse_word(struct reader *r, const struct frame *f, const struct word *word)
 	struct nearest near;
 	char shown[WORD_SHOW];
 
+	if (word->flags & WORD_QUOTED)
+		return refuse_at(r, f, word, 0, "%s stands in quotes where a record type is needed", word_show(shown, word));
 	nearest_start(&near, word->text, word->len);
 	nearest_offer(&near, "IN");
 	for (size_t i = 0; (type = rrtype_nth(i)) != NULL; i++)
@@ -558,15 +560,17 @@ read_directive(struct reader *r, struct frame *f)
 {
 	const struct word *word = f->scan.word;
 	struct nearest near;
-	char shown[WORD_SHOW];
+	char shown[WORD_SHOW], usage[128];
 
 	for (size_t i = 0; i < DIRECTIVES; i++) {
 		const struct directive *d = &directives[i];
 
 		if (word->len != strlen(d->name) || strncasecmp(word->text, d->name, word->len) != 0)
 			continue;
-		if (f->scan.count - 1 < d->min)
-			return refuse_end(r, f, d->usage);
+		if (f->scan.count - 1 < d->min) {
+			snprintf(usage, sizeof(usage), "something is missing of %s", d->usage);
+			return refuse_end(r, f, usage);
+		}
 		if (f->scan.count - 1 > d->max)
 			return refuse_at(r, f, &word[d->max + 1], 0, "%s is more than %s takes",
 			    word_show(shown, &word[d->max + 1]), d->usage);

@@ -73,6 +73,14 @@ refuse_kind(struct parser *p, enum field kind)
 	return refuse(p, 0, "%s is not %s", word_show(shown, p->word), kind_text[kind]);
 }
 
+static bool __attribute__((noinline, cold))
+refuse_quoted(struct parser *p, enum field kind)
+{
+	char shown[WORD_SHOW];
+
+	return refuse(p, 0, "%s stands in quotes where %s is needed", word_show(shown, p->word), kind_text[kind]);
+}
+
 static inline void
 put16(struct parser *p, unsigned v)
 {
@@ -354,7 +362,7 @@ parse_hex(struct parser *p)
 		if (p->at + (len + (high != 0)) / 2 > p->limit)
 			return refuse(p, 0, "RDATA above %d octets", RDATA_MAX);
 		if (p->word->flags & WORD_QUOTED)
-			return refuse_kind(p, F_HEX);
+			return refuse_quoted(p, F_HEX);
 		for (; high == 0 && i + 1 < len; i += 2) {
 			unsigned a = hex_digit[s[i]], b = hex_digit[s[i + 1]];
 
@@ -394,7 +402,7 @@ parse_base64(struct parser *p)
 		if (p->at + w->len / 4 * 3 > p->limit)
 			return refuse(p, 0, "RDATA above %d octets", RDATA_MAX);
 		if (w->flags & WORD_QUOTED)
-			return refuse_kind(p, F_BASE64);
+			return refuse_quoted(p, F_BASE64);
 		if ((n = base64_add(&b, &p->at, w->text, w->len)) < w->len)
 			return refuse(p, n, b.held == 4 ? "base64 data has bits behind its end" :
 			    "'%c' is not a base64 digit here", w->text[n] > ' ' && w->text[n] < 127 ? w->text[n] : '?');
@@ -644,7 +652,7 @@ parse_field(struct parser *p, enum field kind)
 	uint16_t type;
 
 	if ((p->word->flags & WORD_QUOTED) && kind != F_STRING && kind != F_STRINGS && kind != F_TEXT)
-		return refuse_kind(p, kind);
+		return refuse_quoted(p, kind);
 	switch (kind) {
 	case F_CNAME:
 	case F_NAME:

@@ -354,7 +354,8 @@ again:
 			s->line = line;
 			goto done;
 		case C_RETURN:
-			if (p + 1 < end && p[1] == '\n') {
+			/* The last line may have lost the octet behind it. */
+			if ((p + 1 < end && p[1] == '\n') || (p + 1 == end && s->eof)) {
 				if (s->record_end == NULL)
 					s->record_end = p;
 				p++;
@@ -406,7 +407,10 @@ last:
 done:
 	if (bad != NULL) {
 		place_of(s, bad, bad_line, &place);
-		if (*why == '\0')
+		if (*why == '\0' && *bad == '\r')
+			report_at(sink, ERROR, &place, "a carriage return ends no line by itself; save the file with lines that"
+			    " end as in Unix or DOS");
+		else if (*why == '\0')
 			report_at(sink, ERROR, &place, "octet %u (0x%02x) must be written as \\%03u",
 			    (uint8_t)*bad, (uint8_t)*bad, (uint8_t)*bad);
 		else

@@ -28,7 +28,7 @@ my (@good, @bad);
 while (my $line = <DATA>) {
 	chomp $line;
 	next if $line =~ /^(#|$)/;
-	if ($line =~ /^(\d+:\d+) (.*?) \| (.*)$/) { push @bad, [$1, $2, $3] } else { push @good, $line }
+	if ($line =~ /^(\d+:\d+) (.*?) \| (.*)$/s) { push @bad, [$1, $2, $3] } else { push @good, $line }
 }
 for my $text (@good) {
 	(my $octets = $text) =~ s/\\([ntr]|x..)/eval "\"\\$1\""/ge if $text =~ s/^!//;
@@ -36,7 +36,8 @@ for my $text (@good) {
 }
 for (@bad) {
 	my ($place, $why, $text) = @$_;
-	my $zone = write_file("$dir/zone", $head . ($text =~ s/^!// ? '' : 'x ') . "$text\n");
+	(my $octets = $text) =~ s/\\([ntr]|x..)/eval "\"\\$1\""/ge if $text =~ s/^!//;
+	my $zone = write_file("$dir/zone", $head . ($octets // "x $text") . "\n");
 	ok(!binds($zone, "$dir/bind"), "BIND refuses $text");
 	ok(!ours($zone, "$dir/us"), 'and so do we');
 	like(slurp("$dir/us.log"), qr/^\Q$zone:$place: error: $why\E/m, "saying $why");
@@ -179,6 +180,98 @@ DNAME x.
 !$GENERATE 9-11 ${0,4,x}-${0,4,X}.${0,2,o} CNAME $$.foo${-10}
 !$GENERATE 17-18 a${0,3,n} PTR h$
 !$GENERATE 1-2 @ TXT "$ \x5c\x22a b\x5c\x22"
+!$GENERATE 1-3 a$ A 192.0.2.$
+!$GENERATE 1-3 a$ A 192.0.2.$ ; c
+!$GENERATE 1-10/3 a${1} A 192.0.2.${1}
+!$GENERATE 10-12 a${-9,2,d} PTR b${-10,2,o}
+!$GENERATE 0-1 a$ PTR b${-5}
+!$GENERATE 0-1 a$ PTR b${-5,3,x}
+!$GENERATE 250-252 ${0,1,n} PTR x
+!$GENERATE 250-252 a${0,2,X} PTR ${0,8,x}
+!$GENERATE 1-2 a$ 60 IN A 1.2.3.$
+!$GENERATE 1-2 a$ IN 60 A 1.2.3.$
+!$GENERATE 1-2 a$ 1h A 1.2.3.$
+!$GENERATE 1-2 a$ MX "10 b$"
+!$GENERATE 1-2 a$ TXT "\"x $\" y"
+!$GENERATE 1-2 $ CNAME $.0-31
+!$GENERATE 1-2 a$ NS b$
+!$GENERATE 1-2 a$ AAAA 2001::$
+!$GENERATE 1-2 @ A 1.2.3.$
+!$generate 1-2 a$ A 1.2.3.$
+!$GENERATE 1-2\ta$\tA\t1.2.3.$
+!$GENERATE 2147483646-2147483647 a$ TXT x
+!$GENERATE 1-3/2147483647 a$ TXT x
+!$GENERATE 1-2 a$ DNAME b$
+!x 1w2d3h4m5s A 1.2.3.4
+!x 1W2D A 1.2.3.4
+!x 5s4m A 1.2.3.4
+!x 1h1h A 1.2.3.4
+!x 2147483647 A 1.2.3.4
+!x 3550w A 1.2.3.4
+!x 007 A 1.2.3.4
+!$TTL 1h\nx A 1.2.3.4
+!$ttl 5\nx A 1.2.3.4
+!x TXT "a\x00b"
+!x TXT a\x80b
+!x TXT "a\xffb"
+!\xe9 TXT a
+!x CNAME \xe9
+!x TXT "a\x7f"
+!x A 1.2.3.4 ;\x00 c
+!x A 1.2.3.4 ; \xff
+!x A 1.2.3.4\r\n\r\ny A 1.2.3.5\r
+!x A (\r\n1.2.3.4\r\n)\r
+!x TXT a\r
+!x TXT "a\r"
+!x TXT ((a)\n)
+!x\tIN\tA\t1.2.3.4
+!x CLASS01 A 1.2.3.4
+!IN A 1.2.3.4
+!A A 1.2.3.4
+!5 A 1.2.3.4
+! 5 A 1.2.3.4
+!IN IN A 1.2.3.4
+! IN A 1.2.3.4
+!"x" A 1.2.3.4
+!x TXT ""
+!x\032y TXT a
+!x\y TXT a
+!x\. TXT a
+!@ TXT a
+!\@ TXT a
+!"@" TXT a
+!x CNAME @
+!x CNAME \@
+!* TXT a
+!*.* TXT a
+!a.* TXT b
+!aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa TXT a
+!a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a TXT a
+!$ORIGIN a\nx TXT a
+!$ORIGIN a.example.\nx TXT a
+!$ORIGIN @\nx TXT a
+!$ORIGIN a\n$ORIGIN b\nx TXT a
+!$ORIGIN a\n TXT a
+!x TXT a ; b ( c
+!x TXT a;b
+!x TXT "a;b"
+!x TXT a\;b
+!x TXT a(b)c
+!x TXT a"b"c
+!x TXT "a"b
+!x TXT "a""b"
+!x TXT \"a
+!x TXT "a\"b"
+!x TXT \097
+!x TXT \\
+!;\n;;
+!(\n)
+!( x TXT a )
+!(x) TXT a
+! ( TXT a )
+!x ( ) TXT a
+!x TXT a\r
+!$TTL 5\r\nx A 1.2.3.4\r\n\r
 # Bad: place, reason, what follows the owner.
 4:12 a digest has 20 octets | DS 1 8 2 aabb
 4:13 a fingerprint has 20 octets | SSHFP 1 1 aabb
@@ -212,3 +305,91 @@ DNAME x.
 4:1 *.x.example. is a wildcard, which has no NS record | !*.x NS a.
 4:1 *.example. is a wildcard, which has no NS record | !* 300 IN TYPE2 \# 1 00
 4:1 *.x.example. is a wildcard, which has no NSEC3 record | !*.x NSEC3 1 0 0 - 0P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM A
+4:11 "3-1" is no range: FIRST-LAST or FIRST-LAST/STEP, up to 2147483647 | !$GENERATE 3-1 a$ A 192.0.2.$
+4:11 "1-3/0" is no range: FIRST-LAST or FIRST-LAST/STEP, up to 2147483647 | !$GENERATE 1-3/0 a$ A 192.0.2.$
+4:11 "1-3/-1" is no range: FIRST-LAST or FIRST-LAST/STEP, up to 2147483647 | !$GENERATE 1-3/-1 a$ A 192.0.2.$
+4:1 "192.0.2.02" is not an IPv4 address, in "a2 A 192.0.2.02" for 1 | !$GENERATE 1-3 a${1,0} A 192.0.2.${1,2}
+4:16 an offset is needed behind ${, as in ${0}, ${10,3} or ${0,2,x} | !$GENERATE 1-3 a${,} A 192.0.2.$
+4:16 ${ needs a }, as in ${0}, ${10,3} or ${0,2,x} | !$GENERATE 1-3 a${0,0,x,} A 192.0.2.$
+4:16 the base is one of d o x X n N | !$GENERATE 1-3 a${0,3,z} A 192.0.2.$
+4:16 ${ needs a }, as in ${0}, ${10,3} or ${0,2,x} | !$GENERATE 1-3 a${0 A 192.0.2.$
+4:16 an offset is needed behind ${, as in ${0}, ${10,3} or ${0,2,x} | !$GENERATE 1-3 a${} A 192.0.2.$
+4:1 class "CH" is not served, only IN is, in "a1 CH A 1.2.3.1" for 1 | !$GENERATE 1-2 a$ CH A 1.2.3.$
+4:1 a1.example. has a SOA record, which only the apex of a zone may have | !$GENERATE 1-2 a$ SOA a b 1 2 3 4 5
+4:11 "1" is no range: FIRST-LAST or FIRST-LAST/STEP, up to 2147483647 | !$GENERATE 1 a$ A 1.2.3.$
+4:1 "extra" is more than type A takes, in "a1 A 1.2.3.1 extra" for 1 | !$GENERATE 1-2 a$ A 1.2.3.$ extra
+4:11 "2147483647-2147483648" is no range: FIRST-LAST or | !$GENERATE 2147483647-2147483648 a$ TXT x
+4:16 the value with its offset is above 2147483647 | !$GENERATE 1-2 a${2147483647} TXT x
+4:16 a width is a number up to 127 | !$GENERATE 1-2 a${0,300} TXT x
+4:1 label of 65 octets, at most 63 are allowed, in | !$GENERATE 1-2 a${0,64} TXT x
+4:11 "-1-2" is no range: FIRST-LAST or FIRST-LAST/STEP, up to 2147483647 | !$GENERATE -1-2 a$ TXT x
+4:3 "1y" is no TTL: a number, or numbers with the units w d h m s | !x 1y A 1.2.3.4
+4:3 "1h30" is no TTL: a number, or numbers with the units w d h m s | !x 1h30 A 1.2.3.4
+4:3 "0x10" is no TTL: a number, or numbers with the units w d h m s | !x 0x10 A 1.2.3.4
+4:3 "-1" is no record type | !x -1 A 1.2.3.4
+4:3 "+1" is no record type | !x +1 A 1.2.3.4
+4:3 TTL 4294967296 is above 2147483647 | !x 4294967296 A 1.2.3.4
+4:3 "1.5h" is no TTL: a number, or numbers with the units w d h m s | !x 1.5h A 1.2.3.4
+4:3 TTL 10000w is above 2147483647 | !x 10000w A 1.2.3.4
+4:3 "h" is no record type | !x h A 1.2.3.4
+4:3 "w1" is no record type | !x w1 A 1.2.3.4
+4:5 something is missing of $TTL SECONDS | !$TTL\nx A 1.2.3.4
+4:8 "2" is more than $TTL SECONDS takes | !$TTL 1 2\nx A 1.2.3.4
+4:6 "x" is no TTL: a number, or numbers with the units w d h m s | !$TTL x\nx A 1.2.3.4
+4:2 "$TTL" is no record type | ! $TTL 5\nx A 1.2.3.4
+4:1 "$TTLX" is no directive; did you mean $TTL? | !$TTLX 5
+4:1 "$FOO" is no directive | !$FOO
+4:2 \$TTL.example. is not the name of a host and has A records | !"$TTL" A 1.2.3.4
+4:1 \$TTL.example. is not the name of a host and has A records | !\$TTL A 1.2.3.4
+4:12 octet 0 (0x00) must be written as \000 | !x A 1.2.3.4\x00
+4:2 octet 0 (0x00) must be written as \000 | !x\x00y A 1.2.3.4
+4:8 octet 0 (0x00) must be written as \000 | !x TXT a\x00b
+4:5 "1.2.3.4" is no TTL: a number, or numbers with the units w d h m s | !x\xa0A 1.2.3.4
+4:2 octet 11 (0x0b) must be written as \011 | !x\x0bA 1.2.3.4
+4:2 octet 12 (0x0c) must be written as \012 | !x\x0cA 1.2.3.4
+4:1 \239\187\191x.example. is not the name of a host and has A | !\xef\xbb\xbfx A 1.2.3.4
+4:12 octet 26 (0x1a) must be written as \026 | !x A 1.2.3.4\x1a
+5:1 octet 26 (0x1a) must be written as \026 | !x A 1.2.3.4\n\x1a
+4:7 quote is not closed on this line | !x TXT "a\r
+4:7 quote is not closed on this line | !x TXT "a\nb"
+4:7 \ is not followed by a character or three digits up to 255 | !x TXT a\\nb A 1.2.3.4
+4:7 quote is not closed on this line | !x TXT "abc
+4:7 '(' is not closed before the end of the file | !x TXT (
+4:7 ')' without '(' before it | !x TXT )
+4:6 "IN" stands where a type should: the class is there already | !x IN IN A 1.2.3.4
+4:5 "5" stands where a type should: the TTL is there already | !x 5 5 A 1.2.3.4
+4:8 "5" stands where a type should: the TTL is there already | !x 5 IN 5 A 1.2.3.4
+4:3 class "CLASS65536" is not served, only IN is | !x CLASS65536 A 1.2.3.4
+4:3 class "HS" is not served, only IN is | !x HS A 1.2.3.4
+4:3 class "CH" is not served, only IN is | !x CH A 1.2.3.4
+4:3 type ANY cannot stand in a zone | !x ANY A 1.2.3.4
+4:3 class "NONE" is not served, only IN is | !x NONE A 1.2.3.4
+4:3 the record ends where it needs a type | !IN
+4:5 the record ends where it needs a type | !x IN
+4:4 the record ends where it needs a type | !x 5
+4:7 the record ends where it needs a type | !x 5 IN
+4:4 A record ends where it needs an IPv4 address | !x A
+4:4 "A" stands in quotes where a record type is needed | !x "A" 1.2.3.4
+4:4 "5" stands in quotes where a record type is needed | !x "5" A 1.2.3.4
+4:6 "1.2.3.4" stands in quotes where an IPv4 address is needed | !x A "1.2.3.4"
+4:7 "10" stands in quotes where a number up to 65535 is needed | !x MX "10" a
+4:10 "a" stands in quotes where a name is needed | !x MX 10 "a"
+4:10 "a" stands in quotes where a name is needed | !x CNAME "a"
+4:10 "a b" stands in quotes where a name is needed | !x CNAME "a b"
+4:10 HINFO record ends where it needs a text | !x HINFO a
+4:13 "c" is more than type HINFO takes | !x HINFO a b c
+4:2 x\032y.example. is not the name of a host and has A records | !"x y" A 1.2.3.4
+4:1 \ is not followed by a character or three digits up to 255 | !x\300 TXT a
+4:1 \ is not followed by a character or three digits up to 255 | !x\25 TXT a
+4:9 A record ends where it needs an IPv4 address | !x\ TXT a
+4:1 empty label | !.x TXT a
+4:1 empty label | !x..y TXT a
+4:10 "@" stands in quotes where a name is needed | !x CNAME "@"
+4:1 label of 64 octets, at most 63 are allowed | !aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa TXT a
+4:1 name of more than 255 octets | !a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a TXT a
+4:11 "b" is more than $ORIGIN NAME takes | !$ORIGIN a b
+4:9 something is missing of $INCLUDE FILE [ORIGIN] | !$INCLUDE
+4:14 "c" is more than $INCLUDE FILE [ORIGIN] takes | !$INCLUDE a b c
+4:22 "x" is more than $DATE YYYYMMDDHHMMSS takes | !$DATE 20240101000000 x
+4:5 '(' is not closed before the end of the file | !x A (\n1.2.3.4
+4:7 \ is not followed by a character or three digits up to 255 | !x TXT a\\r\nb

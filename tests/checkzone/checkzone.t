@@ -162,6 +162,16 @@ sub bind_reads {
 	like($err, qr/SOA/, 'for it has no SOA');
 }
 
+{	# pipes
+	my $zone = write_file("$dir/piped", "\$TTL 60\n\@ SOA a. b. 7 2 3 4 5\n NS ns.other.\n");
+	my $out = `cat $zone | ./tandem-checkzone example.org /dev/stdin`;
+	is($out, "zone example.org: serial 7, 2 records: OK\n", 'a pipe is read by any name');
+	$out = `bash -c "./tandem-checkzone -d example.org <(sed s/7/6/ $zone) <(cat $zone)" 2>&1`;
+	is($out, "-example.org. 60 IN SOA a. b. 6 2 3 4 5\n+example.org. 60 IN SOA a. b. 7 2 3 4 5\nzone example.org: serial 7, 2 records: OK\n",
+	    'and so are two');
+	is(scalar(() = `timeout 5 ./tandem-checkzone example.org /dev/zero 2>&1` =~ /is not a regular file/g), 1, 'a device is not');
+}
+
 {	# many mistakes
 	my $file = sub { my ($n) = @_; write_file("$dir/many", "\$TTL 60\n\@ SOA a b 7 2 3 4 5\n NS ns.other.\n" . join '', map { "x$_ A 192.0.2\n" } 1 .. $n) };
 	my ($status, $out, $err) = checkzone('example.org', $file->(5000));

@@ -200,7 +200,7 @@ bad_text_is_refused_where_it_is_bad(void **state)
 		{ "A", "1.2.3.256", "\"1.2.3.256\" is not an IPv4 address", 0 },
 		{ "A", "1.2.3.04", "\"1.2.3.04\" is not an IPv4 address", 0 },
 		{ "A", "1.2.3.4.", "\"1.2.3.4.\" is not an IPv4 address", 0 },
-		{ "A", "\"1.2.3.4\"", "\"1.2.3.4\" is not an IPv4 address", 0 },
+		{ "A", "\"1.2.3.4\"", "\"1.2.3.4\" stands in quotes where an IPv4 address is needed", 0 },
 		{ "A", "", "A record ends where it needs an IPv4 address", 0 },
 		{ "A", "1.2.3.4 x", "\"x\" is more than type A takes", 1 },
 		{ "AAAA", ":", "\":\" is not an IPv6 address", 0 },
@@ -264,7 +264,7 @@ bad_text_is_refused_where_it_is_bad(void **state)
 		{ "HTTPS", "1 . ech=A", "\"ech=A\" has no good value", 2 },
 		{ "HTTPS", "1 . key01=a", "\"key01=a\" is not a service parameter", 2 },
 		{ "HTTPS", "1 . key65535=a", "\"key65535=a\" is not a service parameter", 2 },
-		{ "HTTPS", "1 . \"alpn=h2\"", "\"alpn=h2\" is not a service parameter", 2 },
+		{ "HTTPS", "1 . \"alpn=h2\"", "\"alpn=h2\" stands in quotes where a service parameter is needed", 2 },
 		{ "HTTPS", "1 . mandatory=port", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn; or a value is not what its parameter takes", 2 },
 		{ "HTTPS", "1 . no-default-alpn", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn; or a value is not what its parameter takes", 2 },
 	};
