@@ -4,6 +4,7 @@
 
 #include <uv.h>
 
+#include "daemon/http.h"
 #include "daemon/reply.h"
 
 /* Runs word[0] with the rest as arguments; ends the reply, now or when the work is done. */
@@ -15,4 +16,6 @@ void command_on_stop(void (*stop)(void));
 void command_hangup(void);
 /* Statistics and the state of every zone, to files beside the journal (SIGUSR2). */
 void command_write_state(void);
+/* What status says, as JSON. */
+extern const struct page command_state_page;
 #endif

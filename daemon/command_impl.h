@@ -14,6 +14,11 @@ typedef void command_fn(struct reply *, char **words);
 /* The zone, or NULL and an error in the reply. */
 struct served *command_zone(struct reply *, const char *name);
 
+/* What is said of a zone: master or slave; how it is; why it is not well, or "". */
+const char *command_zone_role(const struct served *);
+const char *command_zone_state(const struct served *);
+const char *command_zone_trouble(const struct served *);
+
 command_fn cmd_status, cmd_zones, cmd_zonestatus, cmd_stats, cmd_querylog;	/* command_state.c */
 command_fn cmd_notify;						/* command_notify.c */
 command_fn cmd_mirror;						/* command_mirror.c; ends the reply */

@@ -11,7 +11,9 @@
 #include "daemon/mirrors.h"
 #include "daemon/current.h"
 #include "daemon/setup.h"
+#include "zonefile/arena.h"
 #include "zonefile/count.h"
+#include "zonefile/name.h"
 
 #define MIRRORS_SHOWN 8
 
@@ -46,15 +48,15 @@ zone_columns(struct reply *reply)
 	reply_columns(reply, column);
 }
 
-static const char *
-role(const struct served *zone)
+const char *
+command_zone_role(const struct served *zone)
 {
 	return zone->refresh != NULL ? "slave" : "master";
 }
 
 /* "" when all is well. */
-static const char *
-trouble(const struct served *zone)
+const char *
+command_zone_trouble(const struct served *zone)
 {
 	struct refresh_status s;
 
@@ -69,7 +71,7 @@ master_state(const struct served *zone, bool loaded)
 {
 	if (zone->frozen)
 		return "frozen";
-	if (trouble(zone)[0] != '\0')
+	if (command_zone_trouble(zone)[0] != '\0')
 		return loaded ? "old version, file has errors" : "not loaded";
 	return loaded ? "ok" : "loading";
 }
@@ -89,6 +91,12 @@ slave_state(const struct served *zone)
 	return s.served ? "ok" : "no version yet";
 }
 
+const char *
+command_zone_state(const struct served *zone)
+{
+	return zone->refresh != NULL ? slave_state(zone) : master_state(zone, slot_since(zone->slot) != 0);
+}
+
 static void
 zone_row(struct reply *reply, const struct served *zone)
 {
@@ -100,11 +108,11 @@ zone_row(struct reply *reply, const struct served *zone)
 
 	mirror = mirrors_all(&mirrors);
 	snprintf(cell[0], CELL, "%s", slot_name(zone->slot));
-	snprintf(cell[1], CELL, "%s", role(zone));
+	snprintf(cell[1], CELL, "%s", command_zone_role(zone));
 	snprintf(cell[2], CELL, version != NULL ? "%" PRIu32 : "-", version != NULL ? zone_serial(version) : 0);
 	snprintf(cell[3], CELL, version != NULL ? "%zu" : "-", version != NULL ? zone_records(version) : 0);
 	reply_age_cell(cell[4], (time_t)slot_since(zone->slot));
-	snprintf(cell[5], CELL, "%s", zone->refresh != NULL ? slave_state(zone) : master_state(zone, version != NULL));
+	snprintf(cell[5], CELL, "%s", command_zone_state(zone));
 	for (size_t i = 0; i < mirrors && i < MIRRORS_SHOWN; i++)
 		mirror_cell(cell[6 + i], mirror[i], zone->slot);
 	for (size_t i = 0; i < COUNT(cell); i++)
@@ -178,7 +186,7 @@ cmd_zonestatus(struct reply *reply, char **word)
 	if (zone == NULL)
 		return;
 	reply_fact(reply, "zone", "%s", slot_name(zone->slot));
-	reply_fact(reply, "role", "%s", role(zone));
+	reply_fact(reply, "role", "%s", command_zone_role(zone));
 	if (zone->conf->file != NULL)
 		reply_fact(reply, "file", "%s", conf_resolve(path, current_conf(), zone->conf->file));
 	if (zone->frozen)
@@ -197,8 +205,8 @@ cmd_zonestatus(struct reply *reply, char **word)
 	}
 	if (zone->refresh != NULL)
 		slave_facts(reply, zone);
-	if (trouble(zone)[0] != '\0')
-		reply_fact(reply, "trouble", "%s", trouble(zone));
+	if (command_zone_trouble(zone)[0] != '\0')
+		reply_fact(reply, "trouble", "%s", command_zone_trouble(zone));
 	mirror = mirrors_all(&mirrors);
 	for (size_t i = 0; i < mirrors; i++) {
 		char key[CELL];
@@ -229,7 +237,7 @@ server_facts(struct reply *reply)
 		snprintf(more, sizeof(more), " (and %u more)", refused.reasons - 1);
 	zone = zones_all(&count);
 	for (size_t i = 0; i < count; i++)
-		failed += trouble(&zone[i])[0] != '\0';
+		failed += command_zone_trouble(&zone[i])[0] != '\0';
 	reply_fact(reply, "version", "tandemd %s", TANDEM_VERSION);
 	reply_number(reply, "pid", (uint64_t)getpid());
 	reply_fact(reply, "configuration", "%s", realpath(current_conf()->path, path) != NULL ? path : current_conf()->path);
@@ -254,6 +262,55 @@ cmd_status(struct reply *reply, char **word)
 	server_facts(reply);
 	all_zones(reply);
 }
+
+/* --- the same over HTTP --- */
+
+#define ZONES_A_PIECE 100
+
+struct state {
+	struct reply *reply;
+	bool begun;
+	uint8_t origin[DNAME_MAX];	/* of the zone that was last: others come and go meanwhile */
+};
+
+static void *
+state_open(void)
+{
+	struct state *s = xcalloc(1, sizeof(*s));
+
+	s->reply = reply_new(true, NULL, NULL);
+	server_facts(s->reply);
+	zone_columns(s->reply);
+	return s;
+}
+
+static bool
+state_more(void *ctx, struct text *out)
+{
+	struct state *s = ctx;
+	size_t count, at = s->begun ? zones_after(s->origin) : 0, end;
+	const struct served *zone = zones_all(&count);
+
+	end = count - at > ZONES_A_PIECE ? at + ZONES_A_PIECE : count;
+	for (; at < end; at++)
+		zone_row(s->reply, &zone[at]);
+	s->begun = true;
+	if (end > 0)
+		memcpy(s->origin, slot_origin(zone[end - 1].slot), name_len(slot_origin(zone[end - 1].slot)));
+	reply_piece(s->reply, out, end == count);
+	return end < count;
+}
+
+static void
+state_close(void *ctx)
+{
+	struct state *s = ctx;
+
+	reply_drop(s->reply);
+	free(s);
+}
+
+const struct page command_state_page = { "/status", "application/json", state_open, state_more, state_close };
 
 /* querylog [on|off] */
 void

@@ -12,8 +12,10 @@
 
 #include "daemon/command.h"
 #include "daemon/control.h"
+#include "daemon/http.h"
 #include "daemon/lockfile.h"
 #include "daemon/log.h"
+#include "daemon/metrics.h"
 #include "daemon/reload.h"
 #include "daemon/setup.h"
 #include "daemon/signals.h"
@@ -39,6 +41,7 @@ struct options {
 	unsigned workers;
 };
 
+static const struct page *const pages[] = { &metrics_page, &command_state_page, NULL };
 static uv_loop_t *loop;
 static int ready_pipe = -1;		/* of -d: a byte goes to the parent once we serve */
 static char pid_path[PATH_MAX];		/* "" until the file is ours */
@@ -233,6 +236,7 @@ start(struct conf *conf, const struct options *o)
 		log_error("%s: %s", path, err == UV_EADDRINUSE ? "another tandemd answers there" : uv_strerror(err));
 		return false;
 	}
+	http_start(loop, pages);
 	if (setup_start(loop, conf, o->workers))
 		return true;
 	control_stop();

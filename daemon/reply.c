@@ -18,6 +18,7 @@ struct reply {
 	json_t *errors, *warnings;
 	json_t *said;			/* both in order, as text has them */
 	char *text;
+	size_t pieces, rows_sent;
 	reply_end_fn *end;
 	void *ctx;
 };
@@ -305,6 +306,49 @@ reply_end(struct reply *reply)
 	fclose(out);
 	reply->end(reply->ctx, text, len, reply->status);
 	free(text);
+	reply_drop(reply);
+}
+
+static int
+add_dumped(const char *octets, size_t len, void *out)
+{
+	text_add(out, octets, len);
+	return 0;
+}
+
+void
+reply_piece(struct reply *reply, struct text *out, bool last)
+{
+	json_t *facts, *value;
+	const char *key;
+	size_t i;
+
+	if (reply->pieces++ == 0) {
+		text_print(out, "{\n");
+		facts = plain_keys(reply->facts);
+		json_object_foreach(facts, key, value) {
+			text_print(out, "  \"%s\": ", key);
+			json_dump_callback(value, add_dumped, out, JSON_ENCODE_ANY);
+			text_print(out, ",\n");
+		}
+		json_decref(facts);
+		text_print(out, "  \"rows\": [");
+	}
+	json_array_foreach(reply->rows, i, value) {
+		json_t *row = plain_keys(value);
+
+		text_print(out, reply->rows_sent++ > 0 ? ",\n    " : "\n    ");
+		json_dump_callback(row, add_dumped, out, JSON_PRESERVE_ORDER);
+		json_decref(row);
+	}
+	json_array_clear(reply->rows);
+	if (last)
+		text_print(out, "\n  ]\n}\n");
+}
+
+void
+reply_drop(struct reply *reply)
+{
 	json_decref(reply->facts);
 	json_decref(reply->columns);
 	json_decref(reply->rows);

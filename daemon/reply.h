@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "daemon/text.h"
 #include "zonefile/report.h"
 
 /* Filled by a command, at once or over time, then ended once, which sends it.  Control loop. */
@@ -38,4 +39,9 @@ void reply_report(void *reply, const struct report *);
 void reply_error(struct reply *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void reply_usage(struct reply *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void reply_end(struct reply *);
+
+/* Instead of an end, for a reply of facts and many rows that is wanted as JSON: a piece with the facts, the first time, and the
+ * rows since the last time; then, with last, the end of it.  Then it is dropped. */
+void reply_piece(struct reply *, struct text *, bool last);
+void reply_drop(struct reply *);
 #endif

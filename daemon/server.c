@@ -41,6 +41,15 @@ wants_one_answer(const void *list, const struct sockaddr *client, const uint8_t 
 	return server != NULL && server->one_answer != CONF_UNSAID ? server->one_answer == CONF_YES : conf->one_answer;
 }
 
+static struct server_counts counts;	/* any thread */
+
+void
+server_counts(struct server_counts *out)
+{
+	out->sent = __atomic_load_n(&counts.sent, __ATOMIC_RELAXED);
+	out->broken_off = __atomic_load_n(&counts.broken_off, __ATOMIC_RELAXED);
+}
+
 /* Worker's thread. */
 static void
 on_transferred(void *ctx, const struct sockaddr *to, const struct xfrout_facts *facts, bool whole,
@@ -49,6 +58,7 @@ on_transferred(void *ctx, const struct sockaddr *to, const struct xfrout_facts *
 	char zone[DNAME_TEXT_MAX], client[PEER_TEXT], from[24] = "", key[8 + DNAME_TEXT_MAX] = "";
 
 	(void)ctx;
+	__atomic_fetch_add(whole ? &counts.sent : &counts.broken_off, 1, __ATOMIC_RELAXED);
 	name_print_plain(zone, facts->origin);
 	if (facts->incremental)
 		snprintf(from, sizeof(from), " from %" PRIu32, facts->since);

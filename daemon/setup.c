@@ -10,6 +10,7 @@
 
 #include "daemon/autosecondary.h"
 #include "daemon/current.h"
+#include "daemon/http.h"
 #include "daemon/inbox.h"
 #include "daemon/listeners.h"
 #include "daemon/lockfile.h"
@@ -159,7 +160,9 @@ apply(struct conf *conf, struct sink *sink, load_done_fn *removed, void *ctx)
 	struct refresh_limits limits;
 	bool ok = keys != NULL && listeners_open(now.workers, conf, sink);
 
+	ok = http_open(conf, sink) && ok;
 	listeners_settle(now.workers, ok);
+	http_settle(conf, ok);
 	if (!ok) {
 		tsig_keys_free(keys);
 		return false;
@@ -309,6 +312,7 @@ void
 setup_stop(void)
 {
 	commit_stop();
+	http_stop();
 	mirrors_stop();		/* queries are answered until the databases have what is under way */
 	workers_stop(now.workers, 2000);
 	history_free(now.history);

@@ -287,20 +287,28 @@ zones_apply(const struct conf *conf, const struct tsig_keys *keys, load_done_fn 
 	count = conf->zone_count;
 }
 
-void
-zones_add(const struct conf *conf, const struct conf_zone *want, const struct tsig_keys *keys)
+size_t
+zones_after(const uint8_t *origin)
 {
 	size_t at = 0, end = count;
-	struct served fresh = { .slot = slot_add(want->origin) };
 
 	while (at < end) {
 		size_t middle = (at + end) / 2;
 
-		if (name_cmp(slot_origin(served[middle].slot), want->origin) < 0)
+		if (name_cmp(slot_origin(served[middle].slot), origin) <= 0)
 			at = middle + 1;
 		else
 			end = middle;
 	}
+	return at;
+}
+
+void
+zones_add(const struct conf *conf, const struct conf_zone *want, const struct tsig_keys *keys)
+{
+	size_t at = zones_after(want->origin);
+	struct served fresh = { .slot = slot_add(want->origin) };
+
 	served = xrealloc(served, (count + 1) * sizeof(*served));
 	memmove(&served[at + 1], &served[at], (count - at) * sizeof(*served));
 	served[at] = fresh;

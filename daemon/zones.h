@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "daemon/config/conf.h"
 #include "daemon/files.h"
@@ -22,6 +23,7 @@ struct served {
 	bool frozen;			/* its file is not read until the operator says so */
 };
 const struct served *zones_all(size_t *count);	/* in canonical order */
+size_t zones_after(const uint8_t *origin);	/* the index of the first one behind it in that order, or their count */
 struct served *zones_find(const char *name);	/* printed, final dot or not; NULL */
 struct served *zones_of(const struct slot *);	/* NULL: it has been removed */
 

@@ -56,8 +56,9 @@ mirror_tell(struct mirror *m, enum severity severity, const char *zone, const ch
 
 /* For mirror_status(). */
 void
-mirror_keep_error(struct mirror *m, const char *text)
+mirror_keep_error(struct mirror *m, int kind, const char *text)
 {
+	m->status.error_kind = kind;
 	snprintf(m->status.error, sizeof(m->status.error), "%s", text);
 	m->status.error_at = *text != '\0' ? time(NULL) : 0;
 }
@@ -535,6 +536,32 @@ mirror_status(struct mirror *m, struct mirror_status *status)
 	estimate(m, status, rows_left);
 	pthread_mutex_unlock(&m->lock);
 	status->purges = purger_done(m->purger);
+	status->purges_waiting = purger_waiting(m->purger);
+}
+
+size_t
+mirror_late(struct mirror *m, struct mirror_late *late, size_t room)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&m->lock);
+	for (const struct tracked *z = m->zones.all; z != NULL; z = z->next) {
+		size_t at = count;
+
+		if (z->slot == NULL || z->state == MIRROR_IN_STEP || slot_since(z->slot) == 0)
+			continue;
+		if (count < room)
+			count++;
+		else if (z->behind_since >= late[--at].since)
+			continue;
+		for (; at > 0 && late[at - 1].since > z->behind_since; at--)
+			late[at] = late[at - 1];
+		late[at] = (struct mirror_late){ z->slot, z->state == MIRROR_HELD, z->behind_since };
+	}
+	for (size_t i = 0; i < count; i++)
+		slot_ref(late[i].slot);
+	pthread_mutex_unlock(&m->lock);
+	return count;
 }
 
 bool

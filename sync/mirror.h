@@ -83,9 +83,19 @@ struct mirror_status {
 	int64_t seconds_left;		/* until all are in step, at that speed; -1: not known */
 	uint64_t rows_deleted, rows_inserted, rows_updated, transactions, purges;
 	char error[256];		/* the last one, "" when all is well */
+	enum { MIRROR_WELL, MIRROR_NO_CONNECTION, MIRROR_DATABASE_FAULT, MIRROR_ZONE_HELD } error_kind;
 	time_t error_at;
+	size_t purges_waiting;		/* zones that some PowerDNS has not forgotten yet */
 };
 void mirror_status(struct mirror *, struct mirror_status *);
+
+/* Of those that have a version the ones that are longest behind or held, the longest first: at most room.  Returns how many. */
+struct mirror_late {
+	struct slot *slot;		/* a reference */
+	bool held;
+	int64_t since;			/* seconds since 1970 */
+};
+size_t mirror_late(struct mirror *, struct mirror_late *, size_t room);
 bool mirror_zone_status(struct mirror *, const uint8_t *origin, struct mirror_zone *);	/* false: not mirrored here */
 
 /* Any thread, and these wait for the database, on a connection of their own.  The mirror stays between visit and leave. */

@@ -78,7 +78,7 @@ gate_shut(struct writer *w, enum target_result result)
 		gate->due = mirror_now();
 	} else {
 		gate->due = note_loss(gate, &tell);
-		mirror_keep_error(m, why);
+		mirror_keep_error(m, result == TARGET_LOST ? MIRROR_NO_CONNECTION : MIRROR_DATABASE_FAULT, why);
 	}
 	pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
@@ -365,7 +365,7 @@ open_gate(struct writer *w)
 		m->gate.open = true;
 		m->gate.due = mirror_now() + BEAT;
 		m->status.connected = true;
-		mirror_keep_error(m, "");
+		mirror_keep_error(m, MIRROR_WELL, "");
 		mirror_queue_all(m, false);
 	}
 	pthread_mutex_unlock(&m->lock);

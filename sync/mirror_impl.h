@@ -81,7 +81,7 @@ void mirror_wait(struct mirror *, int64_t until);	/* with the lock; returns at o
 void mirror_tell(struct mirror *, enum severity, const char *zone, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* With the lock. */
-void mirror_keep_error(struct mirror *, const char *text);	/* for mirror_status() */
+void mirror_keep_error(struct mirror *, int kind, const char *text);	/* for mirror_status() */
 void mirror_queue_all(struct mirror *, bool held_only);
 
 /* Called by a writer when it is due, without the lock: connect, see to the lease, ask where the zones are. */

@@ -131,6 +131,7 @@ in_step(struct mirror *m, struct item *item)
 	z->last = zone_ref(item->now);
 	pthread_mutex_lock(&m->lock);
 	z->state = z->again ? MIRROR_BEHIND : MIRROR_IN_STEP;
+	z->behind_since = time(NULL);
 	free(z->why);
 	z->why = NULL;
 	pthread_mutex_unlock(&m->lock);
@@ -305,7 +306,7 @@ committed(struct writer *w, struct item *item, size_t count)
 		remember_item(m, &item[i]);
 	pthread_mutex_lock(&m->lock);
 	if (m->status.error[0] != '\0' && m->gate.open && !any_held(m))
-		mirror_keep_error(m, "");
+		mirror_keep_error(m, MIRROR_WELL, "");
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -336,7 +337,7 @@ hold(struct writer *w, struct item *item)
 	z->resync |= item->resync;
 	free(z->why);
 	z->why = xstrdup(why);
-	mirror_keep_error(m, why);
+	mirror_keep_error(m, MIRROR_ZONE_HELD, why);
 	pthread_mutex_unlock(&m->lock);
 }
 

@@ -310,3 +310,15 @@ purger_done(struct purger *p)
 	pthread_mutex_unlock(&p->lock);
 	return done;
 }
+
+size_t
+purger_waiting(struct purger *p)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&p->lock);
+	for (const struct pending *z = p->head; z != NULL; z = z->next)
+		count += z->first != 0;
+	pthread_mutex_unlock(&p->lock);
+	return count;
+}

@@ -21,4 +21,5 @@ void purger_stop(struct purger *);
 void purger_add(struct purger *, const char *name, bool created);
 
 uint64_t purger_done(struct purger *);		/* zones that all servers have forgotten */
+size_t purger_waiting(struct purger *);		/* zones that some server has not forgotten once yet */
 #endif

@@ -4,6 +4,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "sync/pdns_text.h"
 #include "zonefile/arena.h"
@@ -84,6 +85,7 @@ tracked_add(struct tracked_set *set, const uint8_t *origin)
 	pdns_name(name, z->origin);
 	z->name = xstrdup(name);
 	z->state = MIRROR_BEHIND;
+	z->behind_since = time(NULL);
 	z->number = ++set->added;
 	z->next = set->all;
 	z->at = &set->all;
@@ -132,8 +134,10 @@ tracked_queue(struct tracked_set *set, struct tracked *z, bool changed)
 {
 	enum tracked_class class;
 
-	if (z->state == MIRROR_IN_STEP)
+	if (z->state == MIRROR_IN_STEP) {
 		z->state = MIRROR_BEHIND;
+		z->behind_since = time(NULL);
+	}
 	if (z->busy != NULL) {
 		z->again = true;
 		return;

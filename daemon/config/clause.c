@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/config/channel.h"
 #include "daemon/config/key.h"
 #include "daemon/config/number.h"
 #include "daemon/config/remote.h"
@@ -104,6 +105,11 @@ static const struct word maybe[] = { { "yes", CONF_YES }, { "no", CONF_NO }, { N
 static const struct word mirror_types[] = {
 	{ "mysql", CONF_MIRROR_MYSQL }, { "sqlite", CONF_MIRROR_SQLITE }, { NULL, 0 },
 };
+/* BIND counts the questions of each zone with full; here a zone has the same metrics with either. */
+static const struct word statistics[] = {
+	{ "full", CONF_STATISTICS_FULL }, { "terse", CONF_STATISTICS_TERSE }, { "none", CONF_STATISTICS_NONE },
+	{ "yes", CONF_STATISTICS_FULL }, { "no", CONF_STATISTICS_TERSE }, { NULL, 0 },
+};
 static const struct word tls[] = { { "require", true }, { "no", false }, { NULL, 0 } };
 static const struct word kinds[] = { { "native", false }, { "master", true }, { NULL, 0 } };
 static const struct word all_none[] = { { "all", true }, { "none", false }, { NULL, 0 } };
@@ -142,12 +148,13 @@ static const struct clause clauses[] = {
 	{ "mirror", IN_ZONE, parse_zone_mirror, print_zone_mirrors, OF_ZONE(mirrors), .repeats = true },
 
 	{ "zone", IN_TOP | IN_ADDED, parse_zone, NULL, NOWHERE, .repeats = true },
-	{ "include", IN_TOP | IN_OPTIONS | IN_ZONE | IN_MIRROR | IN_KEY | IN_CONTROLS | IN_SERVER, parse_include, NULL,
+	{ "include", IN_TOP | IN_OPTIONS | IN_ZONE | IN_MIRROR | IN_KEY | IN_CONTROLS | IN_SERVER | IN_CHANNELS, parse_include, NULL,
 	    NOWHERE, .repeats = true },
 	{ "options", IN_TOP, parse_options, NULL, NOWHERE },
 	{ "acl", IN_TOP, parse_acl, NULL, NOWHERE, .repeats = true },
 	{ "key", IN_TOP, parse_key, NULL, NOWHERE, .repeats = true },
 	{ "controls", IN_TOP, parse_controls, NULL, NOWHERE },
+	{ "statistics-channels", IN_TOP, parse_channels, NULL, NOWHERE, .repeats = true },
 	{ "server", IN_TOP, parse_server, NULL, NOWHERE, .repeats = true },
 	{ "masters", IN_TOP, parse_named_masters, NULL, NOWHERE, .repeats = true },
 	{ "primaries", IN_TOP, parse_named_masters, NULL, NOWHERE, .repeats = true },
@@ -234,6 +241,7 @@ static const struct clause clauses[] = {
 	    .words = differences },
 	{ "max-journal-size", EVERYWHERE, parse_size, print_size, RULE(max_journal_size) },
 	{ "max-ixfr-ratio", EVERYWHERE, parse_percent, print_percent, RULE(max_ixfr_ratio), .min = 1, .max = 100000 },
+	{ "zone-statistics", EVERYWHERE, parse_word, print_word, RULE(statistics), .words = statistics },
 	{ "check-names", EVERYWHERE, parse_check_names, print_check_names, RULE(check_names), .words = findings, .repeats = true },
 	{ "check-dup-records", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_DUP_RECORDS]), .words = findings },
 	{ "check-integrity", EVERYWHERE, parse_word, print_word, RULE(checks[CHECK_INTEGRITY]), .words = looks },
@@ -275,6 +283,8 @@ static const struct clause clauses[] = {
 
 	{ "unix", IN_CONTROLS, parse_string, print_string, AT(conf, control_socket) },
 	IGNORE("inet", IN_CONTROLS, "tandemctl speaks to a unix socket; write unix \"...\""),
+
+	{ "inet", IN_CHANNELS, parse_channel, print_channels, AT(conf, channels), .repeats = true },
 
 	{ "algorithm", IN_KEY, parse_algorithm, print_string, AT(conf_key, algorithm) },
 	{ "secret", IN_KEY, parse_secret, print_string, AT(conf_key, secret), .secret = true },
@@ -429,7 +439,6 @@ static const struct clause clauses[] = {
 	IGNORE("tkey-dhkey", IN_OPTIONS, LATER),
 	IGNORE("update-quota", IN_OPTIONS, LATER),
 	IGNORE("logging", IN_TOP, "messages go to standard error"),
-	IGNORE("statistics-channels", IN_TOP, LATER),
 	IGNORE("parental-agents", IN_TOP, UNSIGNED),
 	IGNORE("dnssec-enable", EVERYWHERE, OBSOLETE),
 	IGNORE("dnssec-lookaside", IN_OPTIONS, OBSOLETE),
@@ -447,7 +456,6 @@ static const struct clause clauses[] = {
 	IGNORE("match-mapped-addresses", IN_OPTIONS, "IPv4 clients are IPv4 on any socket"),
 
 	/* What tunes things that this version does in one way only. */
-	IGNORE("zone-statistics", EVERYWHERE, LATER),
 	IGNORE("rate-limit", IN_OPTIONS, "this version does not limit answers"),
 	IGNORE("minimal-any", IN_OPTIONS, LATER),
 	IGNORE("rrset-order", IN_OPTIONS, LATER),
@@ -556,6 +564,8 @@ block_name(unsigned where)
 		return "controls";
 	case IN_SERVER:
 		return "server";
+	case IN_CHANNELS:
+		return "statistics-channels";
 	default:
 		return "the top level";
 	}

@@ -7,7 +7,7 @@
 
 /* Blocks in which clauses stand. */
 enum { IN_TOP = 1, IN_OPTIONS = 2, IN_ZONE = 4, IN_MIRROR = 8, IN_KEY = 16, IN_CONTROLS = 32,
-	IN_SERVER = 64, IN_ADDED = 128 };
+	IN_SERVER = 64, IN_ADDED = 128, IN_CHANNELS = 256 };
 const char *block_name(unsigned where);
 
 struct printer {
@@ -67,5 +67,5 @@ struct zone_draft {
 
 /* Those that call the loop again: in parse.c, statement.c, key.c and remote.c. */
 clause_parse_fn parse_include, parse_acl, parse_key, parse_options, parse_zone, parse_mirror, parse_controls,
-    parse_named_masters, parse_server;
+    parse_named_masters, parse_server, parse_channels;
 #endif

@@ -240,6 +240,11 @@ conf_print_server(FILE *out, const struct conf *conf, bool hide)
 	fputs("};\ncontrols {\n", out);
 	clauses_print(&inside, IN_CONTROLS, conf, NULL);
 	fputs("};\n", out);
+	if (conf->channel_count > 0) {
+		fputs("statistics-channels {\n", out);
+		clauses_print(&inside, IN_CHANNELS, conf, NULL);
+		fputs("};\n", out);
+	}
 	for (size_t i = 0; i < conf->key_count; i++)
 		print_named_block(out, "key", conf->keys[i].name, hide, IN_KEY, &conf->keys[i]);
 	for (size_t i = 0; i < conf->server_count; i++)

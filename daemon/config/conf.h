@@ -55,6 +55,7 @@ struct conf_remotes {
 };
 
 /* How a zone is asked for and transferred: each zone may say so, 'options' for the rest. */
+enum conf_statistics { CONF_STATISTICS_TERSE, CONF_STATISTICS_FULL, CONF_STATISTICS_NONE };
 enum conf_notify { CONF_NOTIFY_NO, CONF_NOTIFY_YES, CONF_NOTIFY_EXPLICIT, CONF_NOTIFY_PRIMARY_ONLY };
 enum { CONF_IXFR_OF_MASTERS = 1, CONF_IXFR_OF_SLAVES = 2 };
 struct conf_rate {
@@ -84,6 +85,7 @@ struct conf_rules {
 	uint64_t max_journal_size;	/* octets; 0: as the journal thinks fit */
 	uint64_t max_ixfr_ratio;	/* percent of the zone, above which AXFR is given */
 	bool full_style;		/* of files that we write: whole names on each line */
+	uint8_t statistics;		/* enum conf_statistics */
 	uint8_t checks[CHECKS];		/* enum severity, CHECK_NAMES apart */
 	uint8_t check_names[2];		/* of masters, of slaves */
 };
@@ -113,6 +115,12 @@ struct conf_listen {
 	uint16_t port;
 	const struct conf_match_list *addresses;	/* prefixes (/32, /128), any, none */
 	bool v6;
+};
+
+/* Where metrics are to be had over HTTP. */
+struct conf_channel {
+	union conf_address address;	/* with its port */
+	const struct conf_match_list *allow;	/* default localhost */
 };
 
 struct conf_mirror {
@@ -183,6 +191,7 @@ struct conf {
 	const struct conf_mirror *mirrors; size_t mirror_count;
 	const struct conf_key *keys; size_t key_count;
 	const struct conf_server *servers; size_t server_count;
+	const struct conf_channel *channels; size_t channel_count;
 };
 
 /* Read a file and what it includes.  All errors in one pass into the sink; NULL when there was one.  Also checks what

@@ -53,7 +53,8 @@ struct parser {
 	bool left_open;			/* the block just read lacks its '}', which was reported */
 	struct vec listens, keys, zones, mirrors;	/* of the conf */
 	struct vec listen_spots, zone_spots, mirror_spots;	/* struct spot, one for each */
-	struct vec servers, autosecondaries;	/* of the conf */
+	struct vec servers, autosecondaries, channels;	/* of the conf */
+	struct vec channel_spots;	/* struct spot, one for each */
 	struct vec acls, key_names, masters;	/* struct named * */
 	struct vec mirror_uses;		/* struct mirror_use */
 	struct vec transfer_ports;	/* struct port_use */

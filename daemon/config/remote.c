@@ -13,7 +13,7 @@
 
 #define DNS_PORT 53
 
-static void
+void
 set_port(union conf_address *address, uint32_t port)
 {
 	if (address->any.sa_family == AF_INET)
@@ -22,13 +22,13 @@ set_port(union conf_address *address, uint32_t port)
 		address->v6.sin6_port = htons((uint16_t)port);
 }
 
-static unsigned
+unsigned
 port_of(const union conf_address *address)
 {
 	return ntohs(address->any.sa_family == AF_INET ? address->v4.sin_port : address->v6.sin6_port);
 }
 
-static int
+int
 take_address(struct parser *p, union conf_address *address)
 {
 	const char *text = p->token->text;

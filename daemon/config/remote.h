@@ -21,6 +21,10 @@ struct remote_draft {
 	struct spot spot;
 };
 
+/* The address at hand, without a port, or -EINVAL and a report. */
+int take_address(struct parser *, union conf_address *);
+void set_port(union conf_address *, uint32_t port);
+unsigned port_of(const union conf_address *);
 void print_remote_address(FILE *, const union conf_address *);
 /* Once all is read: what the names of keys stand for in server blocks; then those of keys and lists in lists. */
 void remotes_keys(struct parser *);

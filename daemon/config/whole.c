@@ -284,14 +284,32 @@ inherit(struct parser *p, const struct own_rules *own)
 }
 
 static void
+check_channels(struct parser *p)
+{
+	const struct conf_channel *channels = p->channels.items;
+	const struct spot *spots = p->channel_spots.items;
+
+	for (size_t i = 0; i < p->channels.count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (memcmp(&channels[i].address, &channels[j].address, sizeof(channels[i].address)) == 0) {
+				refuse_at(p, &spots[i], "this address and port is there twice, first in %s line %u",
+				    spots[j].file->path, spots[j].line);
+				break;
+			}
+}
+
+static void
 finish_rules(struct parser *p, bool options)
 {
 	struct own_rules *own = p->own_rules.items;
+	struct conf_channel *channels = p->channels.items;
 	struct acl_local local;
 
 	acl_local_read(&local);
 	if (options)
 		compile_rules(&p->conf->rules, &local, p->arena);
+	for (size_t i = 0; i < p->channels.count; i++)
+		compile(&channels[i].allow, &local, p->arena);
 	for (size_t i = 0; i < p->own_rules.count; i++) {
 		compile_rules(own[i].rules, &local, p->arena);
 		inherit(p, &own[i]);
@@ -315,6 +333,7 @@ whole_finish(struct parser *p)
 	remotes_finish(p);
 	check_zones(p);
 	check_mirrors(p);
+	check_channels(p);
 	check_mirror_uses(p, p->mirrors.items, p->mirrors.count);
 	/* An acl in a circle has no end. */
 	if (p->sink->errors == errors) {
@@ -324,6 +343,7 @@ whole_finish(struct parser *p)
 		finish_rules(p, true);
 	}
 	conf->listens = vec_keep(&p->listens, p->arena, &conf->listen_count);
+	conf->channels = vec_keep(&p->channels, p->arena, &conf->channel_count);
 	conf->zones = vec_keep(&p->zones, p->arena, &conf->zone_count);
 	conf->mirrors = vec_keep(&p->mirrors, p->arena, &conf->mirror_count);
 }
@@ -356,6 +376,7 @@ whole_free(struct parser *p)
 	free(own);
 	free(p->remotes.items);
 	free(p->listen_spots.items);
+	free(p->channel_spots.items);
 	free(p->zone_spots.items);
 	free(p->mirror_spots.items);
 	free(p->acls.items);

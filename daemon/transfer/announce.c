@@ -78,6 +78,7 @@ static struct published *published;	/* under lock */
 static struct target *queue, **queue_end = &queue;
 static uv_timer_t pace;
 static unsigned rate = DEFAULT_RATE;
+static struct announce_counts counts;
 
 static void send_queued(uv_timer_t *);
 
@@ -220,6 +221,8 @@ on_told(void *ctx, const struct probe_outcome *outcome)
 	bool first = t->trouble[0] == '\0';
 
 	t->probe = NULL;
+	counts.acknowledged += outcome->ok;
+	counts.failed += !outcome->ok;
 	if (t->again) {
 		enqueue(t);
 		return;
@@ -294,6 +297,7 @@ send_notify(struct target *t)
 	}
 	t->told = zone_serial(zone);
 	t->state = TELLING;
+	counts.sent++;
 	tell(t->zone, NOTE, "NOTIFY to %s with serial %" PRIu32, peer_print(address, &t->peer.address.any), t->told);
 	t->probe = probe_notify(loop, &t->peer, slot_origin(t->zone->slot), zone_soa(zone), on_told, t);
 	zone_unref(zone);
@@ -668,6 +672,12 @@ announce_stop(void)
 {
 	uv_close((uv_handle_t *)&wake, NULL);
 	uv_close((uv_handle_t *)&pace, NULL);
+}
+
+void
+announce_counts(struct announce_counts *out)
+{
+	*out = counts;
 }
 
 bool

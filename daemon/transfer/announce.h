@@ -50,6 +50,12 @@ void announce_free(struct announce *);		/* NULL is fine */
 /* Now, whatever they are known to have; with a host only it (53 unless it is a target with another port). */
 void announce_now(struct announce *, const struct sockaddr *only);
 
+/* Of all zones since the start: NOTIFYs sent, acknowledged, and answered with an error or not at all. */
+struct announce_counts {
+	uint64_t sent, acknowledged, failed;
+};
+void announce_counts(struct announce_counts *);
+
 struct announce_target {
 	char address[PEER_TEXT];
 	bool done;			/* it has our serial, or says that it cannot be asked */

@@ -69,6 +69,7 @@ struct refresh {
 	uint64_t asked_ms;		/* uv_now() of the last check */
 	int64_t checked, next, expires;	/* seconds since 1970 */
 	int64_t refused_since;		/* by all masters; 0: it is not */
+	int64_t behind_since;		/* a master has a newer version; 0: none is known to */
 	unsigned failures;		/* in a row */
 	char *trouble;			/* NULL: none */
 	char *last_from;
@@ -100,6 +101,7 @@ static struct {
 	uv_timer_t turn;		/* for probes */
 	uint64_t turn_at;		/* uv_now() of the last */
 	uint64_t tokens;		/* thousandths of a probe */
+	struct refresh_counts counts;
 	uv_async_t wake;
 	pthread_mutex_t lock;
 	struct refresh *done;		/* lock */
@@ -339,6 +341,7 @@ confirmed(struct refresh *r, bool has_expire, uint32_t expire_in)
 	free(r->trouble);
 	r->trouble = NULL;
 	r->failures = 0;
+	r->behind_since = 0;
 	r->checked = clock_now();
 	if (timers_of(r, &t)) {
 		r->next = r->checked + jitter(refresh_interval(r, t.refresh));
@@ -551,6 +554,8 @@ on_fetched(void *ctx, const struct xfrin_outcome *o)
 	char address[PEER_TEXT], why[600];
 
 	leave_fetching(r);
+	now.counts.fetched += o->result != XFRIN_FAILED;
+	now.counts.broken_off += o->result == XFRIN_FAILED;
 	address_of(m, address);
 	if (o->fell_back != NULL)
 		say(r, WARNING, "IXFR from %s: %s; the whole zone was asked for", address, o->fell_back);
@@ -669,6 +674,8 @@ decide(struct refresh *r)
 	stop_probes(r);
 	note_refusal(r);
 	if ((i = best(r)) < r->masters) {
+		if (r->behind_since == 0)
+			r->behind_since = clock_now();
 		if (have && !r->forced)
 			say(r, NOTE, "stale: %s has serial %" PRIu32 ", we have %" PRIu32,
 			    address_of(&r->master[i], address), r->master[i].serial, t.serial);
@@ -717,6 +724,7 @@ on_probed(void *ctx, const struct probe_outcome *o)
 	char address[PEER_TEXT];
 
 	m->probe = NULL;
+	now.counts.unanswered += o->silent;
 	m->answered = o->ok;
 	m->refused = !o->ok && !o->silent;
 	m->serial = o->serial;
@@ -756,8 +764,10 @@ probe(struct refresh *r)
 		struct master *m = &r->master[i];
 
 		m->answered = m->refused = false;
-		if (may_ask(r, m))
-			m->probe = probe_start(now.loop, &m->peer, slot_origin(r->slot), on_probed, m);
+		if (!may_ask(r, m))
+			continue;
+		now.counts.probes++;
+		m->probe = probe_start(now.loop, &m->peer, slot_origin(r->slot), on_probed, m);
 	}
 	if (!is_probing(r))
 		decide(r);
@@ -1045,10 +1055,17 @@ refresh_status(const struct refresh *r, struct refresh_status *out)
 	*out = (struct refresh_status){
 		.served = zone != NULL, .expired = r->expired, .busy = r->state != IDLE,
 		.serial = zone != NULL ? zone_serial(zone) : 0, .checked = r->checked, .next = r->next,
-		.expires = r->expires, .refused_since = r->refused_since, .trouble = r->trouble != NULL ? r->trouble : "",
+		.expires = r->expires, .refused_since = r->refused_since, .behind_since = r->behind_since,
+		.failures = r->failures, .trouble = r->trouble != NULL ? r->trouble : "",
 	};
 	snprintf(out->from, sizeof(out->from), "%s", r->last_from != NULL ? r->last_from : "");
 	zone_unref(zone);
+}
+
+void
+refresh_counts(struct refresh_counts *out)
+{
+	*out = now.counts;
 }
 
 void

@@ -61,8 +61,17 @@ struct refresh_status {
 	time_t checked;			/* a master last said what it has; 0: never */
 	time_t next, expires;		/* when it is asked, when the zone is no longer served; expires 0: nothing is */
 	time_t refused_since;		/* since then all masters answer that they are no servers of it; 0: one is */
+	time_t behind_since;		/* since then a master is known to have a newer version; 0: none is */
+	unsigned failures;		/* in a row */
 	char from[PEER_TEXT];		/* the master of the last transfer, or "" */
 	const char *trouble;		/* why the last attempt was none; "" */
 };
 void refresh_status(const struct refresh *, struct refresh_status *);
+
+/* Of all zones since the start. */
+struct refresh_counts {
+	uint64_t probes, unanswered;	/* questions for a SOA */
+	uint64_t fetched, broken_off;	/* transfers that gave a version, and others */
+};
+void refresh_counts(struct refresh_counts *);
 #endif

@@ -215,6 +215,12 @@ static const struct complaint {
 	    "tandem.conf:1:29: error: key 'k' is not defined\n" },
 	{ "controls { };",
 	    "tandem.conf:1:10: error: 'controls' without 'unix' is not supported: say where the socket is\n" },
+	{ "statistics-channels { inet 127.0.0.1 port 8053; inet 127.0.0.1 port 8053 allow { none; } to { any; }; inet a; };",
+	    "tandem.conf:1:90: error: expected 'port', 'allow' or ';'\n"
+	    "tandem.conf:1:108: error: expected an address\n"
+	    "tandem.conf:1:54: error: this address and port is there twice, first in " },
+	{ "statistics-channels { inet 127.0.0.1 allow { nobody; }; };",
+	    "tandem.conf:1:46: error: acl 'nobody' is not defined\n" },
 	/* marks that are missing or too many */
 	{ "options {\n\tworkers 1\n\tport 53x;\n};",
 	    "tandem.conf:2:11: error: expected ';' before 'port'\n"
@@ -674,6 +680,10 @@ static const char *const corpus[] = {
 	"options { allow-query { a; !b; any; none; }; };"
 	"zone z { type master; file \"z\"; allow-query { b; { }; }; };",
 	"controls { unix \"/run/c\"; };",
+	"statistics-channels { inet 127.0.0.1 port 8053 allow { 10/8; !key k; a; }; inet *; inet :: allow { }; };"
+	"statistics-channels { inet 127.0.0.1 port *; }; statistics-channels { }; acl a { ::1; };"
+	"key k { algorithm hmac-md5; secret AAAA; }; options { zone-statistics none; };"
+	"zone a { type master; file a; zone-statistics yes; };",
 	"options { allow-transfer port 53 { 10/8; key xfr.; !key y; }; allow-notify { any; }; notify no;"
 	" also-notify port 54 { 192.0.2.9 key xfr; m key y; }; notify-delay 0; notify-to-soa yes; notify-source 192.0.2.4;"
 	" notify-source-v6 ::1; transfer-source 192.0.2.5 port *; transfer-source-v6 *; max-refresh-time 9;"

@@ -1,0 +1,636 @@
+#include "daemon/metrics.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/command_impl.h"
+#include "daemon/current.h"
+#include "daemon/mirrors.h"
+#include "daemon/server.h"
+#include "daemon/setup.h"
+#include "zonefile/arena.h"
+#include "zonefile/count.h"
+#include "zonefile/name.h"
+
+#define ZONES_A_PIECE 200
+#define LATE_SHOWN 100			/* zones of each mirror */
+
+struct metrics {
+	struct text *out;		/* of the piece being made */
+	const struct family *family;
+	bool begun;			/* its heading is written */
+	/* The zones come and go between pieces: go on behind this one. */
+	bool after;
+	uint8_t origin[DNAME_MAX];
+	/* Of the server and of all mirrors, when the page was asked for. */
+	struct query_stats queries;
+	struct server_counts out_counts;
+	struct refresh_counts in_counts;
+	struct announce_counts announced;
+	size_t mirrors;
+	struct {
+		char name[64];
+		struct mirror_status status;
+		struct mirror_late late[LATE_SHOWN];
+		size_t lates;
+	} *mirror;
+	size_t zones, in_trouble;
+};
+
+/* Lines of one name stand together, so zones are walked for each family that is theirs. */
+struct family {
+	const char *name;
+	enum { COUNTER, GAUGE } type;
+	const char *help;
+	void (*write)(struct metrics *);	/* of the server or the mirrors */
+	/* false: it has none */
+	bool (*of_zone)(struct metrics *, const struct served *, const struct zone *, uint64_t *value);
+	bool (*of_slave)(const struct refresh_status *, uint64_t *value);
+};
+
+/* --- samples --- */
+
+/* Of a label: a backslash before itself, quotes, and an n that stands for a new line. */
+static void
+add_value(struct text *out, const char *text)
+{
+	for (;;) {
+		size_t plain = strcspn(text, "\\\"\n");
+
+		text_add(out, text, plain);
+		text += plain;
+		if (*text == '\0')
+			return;
+		text_add(out, *text == '\n' ? "\\n" : *text == '"' ? "\\\"" : "\\\\", 2);
+		text++;
+	}
+}
+
+static void
+add_label(struct text *out, const char *label, const char *value)
+{
+	text_print(out, "%s=\"", label);
+	add_value(out, value);
+	text_add(out, "\"", 1);
+}
+
+static void
+add_number(struct text *out, uint64_t value)
+{
+	text_print(out, " %" PRIu64 "\n", value);
+}
+
+static void
+plain(struct metrics *m, uint64_t value)
+{
+	text_print(m->out, "%s", m->family->name);
+	add_number(m->out, value);
+}
+
+/* With one label. */
+static void
+labelled(struct metrics *m, const char *label, const char *text, uint64_t value)
+{
+	text_print(m->out, "%s{", m->family->name);
+	add_label(m->out, label, text);
+	text_add(m->out, "}", 1);
+	add_number(m->out, value);
+}
+
+/* --- the server --- */
+
+static void
+write_info(struct metrics *m)
+{
+	labelled(m, "version", TANDEM_VERSION, 1);
+}
+
+static void
+write_started(struct metrics *m)
+{
+	plain(m, (uint64_t)setup_started());
+}
+
+static void
+write_cpu(struct metrics *m)
+{
+	struct rusage used;
+	uint64_t us;
+
+	getrusage(RUSAGE_SELF, &used);
+	us = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 +
+	    (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+	text_print(m->out, "%s %" PRIu64 ".%06" PRIu64 "\n", m->family->name, us / 1000000, us % 1000000);
+}
+
+static void
+write_memory(struct metrics *m)
+{
+	FILE *in = fopen("/proc/self/statm", "re");
+	uint64_t all, resident;
+
+	if (in == NULL)
+		return;
+	if (fscanf(in, "%" SCNu64 " %" SCNu64, &all, &resident) == 2)
+		plain(m, resident * (uint64_t)sysconf(_SC_PAGESIZE));
+	fclose(in);
+}
+
+static void
+write_taken(struct metrics *m)
+{
+	plain(m, (uint64_t)current_since());
+}
+
+static void
+write_refused(struct metrics *m)
+{
+	plain(m, setup_refused().at != 0);
+}
+
+static void
+write_queries(struct metrics *m)
+{
+	labelled(m, "transport", "udp", m->queries.udp);
+	labelled(m, "transport", "tcp", m->queries.tcp);
+}
+
+static void
+write_connections(struct metrics *m)
+{
+	plain(m, m->queries.tcp_connections);
+}
+
+static void
+write_answers(struct metrics *m)
+{
+	const struct query_stats *q = &m->queries;
+
+	labelled(m, "result", "answer", q->answers);
+	labelled(m, "result", "nodata", q->nodata);
+	labelled(m, "result", "referral", q->referrals);
+	labelled(m, "result", "nxdomain", q->nxdomain);
+	labelled(m, "result", "refused", q->refused);
+	labelled(m, "result", "servfail", q->servfail);
+	labelled(m, "result", "formerr", q->formerr);
+	labelled(m, "result", "notimp", q->notimp);
+}
+
+static void
+write_truncated(struct metrics *m)
+{
+	plain(m, m->queries.truncated);
+}
+
+static void
+write_dropped(struct metrics *m)
+{
+	plain(m, m->queries.dropped);
+}
+
+static void
+write_transfers_out(struct metrics *m)
+{
+	labelled(m, "result", "done", m->out_counts.sent);
+	labelled(m, "result", "broken_off", m->out_counts.broken_off);
+}
+
+static void
+write_transfers_in(struct metrics *m)
+{
+	labelled(m, "result", "done", m->in_counts.fetched);
+	labelled(m, "result", "failed", m->in_counts.broken_off);
+}
+
+static void
+write_probes(struct metrics *m)
+{
+	plain(m, m->in_counts.probes);
+}
+
+static void
+write_unanswered(struct metrics *m)
+{
+	plain(m, m->in_counts.unanswered);
+}
+
+static void
+write_notifies_in(struct metrics *m)
+{
+	plain(m, m->queries.notifies);
+}
+
+static void
+write_notifies_out(struct metrics *m)
+{
+	plain(m, m->announced.sent);
+}
+
+static void
+write_notify_results(struct metrics *m)
+{
+	labelled(m, "result", "acknowledged", m->announced.acknowledged);
+	labelled(m, "result", "failed", m->announced.failed);
+}
+
+/* --- zones --- */
+
+static bool
+zone_serial_of(struct metrics *m, const struct served *zone, const struct zone *version, uint64_t *value)
+{
+	(void)m;
+	(void)zone;
+	*value = version != NULL ? zone_serial(version) : 0;
+	return version != NULL;
+}
+
+static bool
+zone_records_of(struct metrics *m, const struct served *zone, const struct zone *version, uint64_t *value)
+{
+	(void)m;
+	(void)zone;
+	*value = version != NULL ? zone_records(version) : 0;
+	return version != NULL;
+}
+
+static bool
+zone_published(struct metrics *m, const struct served *zone, const struct zone *version, uint64_t *value)
+{
+	(void)m;
+	(void)version;
+	*value = slot_since(zone->slot);
+	return *value != 0;
+}
+
+/* Written with the state as a label; counted on the way. */
+static bool
+zone_in_state(struct metrics *m, const struct served *zone, const struct zone *version, uint64_t *value)
+{
+	(void)version;
+	m->zones++;
+	m->in_trouble += command_zone_trouble(zone)[0] != '\0';
+	*value = 1;
+	return true;
+}
+
+static bool
+slave_checked(const struct refresh_status *s, uint64_t *value)
+{
+	*value = (uint64_t)s->checked;
+	return s->checked != 0;
+}
+
+static bool
+slave_next(const struct refresh_status *s, uint64_t *value)
+{
+	*value = (uint64_t)s->next;
+	return s->next != 0;
+}
+
+static bool
+slave_expires(const struct refresh_status *s, uint64_t *value)
+{
+	*value = (uint64_t)s->expires;
+	return s->expires != 0;
+}
+
+static bool
+slave_failures(const struct refresh_status *s, uint64_t *value)
+{
+	*value = s->failures;
+	return true;
+}
+
+static uint64_t
+seconds_since(int64_t since)
+{
+	int64_t now = time(NULL);
+
+	return since != 0 && now > since ? (uint64_t)(now - since) : 0;
+}
+
+static bool
+slave_behind(const struct refresh_status *s, uint64_t *value)
+{
+	*value = seconds_since(s->behind_since);
+	return true;
+}
+
+static void
+write_zones(struct metrics *m)
+{
+	plain(m, m->zones);
+}
+
+static void
+write_trouble(struct metrics *m)
+{
+	plain(m, m->in_trouble);
+}
+
+/* --- mirrors --- */
+
+#define EACH_MIRROR(m, i) for (size_t i = 0; i < (m)->mirrors; i++)
+
+static void
+of_mirror(struct metrics *m, size_t i, const char *label, const char *text, uint64_t value)
+{
+	text_print(m->out, "%s{", m->family->name);
+	add_label(m->out, "mirror", m->mirror[i].name);
+	if (label != NULL) {
+		text_add(m->out, ",", 1);
+		add_label(m->out, label, text);
+	}
+	text_add(m->out, "}", 1);
+	add_number(m->out, value);
+}
+
+static void
+write_mirror_connected(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		of_mirror(m, i, NULL, NULL, m->mirror[i].status.connected);
+}
+
+static void
+write_mirror_paused(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		of_mirror(m, i, NULL, NULL, m->mirror[i].status.paused);
+}
+
+static void
+write_mirror_standby(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		of_mirror(m, i, NULL, NULL, m->mirror[i].status.standby);
+}
+
+static void
+write_mirror_zones(struct metrics *m)
+{
+	EACH_MIRROR(m, i) {
+		const struct mirror_status *s = &m->mirror[i].status;
+
+		of_mirror(m, i, "state", "in_step", s->in_step);
+		of_mirror(m, i, "state", "behind", s->behind);
+		of_mirror(m, i, "state", "held", s->held);
+	}
+}
+
+static void
+write_mirror_drifted(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		of_mirror(m, i, NULL, NULL, m->mirror[i].status.drifted);
+}
+
+static void
+write_mirror_rows(struct metrics *m)
+{
+	EACH_MIRROR(m, i) {
+		const struct mirror_status *s = &m->mirror[i].status;
+
+		of_mirror(m, i, "change", "deleted", s->rows_deleted);
+		of_mirror(m, i, "change", "inserted", s->rows_inserted);
+		of_mirror(m, i, "change", "updated", s->rows_updated);
+	}
+}
+
+static void
+write_mirror_speed(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		of_mirror(m, i, NULL, NULL, m->mirror[i].status.rows_a_second);
+}
+
+static void
+write_mirror_left(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		if (m->mirror[i].status.seconds_left >= 0)
+			of_mirror(m, i, NULL, NULL, (uint64_t)m->mirror[i].status.seconds_left);
+}
+
+static void
+write_mirror_transactions(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		of_mirror(m, i, NULL, NULL, m->mirror[i].status.transactions);
+}
+
+static void
+write_mirror_purges(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		of_mirror(m, i, NULL, NULL, m->mirror[i].status.purges);
+}
+
+static void
+write_mirror_waiting(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		of_mirror(m, i, NULL, NULL, m->mirror[i].status.purges_waiting);
+}
+
+static void
+write_mirror_error(struct metrics *m)
+{
+	static const char *const kind[] = {
+		[MIRROR_NO_CONNECTION] = "connection", [MIRROR_DATABASE_FAULT] = "database", [MIRROR_ZONE_HELD] = "zone",
+	};
+
+	EACH_MIRROR(m, i)
+		for (unsigned k = MIRROR_NO_CONNECTION; k < COUNT(kind); k++)
+			of_mirror(m, i, "class", kind[k], m->mirror[i].status.error_kind == k);
+}
+
+static void
+write_mirror_behind(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		of_mirror(m, i, NULL, NULL, m->mirror[i].lates > 0 ? seconds_since(m->mirror[i].late[0].since) : 0);
+}
+
+static void
+write_mirror_late(struct metrics *m)
+{
+	EACH_MIRROR(m, i)
+		for (size_t k = 0; k < m->mirror[i].lates; k++) {
+			const struct mirror_late *late = &m->mirror[i].late[k];
+
+			text_print(m->out, "%s{", m->family->name);
+			add_label(m->out, "mirror", m->mirror[i].name);
+			text_add(m->out, ",", 1);
+			add_label(m->out, "zone", slot_name(late->slot));
+			text_print(m->out, ",state=\"%s\"}", late->held ? "held" : "behind");
+			add_number(m->out, seconds_since(late->since));
+		}
+}
+
+/* --- the table --- */
+
+static const struct family families[] = {
+	{ "tandem_info", GAUGE, "The version that runs.", .write = write_info },
+	{ "process_start_time_seconds", GAUGE, "When the server started, since 1970.", .write = write_started },
+	{ "process_cpu_seconds_total", COUNTER, "Processor time, in user space and in the kernel.", .write = write_cpu },
+	{ "process_resident_memory_bytes", GAUGE, "Memory in use.", .write = write_memory },
+	{ "tandem_configuration_timestamp_seconds", GAUGE, "When the configuration in force was read.", .write = write_taken },
+	{ "tandem_configuration_refused", GAUGE, "1 when the one read last was not taken over.", .write = write_refused },
+
+	{ "tandem_queries_total", COUNTER, "Queries that came.", .write = write_queries },
+	{ "tandem_tcp_connections_total", COUNTER, "Connections of DNS over TCP.", .write = write_connections },
+	{ "tandem_answers_total", COUNTER, "Answers that went, by what they say.", .write = write_answers },
+	{ "tandem_truncated_total", COUNTER, "Answers that did not fit.", .write = write_truncated },
+	{ "tandem_dropped_total", COUNTER, "Messages that got no answer.", .write = write_dropped },
+	{ "tandem_transfers_out_total", COUNTER, "Transfers to slaves that have ended.", .write = write_transfers_out },
+	{ "tandem_transfers_in_total", COUNTER, "Transfers from masters that have ended.", .write = write_transfers_in },
+	{ "tandem_probes_total", COUNTER, "Questions to masters for a SOA.", .write = write_probes },
+	{ "tandem_probes_unanswered_total", COUNTER, "Those of them that nobody answered.", .write = write_unanswered },
+	{ "tandem_notifies_in_total", COUNTER, "NOTIFYs of masters that were taken.", .write = write_notifies_in },
+	{ "tandem_notifies_out_total", COUNTER, "NOTIFYs sent to slaves.", .write = write_notifies_out },
+	{ "tandem_notify_results_total", COUNTER, "What became of those.", .write = write_notify_results },
+
+	{ "tandem_zone_state", GAUGE, "1, with what tandemctl status says.", .of_zone = zone_in_state },
+	{ "tandem_zones", GAUGE, "Zones of the configuration.", .write = write_zones },
+	{ "tandem_zones_in_trouble", GAUGE, "Those whose file has errors, or that no master gives.", .write = write_trouble },
+	{ "tandem_zone_serial", GAUGE, "The serial that is served.", .of_zone = zone_serial_of },
+	{ "tandem_zone_records", GAUGE, "Records of the zone.", .of_zone = zone_records_of },
+	{ "tandem_zone_published_timestamp_seconds", GAUGE, "Since when this version is served.", .of_zone = zone_published },
+	{ "tandem_zone_checked_timestamp_seconds", GAUGE, "When a master last said what it has.", .of_slave = slave_checked },
+	{ "tandem_zone_next_refresh_timestamp_seconds", GAUGE, "When the masters are asked next.", .of_slave = slave_next },
+	{ "tandem_zone_expires_timestamp_seconds", GAUGE, "When a slave serves it no longer.", .of_slave = slave_expires },
+	{ "tandem_zone_transfer_failures", GAUGE, "Failed attempts to refresh the zone, in a row.", .of_slave = slave_failures },
+	{ "tandem_zone_behind_seconds", GAUGE, "Since when a master is known to have a newer version; 0: none is.",
+	    .of_slave = slave_behind },
+
+	{ "tandem_mirror_connected", GAUGE, "1 with a connection to the database.", .write = write_mirror_connected },
+	{ "tandem_mirror_paused", GAUGE, "1 when paused by tandemctl.", .write = write_mirror_paused },
+	{ "tandem_mirror_standby", GAUGE, "1 when another instance writes.", .write = write_mirror_standby },
+	{ "tandem_mirror_zones", GAUGE, "Zones that are mirrored, by how far they are.", .write = write_mirror_zones },
+	{ "tandem_mirror_drifted_zones", GAUGE, "Zones whose rows somebody else has changed.", .write = write_mirror_drifted },
+	{ "tandem_mirror_rows_total", COUNTER, "Rows changed in the database.", .write = write_mirror_rows },
+	{ "tandem_mirror_rows_per_second", GAUGE, "Since there was last nothing to do.", .write = write_mirror_speed },
+	{ "tandem_mirror_left_seconds", GAUGE, "At that speed, until all zones are in step; absent when not known.",
+	    .write = write_mirror_left },
+	{ "tandem_mirror_transactions_total", COUNTER, "Transactions committed.", .write = write_mirror_transactions },
+	{ "tandem_mirror_purges_total", COUNTER, "Zones that all PowerDNS servers have been made to forget.",
+	    .write = write_mirror_purges },
+	{ "tandem_mirror_purges_waiting", GAUGE, "Zones that some PowerDNS server has still to forget.",
+	    .write = write_mirror_waiting },
+	{ "tandem_mirror_error", GAUGE, "1 for what the last error is about, until it is mended.", .write = write_mirror_error },
+	{ "tandem_mirror_behind_seconds", GAUGE, "For how long the zone that is longest behind or held is.",
+	    .write = write_mirror_behind },
+	{ "tandem_mirror_zone_behind_seconds", GAUGE, "The same of each such zone, the longest, 100 at most.",
+	    .write = write_mirror_late },
+};
+
+/* --- pieces --- */
+
+static void *
+metrics_open(void)
+{
+	struct metrics *m = xcalloc(1, sizeof(*m));
+	struct mirror *const *mirror = mirrors_all(&m->mirrors);
+
+	m->family = families;
+	workers_stats(setup_workers(), &m->queries);
+	server_counts(&m->out_counts);
+	refresh_counts(&m->in_counts);
+	announce_counts(&m->announced);
+	m->mirror = xcalloc(m->mirrors, sizeof(*m->mirror));
+	EACH_MIRROR(m, i) {
+		snprintf(m->mirror[i].name, sizeof(m->mirror[i].name), "%s", mirrors_name(i));
+		mirror_status(mirror[i], &m->mirror[i].status);
+		m->mirror[i].lates = mirror_late(mirror[i], m->mirror[i].late, LATE_SHOWN);
+	}
+	return m;
+}
+
+static void
+metrics_close(void *state)
+{
+	struct metrics *m = state;
+
+	EACH_MIRROR(m, i)
+		for (size_t k = 0; k < m->mirror[i].lates; k++)
+			slot_unref(m->mirror[i].late[k].slot);
+	free(m->mirror);
+	free(m);
+}
+
+static bool
+value_of(struct metrics *m, const struct served *zone, uint64_t *value)
+{
+	struct refresh_status s;
+
+	if (m->family->of_zone != NULL)
+		return m->family->of_zone(m, zone, slot_zone(zone->slot), value);
+	if (zone->refresh == NULL)
+		return false;
+	refresh_status(zone->refresh, &s);
+	return m->family->of_slave(&s, value);
+}
+
+static void
+write_zone(struct metrics *m, const struct served *zone)
+{
+	uint64_t value;
+
+	if (!value_of(m, zone, &value) || zone->conf->rules->statistics == CONF_STATISTICS_NONE)
+		return;
+	text_print(m->out, "%s{", m->family->name);
+	add_label(m->out, "zone", slot_name(zone->slot));
+	text_print(m->out, ",role=\"%s\"", command_zone_role(zone));
+	if (m->family->of_zone == zone_in_state) {
+		text_add(m->out, ",", 1);
+		add_label(m->out, "state", command_zone_state(zone));
+	}
+	text_add(m->out, "}", 1);
+	add_number(m->out, value);
+}
+
+/* true: there are more. */
+static bool
+write_some_zones(struct metrics *m)
+{
+	size_t count, at = m->after ? zones_after(m->origin) : 0, end;
+	const struct served *zone = zones_all(&count);
+
+	end = count - at > ZONES_A_PIECE ? at + ZONES_A_PIECE : count;
+	slot_enter();
+	for (; at < end; at++)
+		write_zone(m, &zone[at]);
+	slot_leave();
+	if ((m->after = end < count))
+		memcpy(m->origin, slot_origin(zone[end - 1].slot), name_len(slot_origin(zone[end - 1].slot)));
+	return m->after;
+}
+
+static bool
+metrics_more(void *state, struct text *out)
+{
+	static const char *const type[] = { [COUNTER] = "counter", [GAUGE] = "gauge" };
+	struct metrics *m = state;
+	const struct family *f = m->family;
+
+	m->out = out;
+	if (!m->begun)
+		text_print(out, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, type[f->type]);
+	m->begun = true;
+	if (f->write != NULL)
+		f->write(m);
+	else if (write_some_zones(m))
+		return true;
+	m->begun = false;
+	return ++m->family < families + COUNT(families);
+}
+
+const struct page metrics_page = {
+	"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_open, metrics_more, metrics_close,
+};
