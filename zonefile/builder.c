@@ -19,12 +19,28 @@ struct run {
 	uint8_t name[];
 };
 
+/* Runs in the order they came. */
+struct list {
+	struct came {
+		void *item;		/* struct node or, of a derived one, struct run */
+		uint32_t line;		/* of its first record */
+		uint16_t column, file;
+	} *came;
+	size_t count, room;
+};
+
+/* Many runs are kept in lists by the first octet of their names: each is sorted in the cache, in little memory, and its
+ * own is free before the next is looked at. */
+#define LISTS 256
+#define LISTS_FROM ((size_t)1 << 16)
+
 struct builder {
 	struct sets sets;
 	struct zone *base;		/* of a derived one */
 	struct arena *notes;		/* records of the run at hand; of a derived one, of all */
-	struct key *run;		/* struct node or, of a derived one, struct run */
-	size_t runs, run_room;
+	struct list *list;
+	unsigned lists;			/* 1 or LISTS */
+	size_t runs;			/* in all lists */
 	uint32_t order;
 	unsigned owner_len;		/* of the run at hand, relative to the origin */
 	uint8_t owner[DNAME_MAX];
@@ -39,6 +55,7 @@ builder_new(const uint8_t *origin, struct sink *sink)
 	b->sets.zone->store = store_new(NULL);
 	sets_wait(&b->sets);
 	b->notes = arena_new(4096);
+	b->list = xcalloc(b->lists = 1, sizeof(b->list[0]));
 	return b;
 }
 
@@ -51,6 +68,7 @@ builder_derive(struct zone *base, struct sink *sink)
 	b->sets.zone->store = store_new(base->store);
 	b->base = zone_ref(base);
 	b->notes = arena_new(1024);
+	b->list = xcalloc(b->lists = 1, sizeof(b->list[0]));
 	return b;
 }
 
@@ -70,7 +88,9 @@ builder_free(struct builder *b)
 	sets_free(&b->sets);
 	zone_unref(b->base);
 	arena_free(b->notes);
-	free(b->run);
+	for (unsigned i = 0; i < b->lists; i++)
+		free(b->list[i].came);
+	free(b->list);
 	free(b);
 }
 
@@ -97,29 +117,59 @@ keep_run(struct builder *b)
 }
 
 static void
+list_add(struct list *list, struct came came)
+{
+	if (list->count == list->room) {
+		list->room = list->room * 2 + 8;
+		list->came = xrealloc(list->came, list->room * sizeof(list->came[0]));
+	}
+	list->came[list->count++] = came;
+}
+
+/* The octet that names differ in first: that of rel_prefix() which counts most. */
+static struct list *
+list_of(const struct builder *b, struct rel name)
+{
+	return &b->list[b->lists > 1 ? rel_prefix(name) >> 56 : 0];
+}
+
+static void
+split_list(struct builder *b)
+{
+	struct list whole = b->list[0];
+
+	b->list = xrealloc(b->list, LISTS * sizeof(b->list[0]));
+	memset(b->list, 0, LISTS * sizeof(b->list[0]));
+	b->lists = LISTS;
+	for (size_t i = 0; i < whole.count; i++)
+		list_add(list_of(b, rel_of(whole.came[i].item)), whole.came[i]);
+	free(whole.came);
+}
+
+static void
 end_run(struct builder *b)
 {
-	struct rel owner = owner_rel(b);
+	struct rel owner = owner_rel(b), lower;
+	uint8_t buf[DNAME_MAX];
 	const struct rec *first;
-	struct key *key;
+	struct came came;
 
 	if (b->sets.recs == 0)
 		return;
-	if (b->runs == b->run_room) {
-		b->run_room = b->run_room * 2 + 8;
-		b->run = xrealloc(b->run, b->run_room * sizeof(b->run[0]));
-	}
+	if (b->runs++ == LISTS_FROM && b->base == NULL)
+		split_list(b);
 	first = b->sets.rec[0].item;
-	key = &b->run[b->runs++];
-	*key = (struct key){ .order = rel_prefix(owner), .line = first->line, .column = first->column, .file = first->file };
+	came = (struct came){ .line = first->line, .column = first->column, .file = first->file };
 	if (b->base != NULL) {
-		key->item = keep_run(b);
+		came.item = keep_run(b);
 	} else {
-		sets_make(&b->sets, owner);
-		sets_check(&b->sets, owner, key);
-		key->item = sets_node(&b->sets, owner, index_hash(owner), sets_flags(&b->sets, owner));
+		lower = rel_lower(buf, owner);
+		sets_make(&b->sets, owner, lower);
+		sets_check(&b->sets, owner, &(struct key){ .line = came.line, .column = came.column, .file = came.file });
+		came.item = sets_node(&b->sets, owner, index_hash(lower), sets_flags(&b->sets, owner));
 		arena_reset(b->notes);
 	}
+	list_add(list_of(b, owner), came);
 	sets_clear(&b->sets);
 }
 
@@ -246,8 +296,10 @@ descend(struct builder *b, struct path *path, struct node *node, uint64_t prefix
 static void
 add_empty(struct builder *b, struct path *path, struct rel rel)
 {
+	uint8_t lower[DNAME_MAX];
+
 	sets_clear(&b->sets);
-	descend(b, path, sets_node(&b->sets, rel, index_hash(rel), 0), rel_prefix(rel));
+	descend(b, path, sets_node(&b->sets, rel, index_hash(rel_lower(lower, rel)), 0), rel_prefix(rel));
 }
 
 static void
@@ -257,6 +309,8 @@ place_node(struct builder *b, struct path *path, struct node *node, uint64_t pre
 	uint8_t offset[DNAME_LABELS];
 	unsigned n = 0, above;
 
+	if (path->depth > 1 && rel.len > 0 && rel.len == rel.label[0] + 1u)	/* most are right below the apex */
+		path->depth = 1;
 	while (path->depth > 0 && !rel_below(rel, rel_of(path->step[path->depth - 1])))
 		path->depth--;
 	if (path->depth == 0 && rel.len > 0)	/* nothing at the apex; check_apex() says so */
@@ -284,6 +338,7 @@ static struct node *
 merge_nodes(struct builder *b, const struct key *key, size_t count)
 {
 	struct rel rel = rel_of(key[0].item);
+	uint8_t lower[DNAME_MAX];
 	struct key *set;
 	size_t sets = 0, n = 0;
 
@@ -311,7 +366,7 @@ merge_nodes(struct builder *b, const struct key *key, size_t count)
 	}
 	free(set);
 	b->sets.again = true;
-	sets_make(&b->sets, rel);
+	sets_make(&b->sets, rel, rel_lower(lower, rel));
 	b->sets.again = false;
 	sets_check(&b->sets, rel, &key[count - 1]);
 	arena_reset(b->notes);
@@ -321,61 +376,120 @@ merge_nodes(struct builder *b, const struct key *key, size_t count)
 /* Nodes lie in the order of the file; each is fetched this many before it is needed. */
 #define AHEAD 16
 
+static bool
+same_name(const struct node *a, const struct node *b)
+{
+	return a->hash == b->hash && node_cmp(a, b) == 0;
+}
+
 static void
-build(struct builder *b)
+place_list(struct builder *b, struct path *path, const struct key *run, size_t count)
 {
 	struct zone *zone = b->sets.zone;
-	struct path path = { .depth = 0 };
 
-	sets_settle(&b->sets);
-	sort_keys(b->run, b->runs, node_key_cmp);
-	zone->names = index_new(b->runs);
-	zone->hashed = index_new(0);
-	for (size_t i = 0, end; i < b->runs; i = end) {
-		struct node *node = b->run[i].item;
-		uint64_t prefix = b->run[i].order;
+	for (size_t i = 0, end; i < count; i = end) {
+		struct node *node = run[i].item;
+		uint64_t prefix = run[i].order;
 
-		if (i + AHEAD < b->runs)
-			__builtin_prefetch(b->run[i + AHEAD].item, 1);
-		if (i + AHEAD / 2 < b->runs)
-			index_prefetch(zone->names, b->run[i + AHEAD / 2].item);
-		for (end = i + 1; end < b->runs && b->run[end].order == prefix &&
-		    node_cmp(b->run[end].item, node) == 0;)
+		if (i + AHEAD < count)
+			__builtin_prefetch(run[i + AHEAD].item, 1);
+		if (i + AHEAD / 2 < count)
+			index_prefetch(zone->names, run[i + AHEAD / 2].item);
+		for (end = i + 1; end < count && run[end].order == prefix && same_name(run[end].item, node);)
 			end++;
 		if (end - i > 1)
-			node = merge_nodes(b, b->run + i, end - i);
+			node = merge_nodes(b, run + i, end - i);
 		if (node->flags & NODE_HASHED)
 			index_append(zone->hashed, node, prefix);
 		else
-			place_node(b, &path, node, prefix);
+			place_node(b, path, node, prefix);
 	}
+}
+
+/* The runs of a list, which is free then, in order; room is for twice as many. */
+static void
+sort_list(struct list *list, struct key *room, struct rel name_of(const void *), key_cmp *cmp)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct came *came = &list->came[i];
+
+		if (i + AHEAD < list->count)
+			__builtin_prefetch(list->came[i + AHEAD].item);
+		room[i] = (struct key){ rel_prefix(name_of(came->item)), came->item, came->line, came->column, came->file };
+	}
+	free(list->came);
+	list->came = NULL;
+	sort_keys_in(room + list->count, room, list->count, cmp);
+}
+
+/* For sort_list() of any of them. */
+static struct key *
+list_room(const struct builder *b)
+{
+	size_t most = 0;
+	struct key *room;
+
+	for (unsigned i = 0; i < b->lists; i++)
+		most = b->list[i].count > most ? b->list[i].count : most;
+	room = xmalloc(2 * most * sizeof(*room));
+	xhint(room, 2 * most * sizeof(*room));
+	return room;
+}
+
+static struct rel
+name_of_node(const void *node)
+{
+	return rel_of(node);
+}
+
+static void
+build(struct builder *b)
+{
+	struct key *run = list_room(b);
+	struct path path = { .depth = 0 };
+
+	sets_settle(&b->sets);
+	b->sets.zone->names = index_new(b->runs);
+	b->sets.zone->hashed = index_new(0);
+	for (unsigned i = 0; i < b->lists; i++) {
+		sort_list(&b->list[i], run, name_of_node, node_key_cmp);
+		place_list(b, &path, run, b->list[i].count);
+	}
+	free(run);
 }
 
 /* --- from a version --- */
 
+static struct rel
+name_of_run(const void *item)
+{
+	const struct run *run = item;
+
+	return (struct rel){ run->name, run->name_len };
+}
+
 static int
 run_key_cmp(const struct key *a, const struct key *b)
 {
-	const struct run *x = a->item, *y = b->item;
-
-	return rel_cmp((struct rel){ x->name, x->name_len }, (struct rel){ y->name, y->name_len });
+	return rel_cmp(name_of_run(a->item), name_of_run(b->item));
 }
 
 static void
 derive(struct builder *b)
 {
+	struct key *key = list_room(b);
 	struct rec **rec = NULL;
 	size_t room = 0;
 
-	sort_keys(b->run, b->runs, run_key_cmp);
+	sort_list(&b->list[0], key, name_of_run, run_key_cmp);
 	derive_start(&b->sets, b->base);
 	for (size_t i = 0, end; i < b->runs; i = end) {
-		const struct run *first = b->run[i].item;
+		const struct run *first = key[i].item;
 		size_t count = 0;
 
-		for (end = i; end < b->runs && b->run[end].order == b->run[i].order &&
-		    run_key_cmp(&b->run[i], &b->run[end]) == 0; end++) {
-			const struct run *run = b->run[end].item;
+		for (end = i; end < b->runs && key[end].order == key[i].order &&
+		    run_key_cmp(&key[i], &key[end]) == 0; end++) {
+			const struct run *run = key[end].item;
 
 			if (count + run->count > room) {
 				room = (count + run->count) * 2;
@@ -386,6 +500,7 @@ derive(struct builder *b)
 		}
 		derive_name(&b->sets, (struct rel){ first->name, first->name_len }, rec, count, b->notes);
 	}
+	free(key);
 	free(rec);
 }
 

@@ -8,6 +8,7 @@
 
 #include "zonefile/arena.h"
 #include "zonefile/check_dnssec.h"
+#include "zonefile/index.h"
 #include "zonefile/name.h"
 #include "zonefile/zonemd.h"
 
@@ -27,6 +28,7 @@ struct state {
 	const struct zone *zone;
 	const struct checks *checks;
 	struct sink *sink;
+	const struct zone_walk *walk;	/* behind the node that is looked at, or NULL */
 	int err;
 };
 
@@ -48,23 +50,30 @@ has_address(const struct node *node)
 	return node_set(node, T_A) != NULL || node_set(node, T_AAAA) != NULL;
 }
 
+/* Is a name of the zone at or below the node? */
+static bool
+is_below(const struct zone *zone, const uint8_t *name, const struct node *node)
+{
+	struct rel rel = { name, (unsigned)(name_len(name) - name_len(zone_origin(zone))) };
+
+	return rel_below(rel, rel_of(node)) || rel_cmp(rel, rel_of(node)) == 0;
+}
+
 /* What is wrong with a name of this zone that a client will ask addresses of; -1: nothing. */
 static int
-check_target(const struct zone *zone, const struct node *owner, const uint8_t *target)
+check_target(const struct state *s, const struct node *owner, const uint8_t *target)
 {
-	uint8_t name[DNAME_MAX], cut[DNAME_MAX];
+	const struct zone *zone = s->zone;
+	uint8_t name[DNAME_MAX];
 	struct zone_found found;
 	const struct node *node;
 
-	name_lower(name, target);
 	/* No cut is above this one, so glue is where its name is. */
-	if (owner->flags & NODE_CUT) {
-		zone_owner(zone, owner, cut);
-		if (name_under(name, cut)) {
-			node = zone_node(zone, name);
-			return node != NULL && has_address(node) ? -1 : NO_GLUE;
-		}
+	if (owner->flags & NODE_CUT && is_below(zone, target, owner)) {
+		node = s->walk != NULL ? zone_walk_glue(s->walk, target) : zone_node(zone, target);
+		return node != NULL && has_address(node) ? -1 : NO_GLUE;
 	}
+	name_lower(name, target);
 	switch (zone_find(zone, name, &found)) {
 	case ZONE_NONE:
 		return ABSENT;
@@ -155,7 +164,7 @@ check_targets(struct state *s, const struct node *node, const struct rrset *set)
 		/* The root as a target means: none (RFC 7505, RFC 2782). */
 		if (*target == 0 || !in_zone(target, len - skip, origin, origin_len))
 			continue;
-		if ((fault = check_target(s->zone, node, target)) >= 0)
+		if ((fault = check_target(s, node, target)) >= 0)
 			say_target(s, node, set->type, target, fault);
 	}
 }
@@ -425,11 +434,13 @@ check_node(struct state *s, const struct node *node)
 static void
 check_nodes(struct state *s)
 {
-	const struct node *node;
 	struct zone_walk walk;
+	const struct node *node;
 
+	s->walk = &walk;
 	for (node = zone_walk(&walk, s->zone); node != NULL; node = zone_next(&walk))
 		check_node(s, node);
+	s->walk = NULL;
 }
 
 static void

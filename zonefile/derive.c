@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "zonefile/arena.h"
+#include "zonefile/name.h"
 
 static struct rel
 parent_of(struct rel rel)
@@ -88,7 +89,7 @@ mark_parent(struct sets *s, struct rel rel, uint8_t wild)
 static void
 put_name(struct sets *s, struct rel rel, const struct node *old)
 {
-	uint8_t flags = sets_flags(s, rel), was = old != NULL ? old->flags : 0;
+	uint8_t flags = sets_flags(s, rel), was = old != NULL ? old->flags : 0, lower[DNAME_MAX];
 	size_t count = s->count;
 
 	if (old == NULL && rel.len > 0 && index_get(s->zone->names, parent_of(rel)) == NULL) {
@@ -98,7 +99,7 @@ put_name(struct sets *s, struct rel rel, const struct node *old)
 	}
 	if (occluded(s, rel))
 		flags |= NODE_OCCLUDED;
-	index_put(s->zone->names, sets_node(s, rel, index_hash(rel), flags | (was & NODE_WILD)));
+	index_put(s->zone->names, sets_node(s, rel, index_hash(rel_lower(lower, rel)), flags | (was & NODE_WILD)));
 	if (old == NULL)
 		mark_parent(s, rel, NODE_WILD);
 	if ((flags ^ was) & (NODE_CUT | NODE_DNAME))
@@ -142,6 +143,8 @@ static void
 change_sets(struct sets *s, struct rel owner, const struct node *old, struct rec *const *rec, size_t count,
     struct arena *notes)
 {
+	uint8_t lower[DNAME_MAX];
+
 	sets_clear(s);
 	for (unsigned i = 0; old != NULL && i < old->count; i++) {
 		const struct rrset *set = old->set[i];
@@ -153,7 +156,7 @@ change_sets(struct sets *s, struct rel owner, const struct node *old, struct rec
 	}
 	for (size_t i = 0; i < count; i++)
 		sets_add_record(s, rec[i]);
-	sets_make(s, owner);
+	sets_make(s, owner, rel_lower(lower, owner));
 }
 
 void
@@ -161,11 +164,12 @@ derive_name(struct sets *s, struct rel owner, struct rec *const *rec, size_t cou
 {
 	struct zone *zone = s->zone;
 	const struct node *named = index_get(zone->names, owner), *hashed = index_get(zone->hashed, owner);
+	uint8_t lower[DNAME_MAX];
 
 	change_sets(s, owner, hashed != NULL ? hashed : named, rec, count, notes);
 	sets_check(s, owner, &nowhere);
 	if (sets_flags(s, owner) & NODE_HASHED) {
-		index_put(zone->hashed, sets_node(s, owner, index_hash(owner), NODE_HASHED));
+		index_put(zone->hashed, sets_node(s, owner, index_hash(rel_lower(lower, owner)), NODE_HASHED));
 		s->count = 0;
 		if (named != NULL && named->count > 0)
 			drop_name(s, named);

@@ -87,12 +87,16 @@ hash_lower(struct rel lower)
 }
 
 uint32_t
-index_hash(struct rel name)
+index_hash(struct rel lower)
 {
-	uint8_t lower[DNAME_MAX];
+	return (uint32_t)(hash_lower(lower) >> 32);
+}
 
-	name_lower_octets(lower, name.label, name.len);
-	return (uint32_t)(hash_lower((struct rel){ lower, name.len }) >> 32);
+struct rel
+rel_lower(uint8_t out[], struct rel name)
+{
+	name_lower_octets(out, name.label, name.len);
+	return (struct rel){ out, name.len };
 }
 
 static int
@@ -101,9 +105,9 @@ label_cmp(const uint8_t *a, const uint8_t *b)
 	unsigned len = a[0] < b[0] ? a[0] : b[0];
 
 	for (unsigned i = 1; i <= len; i++) {
-		int d = name_tolower[a[i]] - name_tolower[b[i]];
+		int d;
 
-		if (d != 0)
+		if (a[i] != b[i] && (d = name_tolower[a[i]] - name_tolower[b[i]]) != 0)
 			return d;
 	}
 	return a[0] - b[0];
@@ -260,11 +264,11 @@ const struct node *
 index_get(const struct index *index, struct rel name)
 {
 	uint8_t buf[DNAME_MAX];
-	struct rel lower = { buf, name.len };
+	struct rel lower;
 
 	if (index->count == 0)
 		return NULL;
-	name_lower_octets(buf, name.label, name.len);
+	lower = rel_lower(buf, name);
 	return index_find(index, hash_lower(lower), lower);
 }
 
@@ -605,6 +609,7 @@ index_prefetch(const struct index *index, const struct node *node)
 {
 	const struct page *page = page_of(index, node->hash);
 
+	__builtin_prefetch(page, 1);
 	__builtin_prefetch(&page->slot[node->hash & ((1u << index->page_bits) - 1)], 1);
 }
 

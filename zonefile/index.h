@@ -29,8 +29,9 @@ rel_of(const struct node *node)
  * a name has the hashes of its ancestors on the way. */
 uint64_t index_hash_root(void);
 uint64_t index_hash_label(uint64_t above, const uint8_t *label_lower);
-uint32_t index_hash(struct rel);		/* of a whole name, any case */
+uint32_t index_hash(struct rel lower);		/* of a whole name */
 
+struct rel rel_lower(uint8_t out[], struct rel);	/* out has room for it */
 int rel_cmp(struct rel, struct rel);		/* canonical order, RFC 4034 6.1 */
 bool rel_below(struct rel, struct rel above);	/* strictly */
 uint64_t rel_prefix(struct rel);		/* compares as the names do, unless equal */

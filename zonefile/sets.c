@@ -150,8 +150,9 @@ sets_add_apart(struct sets *s, struct rel owner, const struct rrset *set, const 
     uint32_t order, struct arena *notes)
 {
 	const uint8_t *p = set->rdata;
+	uint8_t lower[DNAME_MAX];
 
-	account(s->zone, set, set_digest(set), owner_hash(s->zone, owner), -1);
+	account(s->zone, set, set_digest(set), owner_hash(s->zone, rel_lower(lower, owner)), -1);
 	for (unsigned i = 0; i < set->count; i++) {
 		uint16_t len = (uint16_t)(p[0] << 8 | p[1]);
 		struct rec *rec = arena_alloc(notes, sizeof(*rec) + len);
@@ -427,9 +428,9 @@ set_cmp(const void *a, const void *b)
 }
 
 void
-sets_make(struct sets *s, struct rel owner)
+sets_make(struct sets *s, struct rel owner, struct rel lower)
 {
-	uint64_t hash = owner_hash(s->zone, owner);
+	uint64_t hash = owner_hash(s->zone, lower);
 	size_t before = s->count;
 
 	sort_keys(s->rec, s->recs, rec_cmp);

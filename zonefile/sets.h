@@ -83,7 +83,7 @@ void sets_add(struct sets *, const struct rrset *);	/* as it is */
 void sets_add_apart(struct sets *, struct rel owner, const struct rrset *, const struct key *place,
     uint32_t order, struct arena *notes);
 /* The records to sets, these and those added as they are in order. */
-void sets_make(struct sets *, struct rel owner);
+void sets_make(struct sets *, struct rel owner, struct rel lower);
 
 /* What one owner may not have; line and so on where no record says a better place. */
 void sets_check(struct sets *, struct rel owner, const struct key *place);

@@ -1,5 +1,6 @@
 #include "zonefile/sort.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,31 +85,42 @@ radix_sort(struct key *key, struct key *room, size_t count)
 		memcpy(key, from, count * sizeof(*key));
 }
 
+static bool
+sorted(const struct key *key, size_t count, key_cmp *cmp)
+{
+	for (size_t i = 1; i < count; i++)
+		if (order_of(&key[i - 1], &key[i], cmp) > 0)
+			return false;
+	return true;
+}
+
+void
+sort_keys_in(struct key *room, struct key *key, size_t count, key_cmp *cmp)
+{
+	if (sorted(key, count, cmp))	/* as signers and dumps write them */
+		return;
+	if (count < RADIX_MIN) {
+		merge_sort(key, room, count, cmp);
+		return;
+	}
+	radix_sort(key, room, count);
+	for (size_t start = 0, end; start < count; start = end) {
+		for (end = start + 1; end < count && key[end].order == key[start].order;)
+			end++;
+		merge_sort(key + start, room, end - start, cmp);
+	}
+}
+
 void
 sort_keys(struct key *key, size_t count, key_cmp *cmp)
 {
 	struct key *room;
-	size_t i = 1;
 
 	if (count <= FEW) {
 		insertion_sort(key, count, cmp);
 		return;
 	}
-	while (i < count && order_of(&key[i - 1], &key[i], cmp) <= 0)
-		i++;
-	if (i >= count)		/* as signers and dumps write them */
-		return;
 	room = xmalloc(count * sizeof(*room));
-	xhint(room, count * sizeof(*room));
-	if (count < RADIX_MIN) {
-		merge_sort(key, room, count, cmp);
-	} else {
-		radix_sort(key, room, count);
-		for (size_t start = 0, end; start < count; start = end) {
-			for (end = start + 1; end < count && key[end].order == key[start].order;)
-				end++;
-			merge_sort(key + start, room, end - start, cmp);
-		}
-	}
+	sort_keys_in(room, key, count, cmp);
 	free(room);
 }

@@ -17,4 +17,6 @@ struct key {
 typedef int key_cmp(const struct key *, const struct key *);
 
 void sort_keys(struct key *, size_t count, key_cmp *);
+/* With room for as many: fresh memory may cost as much as the sort. */
+void sort_keys_in(struct key *room, struct key *, size_t count, key_cmp *);
 #endif

@@ -47,5 +47,5 @@ void zone_finish(struct zone *);
 /* The part of the digest that one set of one owner is; zones add it with zone_digest_add(). */
 struct zone_digest set_digest(const struct rrset *);
 struct zone_digest owner_digest(struct zone_digest set, uint64_t owner);
-uint64_t owner_hash(const struct zone *, struct rel);	/* the same on every machine */
+uint64_t owner_hash(const struct zone *, struct rel lower);	/* the same on every machine */
 #endif

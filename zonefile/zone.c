@@ -473,13 +473,9 @@ owner_digest(struct zone_digest set, uint64_t owner)
 }
 
 uint64_t
-owner_hash(const struct zone *zone, struct rel rel)
+owner_hash(const struct zone *zone, struct rel lower)
 {
-	uint8_t lower[DNAME_MAX];
-
-	for (unsigned i = 0; i < rel.len; i++)
-		lower[i] = name_tolower[rel.label[i]];
-	return hash_bytes(zone->origin_len, lower, rel.len);
+	return hash_bytes(zone->origin_len, lower.label, lower.len);
 }
 
 /* --- walking --- */
@@ -525,6 +521,26 @@ zone_next(struct zone_walk *w)
 	index_fetch(index[i], at(w, i));
 	set_at(w, i, index_next(index[i], at(w, i)));
 	return node;
+}
+
+/* A delegation has few servers, and their glue stands right behind it. */
+#define NEAR 4
+
+const struct node *
+zone_walk_glue(const struct zone_walk *w, const uint8_t *name)
+{
+	struct index_pos pos = at(w, 0);
+	const struct node *node;
+	struct rel rel;
+
+	if (!inside(w->zone, name, &rel))
+		return NULL;
+	for (unsigned i = 0; i < NEAR && (node = index_at(w->zone->names, pos)) != NULL; i++) {
+		if (node->name_len == rel.len && rel_cmp(rel_of(node), rel) == 0)
+			return node;
+		pos = index_next(w->zone->names, pos);
+	}
+	return zone_node(w->zone, name);
 }
 
 const struct node *

@@ -158,4 +158,6 @@ const struct node *zone_walk(struct zone_walk *, const struct zone *);
 const struct node *zone_walk_below(struct zone_walk *, const struct zone *,
     const uint8_t *name);
 const struct node *zone_next(struct zone_walk *);
+/* As zone_node(), and at no cost for a name that is one of the next. */
+const struct node *zone_walk_glue(const struct zone_walk *, const uint8_t *name);
 #endif
