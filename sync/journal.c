@@ -562,7 +562,7 @@ journal_restore(struct journal *j, const uint8_t *origin)
 	if (zone != NULL && zone_digest_equal(zone_digest(zone), e.last.digest))
 		return zone;
 	zone_unref(zone);
-	name_print(name, origin);
+	name_print_plain(name, origin);
 	dbfile_report(j->file, WARNING, name, "its history in the journal is damaged and is"
 	    " begun anew: transfers of differences from older versions become whole ones");
 	return NULL;
