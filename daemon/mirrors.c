@@ -234,6 +234,13 @@ mirrors_find(const char *name)
 }
 
 void
+mirrors_look(void)
+{
+	for (size_t i = 0; i < mirror_count; i++)
+		mirror_look(mirrors[i]);
+}
+
+void
 mirrors_settled(void)
 {
 	for (size_t i = 0; i < mirror_count; i++)

@@ -17,6 +17,7 @@ void mirrors_set_zone(const struct conf *, const struct conf_zone *, struct slot
 /* Says what comes of its rows into text, "" when no mirror has it. */
 void mirrors_drop_zone(const struct conf *, const struct conf_zone *, char *text, size_t);
 void mirrors_settled(void);		/* that was all of them */
+void mirrors_look(void);		/* mirror_look() */
 
 /* Any thread: the slot has a new version. */
 void mirrors_wake(struct slot *);

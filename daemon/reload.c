@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/mirrors.h"
 #include "daemon/setup.h"
 #include "daemon/watch.h"
 #include "zonefile/arena.h"
@@ -112,5 +113,7 @@ reload_all(bool files, const struct reload *tell)
 
 	round->conf = of[setup_reread(tell->said, tell->zone, tell->ctx)];
 	round->failed = round->conf == RELOAD_REFUSED;
+	if (files)
+		mirrors_look();
 	load_zones(round, files);
 }

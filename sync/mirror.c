@@ -16,6 +16,7 @@
 
 #define STOP_WAIT 10000			/* milliseconds */
 #define STOP_SILENT 300			/* after that somebody may wonder */
+#define LOOK_SOON 500			/* what has just changed goes first */
 
 int64_t
 mirror_now(void)
@@ -470,6 +471,25 @@ mirror_pause(struct mirror *m, bool pause)
 {
 	pthread_mutex_lock(&m->lock);
 	m->status.paused = pause;
+	pthread_cond_broadcast(&m->wake);
+	pthread_mutex_unlock(&m->lock);
+	if (!pause)
+		mirror_look(m);
+}
+
+void
+mirror_look(struct mirror *m)
+{
+	int64_t soon;
+
+	pthread_mutex_lock(&m->lock);
+	soon = m->gate.open ? mirror_now() + LOOK_SOON : 0;
+	if (m->gate.look_at > soon)
+		m->gate.look_at = soon;
+	if (m->gate.due > soon)
+		m->gate.due = soon;
+	if (m->held_at != INT64_MAX)
+		m->held_at = 0;
 	pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 }

@@ -62,6 +62,8 @@ void mirror_set_meta(struct mirror *, struct slot *, const struct target_meta *,
 /* All zones have been included: what the target has of our owner beside them is no longer mirrored. */
 void mirror_settled(struct mirror *);
 void mirror_pause(struct mirror *, bool);
+/* At once, what waits to be tried again; soon, a look whether the target is where we left it, which is taken now and then anyway. */
+void mirror_look(struct mirror *);
 void mirror_resync(struct mirror *, struct slot *);	/* compare all rows, and change those that differ */
 void mirror_adopt(struct mirror *, struct slot *);	/* the same, also when the domain belongs to nobody */
 

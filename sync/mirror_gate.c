@@ -12,6 +12,7 @@
 
 #include "sync/pdns_text.h"
 #include "zonefile/arena.h"
+#include "zonefile/hash.h"
 #include "zonefile/name.h"
 
 #define CONNECT_MIN 1000		/* milliseconds */
@@ -19,6 +20,8 @@
 #define BEAT 3000			/* the holder of the lease shows that it lives */
 #define LOOK 1000			/* who stands by looks whether it does */
 #define SILENCE 10000			/* and takes over after this */
+#define LOOK_AROUND 6000		/* between two comparisons of all states, */
+#define LOOK_SHARE 50			/* or so many times what one takes */
 
 /* From so many zones on, one query for the states of all is cheaper than one each. */
 #define ASK_EACH_MAX 50
@@ -31,33 +34,46 @@
 
 /* The first loss may be an idle connection's end: that is tried again at once, and nothing is told. */
 static int64_t
-note_loss(struct gate *gate, bool *tell)
+note_loss(struct gate *gate, bool writing)
 {
 	int64_t now = mirror_now(), delay = 0;
 
 	if (now - gate->lost_at > 2 * CONNECT_MAX)
 		gate->losses = 0;
 	gate->lost_at = now;
-	*tell = false;
 	if (gate->losses++ > 0) {
 		delay = gate->losses > 7 ? CONNECT_MAX : CONNECT_MIN << (gate->losses - 2);
-		*tell = !gate->down;
 		gate->down = true;
+		gate->writing |= writing;
 	}
 	return now + (delay < CONNECT_MAX ? delay : CONNECT_MAX);
 }
 
-/* With the lock.  Zones that writers have are asked for again by them, if need be. */
+/* Each cause once, until it works again. */
+static bool
+is_news(struct gate *gate, const char *why)
+{
+	uint64_t hash = hash_bytes(1, why, strlen(why));
+
+	if (!gate->down || gate->causes == CAUSES)
+		return false;
+	for (unsigned i = 0; i < gate->causes; i++)
+		if (gate->cause[i] == hash)
+			return false;
+	gate->cause[gate->causes++] = hash;
+	return true;
+}
+
+/* With the lock.  Zones that writers have are asked for by the next that has them. */
 static void
 forget_states(struct mirror *m)
 {
 	for (struct tracked *z = m->zones.all; z != NULL; z = z->next)
-		if (z->busy == NULL)
-			z->asked = false;
+		z->asked = false;
 }
 
 void
-gate_shut(struct writer *w, enum target_result result)
+gate_shut(struct writer *w, enum target_result result, bool writing)
 {
 	struct mirror *m = w->m;
 	struct gate *gate = &m->gate;
@@ -77,13 +93,26 @@ gate_shut(struct writer *w, enum target_result result)
 		gate->seen = (struct target_lease){ .ours = false };
 		gate->due = mirror_now();
 	} else {
-		gate->due = note_loss(gate, &tell);
+		gate->due = note_loss(gate, writing && result == TARGET_BROKEN);
+		tell = is_news(gate, why);
 		mirror_keep_error(m, result == TARGET_LOST ? MIRROR_NO_CONNECTION : MIRROR_DATABASE_FAULT, why);
 	}
 	pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 	if (tell)
 		mirror_tell(m, ERROR, NULL, "%s; it is tried again, and what changes meanwhile is made up for", why);
+}
+
+const char *
+gate_works(struct mirror *m)
+{
+	struct gate *gate = &m->gate;
+	const char *what = !gate->down ? NULL : gate->met ? "connected again" : "connected";
+
+	gate->met = true;
+	gate->down = gate->writing = false;
+	gate->causes = 0;
+	return what;
 }
 
 /* --- states ------------------------------------------------------------ */
@@ -218,7 +247,7 @@ gate_ask(struct writer *w, struct tracked **batch, size_t count)
 		if (!batch[i]->asked && (result = ask(w, batch[i])) == TARGET_HELD)
 			result = TARGET_OK;
 	if (result != TARGET_OK)
-		gate_shut(w, result);
+		gate_shut(w, result, false);
 	return result == TARGET_OK;
 }
 
@@ -341,7 +370,7 @@ open_gate(struct writer *w)
 {
 	struct mirror *m = w->m;
 	enum target_result result;
-	bool down;
+	const char *what = NULL;
 
 	if ((result = connect_again(w)) == TARGET_OK)
 		result = gate_read_masters(w);
@@ -352,49 +381,134 @@ open_gate(struct writer *w)
 	if (result == TARGET_OK)
 		result = see_exports(w);
 	if (result != TARGET_OK) {
+		pthread_mutex_lock(&m->lock);
 		m->gate.losses += m->gate.losses == 0;
-		gate_shut(w, result);
+		pthread_mutex_unlock(&m->lock);
+		gate_shut(w, result, false);
 		return;
 	}
-	down = m->gate.down;
-	if (down)
-		mirror_tell(m, NOTE, NULL, "connected again");
 	pthread_mutex_lock(&m->lock);
-	m->gate.down = false;
 	if (w->generation == m->gate.generation) {
 		m->gate.open = true;
 		m->gate.due = mirror_now() + BEAT;
+		m->gate.look_at = mirror_now() + LOOK_AROUND;
 		m->status.connected = true;
-		mirror_keep_error(m, MIRROR_WELL, "");
+		if (!m->gate.writing) {
+			mirror_keep_error(m, MIRROR_WELL, "");
+			what = gate_works(m);
+		}
 		mirror_queue_all(m, false);
 	}
 	pthread_mutex_unlock(&m->lock);
+	if (what != NULL)
+		mirror_tell(m, NOTE, NULL, "%s", what);
 }
 
-/* The gate is open and it is time for a beat, or to look for zones that nobody includes. */
+/* --- looking around ----------------------------------------------------- */
+
+struct looking {
+	struct mirror *m;
+	uint64_t look, since;
+	size_t moved;
+};
+
+/* With the lock.  It is asked for again before anything is written. */
+static void
+note_moved(struct looking *l, struct tracked *z)
+{
+	z->asked = false;
+	z->exported = 0;
+	tracked_queue(&l->m->zones, z, false);
+	l->moved++;
+}
+
+static bool
+is_still(const struct looking *l, const struct tracked *z)
+{
+	return z->asked && z->busy == NULL && z->written <= l->since;
+}
+
+static void
+on_look(void *ctx, const struct target_state *state)
+{
+	struct looking *l = ctx;
+	struct tracked *z;
+
+	pthread_mutex_lock(&l->m->lock);
+	if ((z = tracked_named(&l->m->zones, state->name)) != NULL) {
+		z->seen = l->look;
+		if (is_still(l, z) && !(z->known && z->serial == state->serial && z->disabled == state->disabled &&
+		    zone_digest_equal(z->digest, state->digest)))
+			note_moved(l, z);
+	}
+	pthread_mutex_unlock(&l->m->lock);
+}
+
+/* A backup that is put back, or a hand in our tables, moves zones to other versions while the connection stands. */
+static enum target_result
+look_around(struct writer *w)
+{
+	struct mirror *m = w->m;
+	struct looking l = { .m = m };
+	int64_t start = mirror_now(), took;
+	enum target_result result;
+
+	pthread_mutex_lock(&m->lock);
+	l.look = ++m->gate.looks;
+	l.since = m->gate.written;
+	pthread_mutex_unlock(&m->lock);
+	result = target_states(w->target, on_look, &l);
+	pthread_mutex_lock(&m->lock);
+	for (struct tracked *z = m->zones.all; z != NULL && result == TARGET_OK; z = z->next)
+		if (z->known && z->seen != l.look && is_still(&l, z))
+			note_moved(&l, z);
+	took = mirror_now() - start;
+	m->gate.look_at = mirror_now() + (took * LOOK_SHARE > LOOK_AROUND ? took * LOOK_SHARE : LOOK_AROUND);
+	if (l.moved > 0)
+		pthread_cond_broadcast(&m->wake);
+	pthread_mutex_unlock(&m->lock);
+	if (result != TARGET_OK || l.moved == 0)
+		return result;
+	mirror_tell(m, WARNING, NULL, "%zu zone%s in the database not at the version that was written, as when a "
+	    "backup is put back; %s brought in step again", l.moved, l.moved == 1 ? " is" : "s are",
+	    l.moved == 1 ? "it is" : "they are");
+	return see_exports(w);
+}
+
+/* The gate is open and it is time for a beat, or to look for zones that nobody includes or that somebody moved. */
 static void
 keep_open(struct writer *w)
 {
 	struct mirror *m = w->m;
+	const char *what = NULL;
 	enum target_result result;
-	bool look;
+	bool orphans, around, beats;
 
 	pthread_mutex_lock(&m->lock);
-	look = m->gate.settled && !m->gate.orphans && m->on_remove != MIRROR_KEEP;
+	orphans = m->gate.settled && !m->gate.orphans && m->on_remove != MIRROR_KEEP;
+	around = mirror_now() >= m->gate.look_at;
 	pthread_mutex_unlock(&m->lock);
 	if (!gate_pass(w))
 		return;
-	if ((result = target_lease_beat(w->target)) == TARGET_OK && look)
+	result = target_lease_beat(w->target);
+	beats = result == TARGET_OK;
+	if (beats && orphans)
 		result = ask_all(w);
 	if (result == TARGET_OK)
 		result = gate_read_masters(w);
+	if (result == TARGET_OK && around)
+		result = look_around(w);
 	if (result != TARGET_OK && result != TARGET_AGAIN) {
-		gate_shut(w, result);
+		gate_shut(w, result, !beats);
 		return;
 	}
 	pthread_mutex_lock(&m->lock);
+	if (beats)
+		what = gate_works(m);
 	m->gate.due = mirror_now() + (result == TARGET_OK ? BEAT : LOOK);
 	pthread_mutex_unlock(&m->lock);
+	if (what != NULL)
+		mirror_tell(m, NOTE, NULL, "%s", what);
 }
 
 void
@@ -423,7 +537,7 @@ gate_pass(struct writer *w)
 	if (!open)
 		return false;
 	if ((result = connect_again(w)) != TARGET_OK)
-		gate_shut(w, result);
+		gate_shut(w, result, false);
 	return result == TARGET_OK;
 }
 

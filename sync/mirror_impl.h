@@ -20,6 +20,8 @@
 
 #define HELD_RETRY 60000		/* milliseconds */
 
+#define CAUSES 16
+
 struct mirror {
 	struct arena *memory;		/* of the configuration's copies */
 	const char *label;
@@ -48,9 +50,15 @@ struct mirror {
 		bool busy;		/* a writer is at it */
 		uint64_t generation;	/* of connections: those of an older one are not used any more */
 		int64_t due;		/* when somebody has to look at it; monotonic */
+		int64_t look_at;	/* when all states are compared with what we know */
+		uint64_t looks, written;	/* counts */
 		int64_t lost_at;
 		unsigned losses;	/* of connections since the last COMMIT */
 		bool down;		/* told */
+		bool writing;		/* down by a write that failed: only one that works is an end of that */
+		bool met;		/* it was open once */
+		uint64_t cause[CAUSES];	/* hashes of what was told since it is down */
+		unsigned causes;
 		bool led;		/* we had the lease */
 		struct target_lease seen;	/* somebody else's, and since when it has not moved */
 		int64_t seen_at;
@@ -88,8 +96,10 @@ void mirror_queue_all(struct mirror *, bool held_only);
 void gate_tend(struct writer *);
 /* The writer's connection, of this generation; false: the gate is shut. */
 bool gate_pass(struct writer *);
-/* The result of a call shuts the gate. */
-void gate_shut(struct writer *, enum target_result);
+/* The result of a call shuts the gate; writing: of one that writes. */
+void gate_shut(struct writer *, enum target_result, bool writing);
+/* With the lock, something was written.  What is to be told of that, or NULL. */
+const char *gate_works(struct mirror *);
 /* A part of tending: the target's table of masters, when it is time. */
 enum target_result gate_read_masters(struct writer *);
 void gate_leave(struct writer *);	/* the end: give the lease back */

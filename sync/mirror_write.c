@@ -268,6 +268,7 @@ remember_item(struct mirror *m, struct item *item)
 		pthread_mutex_lock(&m->lock);
 		z->disabled = true;
 		z->digest = (struct zone_digest){ { 0, 0 } };
+		z->written = ++m->gate.written;
 		pthread_mutex_unlock(&m->lock);
 		forget_last(z);
 		mirror_tell(m, WARNING, z->name, "has no version any more: PowerDNS refuses it until there is one");
@@ -278,6 +279,7 @@ remember_item(struct mirror *m, struct item *item)
 	z->serial = zone_serial(item->now);
 	z->digest = zone_digest(item->now);
 	z->disabled = false;
+	z->written = ++m->gate.written;
 	if (item->meta != NULL)
 		z->exported = item->meta->hash;
 	if (item->action == COMPARE)
@@ -291,9 +293,11 @@ committed(struct writer *w, struct item *item, size_t count)
 {
 	struct mirror *m = w->m;
 	const struct target_counts *c = target_counts(w->target);
+	const char *works;
 
 	end_tellings(w, true);
 	pthread_mutex_lock(&m->lock);
+	works = gate_works(m);
 	m->gate.losses = 0;
 	m->status.rows_deleted += c->deleted;
 	m->status.rows_inserted += c->inserted;
@@ -302,6 +306,8 @@ committed(struct writer *w, struct item *item, size_t count)
 	for (size_t i = 0; i < count; i++)
 		m->rows_since += item[i].rows;
 	pthread_mutex_unlock(&m->lock);
+	if (works != NULL)
+		mirror_tell(m, NOTE, NULL, "%s", works);
 	for (size_t i = 0; i < count; i++)
 		remember_item(m, &item[i]);
 	pthread_mutex_lock(&m->lock);
@@ -395,7 +401,7 @@ run_group(struct writer *w, struct item *item, size_t count)
 		committed(w, item, count);
 	} else if (result == TARGET_LOST || result == TARGET_BROKEN || result == TARGET_STANDBY) {
 		put_back(w, item, count, true);
-		gate_shut(w, result);
+		gate_shut(w, result, true);
 		return false;
 	} else if (count > 1) {
 		end_tellings(w, false);

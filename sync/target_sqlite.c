@@ -136,22 +136,37 @@ sqlite_connect(struct target *t)
 	return TARGET_OK;
 }
 
+/* Our connection would read and write on in a file that has no name any more. */
+static enum target_result
+still_there(struct sqlite *s)
+{
+	const char *file = s->head.conf->file;
+	struct stat st;
+
+	if (stat(file, &st) < 0 || st.st_dev != s->dev || st.st_ino != s->ino)
+		return target_fail(&s->head, TARGET_LOST, "%s: it was removed or replaced", file);
+	return TARGET_OK;
+}
+
+static enum target_result
+begin(struct target *t, const char *how)
+{
+	struct sqlite *s = (struct sqlite *)t;
+	enum target_result result = still_there(s);
+
+	return result == TARGET_OK ? execute(s, how) : result;
+}
+
 static enum target_result
 sqlite_begin(struct target *t)
 {
-	struct sqlite *s = (struct sqlite *)t;
-	struct stat st;
-
-	/* Our connection would write on into a file that has no name any more. */
-	if (stat(t->conf->file, &st) < 0 || st.st_dev != s->dev || st.st_ino != s->ino)
-		return target_fail(t, TARGET_LOST, "%s: it was removed or replaced", t->conf->file);
-	return execute(s, "BEGIN IMMEDIATE");
+	return begin(t, "BEGIN IMMEDIATE");
 }
 
 static enum target_result
 sqlite_snapshot(struct target *t)
 {
-	return execute((struct sqlite *)t, "BEGIN");
+	return begin(t, "BEGIN");
 }
 
 static enum target_result
@@ -176,9 +191,12 @@ static enum target_result
 sqlite_query(struct target *t, const struct text *sql, sql_row_fn *fn, void *ctx)
 {
 	struct sqlite *s = (struct sqlite *)t;
+	enum target_result result;
 	sqlite3_stmt *stmt;
 	int rc;
 
+	if (!t->begun && (result = still_there(s)) != TARGET_OK)
+		return result;
 	rc = sqlite3_prepare_v2(s->db, sql->s, (int)sql->len + 1, &stmt, NULL);
 	if (rc != SQLITE_OK)
 		return failed(s, rc);
@@ -200,8 +218,10 @@ static enum target_result
 sqlite_post(struct target *t, const struct text *sql, int64_t expected)
 {
 	struct sqlite *s = (struct sqlite *)t;
-	enum target_result result = execute(s, sql->s);
+	enum target_result result = t->begun ? TARGET_OK : still_there(s);
 
+	if (result == TARGET_OK)
+		result = execute(s, sql->s);
 	if (result == TARGET_OK && expected >= 0 && sqlite3_changes(s->db) != expected)
 		return target_fail(t, TARGET_DRIFTED, "%s: somebody else has changed rows of the zone",
 		    t->conf->file);

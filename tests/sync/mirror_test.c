@@ -44,6 +44,7 @@ static struct {
 	unsigned fail_at, fail_times;
 	enum target_result fail_with;
 	bool commit_works;		/* a COMMIT that fails has worked all the same */
+	bool full;			/* it can be read, not written */
 	atomic_uint updates, compares, connects, transactions, states;
 	atomic_uint committed_at;	/* in order */
 	struct target_counts counts;
@@ -275,16 +276,24 @@ target_lease_take(struct target *t, const struct target_lease *seen)
 	return TARGET_OK;
 }
 
+static enum target_result
+is_full(void)
+{
+	snprintf(db.why, sizeof(db.why), "the disk is full");
+	db.connected = db.begun = false;
+	return TARGET_BROKEN;
+}
+
 enum target_result
 target_lease_beat(struct target *t)
 {
-	bool ours;
+	enum target_result result;
 
 	(void)t;
 	pthread_mutex_lock(&db.lock);
-	ours = strcmp(db.lease.token, our_token) == 0;
+	result = db.full ? is_full() : strcmp(db.lease.token, our_token) == 0 ? TARGET_OK : TARGET_STANDBY;
 	pthread_mutex_unlock(&db.lock);
-	return ours ? TARGET_OK : TARGET_STANDBY;
+	return result;
 }
 
 void
@@ -379,6 +388,8 @@ target_commit(struct target *t)
 	(void)t;
 	pthread_mutex_lock(&db.lock);
 	result = step("commit");
+	if (result == TARGET_OK && db.full)
+		result = is_full();
 	if (result == TARGET_OK || db.commit_works) {
 		copy_tables(&db.kept, &db.work);
 		db.transactions++;
@@ -541,6 +552,15 @@ enum target_result
 target_export_all(struct target *t)
 {
 	(void)t;
+	return TARGET_OK;
+}
+
+enum target_result
+target_supermasters(struct target *t, target_supermaster_fn *fn, void *ctx)
+{
+	(void)t;
+	(void)fn;
+	(void)ctx;
 	return TARGET_OK;
 }
 
@@ -729,6 +749,7 @@ clear_db(void)
 	db.fail_times = 0;
 	db.steps = db.updates = db.compares = db.connects = db.transactions = db.states = 0;
 	db.commit_works = false;
+	db.full = false;
 	db.refuses = NULL;
 	db.lease = (struct target_lease){ .ours = false };
 	db.other_lives = db.drifts = false;
@@ -931,6 +952,81 @@ others_in_step(void)
 
 	mirror_status(mirror, &status);
 	return status.in_step == slot_total - 1 && status.held == 1;
+}
+
+static void
+an_older_state_that_is_put_back_is_caught_up(void **state)
+{
+	static struct tables older;
+	unsigned updates;
+
+	(void)state;
+	edit("example.", 1);
+	edit("other.", 1);
+	start_mirror(MIRROR_KEEP);
+	reached(all_in_step);
+	edit("example.", 2);
+	reached(all_in_step);
+	copy_tables(&older, &db.kept);
+	edit("example.", 3);
+	edit("example.", 4);
+	reached(all_in_step);
+	updates = db.updates;
+	db.compares = 0;
+	pthread_mutex_lock(&db.lock);
+	copy_tables(&db.kept, &older);
+	pthread_mutex_unlock(&db.lock);
+	mirror_look(mirror);
+	reached(all_in_step);
+	assert_int_equal(db.updates, updates + 1);
+	assert_int_equal(db.compares, 0);
+	/* One is gone altogether. */
+	pthread_mutex_lock(&db.lock);
+	zone_unref(row_of(&db.kept, "other")->zone);
+	row_of(&db.kept, "other")->zone = NULL;
+	pthread_mutex_unlock(&db.lock);
+	mirror_look(mirror);
+	reached(all_in_step);
+	assert_int_equal(db.compares, 1);
+	copy_tables(&older, &(struct tables){ .count = 0 });
+}
+
+static bool
+disk_was_full_thrice(void)
+{
+	return db.connects >= 4;
+}
+
+static bool
+noted(void)
+{
+	bool one;
+
+	pthread_mutex_lock(&db.lock);
+	one = notes > 0;
+	pthread_mutex_unlock(&db.lock);
+	return one;
+}
+
+static void
+a_disk_that_stays_full_is_told_once(void **state)
+{
+	(void)state;
+	edit("example.", 1);
+	start_mirror(MIRROR_KEEP);
+	reached(all_in_step);
+	assert_false(noted());
+	db.connects = 1;
+	db.full = true;
+	edit("example.", 2);
+	reached(disk_was_full_thrice);
+	assert_int_equal(errors, 1);
+	assert_false(noted());
+	db.full = false;
+	reached(all_in_step);
+	reached(noted);
+	assert_int_equal(errors, 1);
+	assert_int_equal(notes, 1);
 }
 
 static void
@@ -1305,6 +1401,8 @@ main(void)
 		TEST(a_target_at_an_unknown_version_is_compared),
 		TEST(each_step_may_fail_in_each_way),
 		TEST(the_database_may_be_away),
+		TEST(an_older_state_that_is_put_back_is_caught_up),
+		TEST(a_disk_that_stays_full_is_told_once),
 		TEST(a_zone_that_is_held_back_holds_back_no_other),
 		TEST(a_resync_compares_and_so_does_a_drift),
 		TEST(an_excluded_zone_is_kept_disabled_or_deleted),
