@@ -7,6 +7,7 @@
 #include "daemon/autosecondary.h"
 #include "daemon/inbox.h"
 #include "daemon/log.h"
+#include "daemon/refused.h"
 #include "daemon/transfer/peer.h"
 #include "daemon/transfer/xfrout.h"
 #include "zonefile/arena.h"
@@ -99,7 +100,6 @@ server_new(const struct conf *conf, const struct tsig_keys *keys, struct history
 	server->keys = keys;
 	server->transfers = (struct query_transfers){
 		.at_once = conf->transfers_out,
-		.max_ms = conf->rules.max_time_out * 1000, .idle_ms = conf->rules.max_idle_out * 1000,
 		.message_size = conf->transfer_message_size,
 	};
 	server->one_answer = (struct query_right){ wants_one_answer, conf };
@@ -108,6 +108,7 @@ server_new(const struct conf *conf, const struct tsig_keys *keys, struct history
 	server->ctx = (void *)(uintptr_t)conf;
 	server->history = history;
 	server->asked = log_queries ? on_asked : NULL;
+	server->refused = refused_tell;
 	server->transferred = on_transferred;
 	return server;
 }

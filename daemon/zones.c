@@ -102,6 +102,9 @@ set_policy(struct slot *slot, const struct conf *conf, const struct conf_zone *z
 	if (zone->type == CONF_SLAVE)
 		policy->notify = (struct query_right){ may_notify, zone };
 	policy->whole_only = (struct query_right){ is_given_whole, rights };
+	policy->transfer_port = rules->allow_transfer->port;
+	policy->max_ms = rules->max_time_out * 1000;
+	policy->idle_ms = rules->max_idle_out * 1000;
 	policy->max_ixfr_ratio = rules->max_ixfr_ratio == CONF_UNLIMITED ? 0 : (unsigned)rules->max_ixfr_ratio;
 	slot_set_policy(slot, rights, free);
 	slot_set_room(slot, rules->max_journal_size);

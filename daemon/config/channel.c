@@ -11,7 +11,7 @@
 
 /* BIND lets everybody in who is not told otherwise; names of zones and servers are not everybody's business. */
 static const struct conf_match localhost[] = { { .kind = MATCH_LOCALHOST } };
-static const struct conf_match_list ourselves = { localhost, 1, NULL };
+static const struct conf_match_list ourselves = { localhost, 1, NULL, 0 };
 
 int
 parse_channels(struct parser *p, const struct clause *c, void *field)

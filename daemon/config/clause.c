@@ -31,7 +31,7 @@ _Static_assert(offsetof(struct conf, rules) == 0 && offsetof(struct zone_draft, 
     "a row of rules fits both");
 
 static const struct conf_match any[] = { { .kind = MATCH_ANY } }, none[] = { { .kind = MATCH_NONE } };
-static const struct conf_match_list everybody = { any, 1, NULL }, nobody = { none, 1, NULL };
+static const struct conf_match_list everybody = { any, 1, NULL, 0 }, nobody = { none, 1, NULL, 0 };
 static const struct conf_remotes no_remotes;
 
 /* BIND's, but for tcp-clients: its 150 are soon held by a few idle clients, and ixfr-from-differences, without
@@ -222,9 +222,9 @@ static const struct clause clauses[] = {
 	    .min = 1, .max = 40320, .scale = 60 },
 	{ "max-transfer-idle-in", EVERYWHERE, parse_number, print_number, RULE(max_idle_in),
 	    .min = 1, .max = 40320, .scale = 60 },
-	{ "max-transfer-time-out", IN_OPTIONS, parse_number, print_number, RULE(max_time_out),
+	{ "max-transfer-time-out", EVERYWHERE, parse_number, print_number, RULE(max_time_out),
 	    .min = 1, .max = 40320, .scale = 60 },
-	{ "max-transfer-idle-out", IN_OPTIONS, parse_number, print_number, RULE(max_idle_out),
+	{ "max-transfer-idle-out", EVERYWHERE, parse_number, print_number, RULE(max_idle_out),
 	    .min = 1, .max = 40320, .scale = 60 },
 	{ "min-transfer-rate-in", EVERYWHERE, parse_rate, print_rate, RULE(min_rate_in), .max = UINT32_MAX },
 	{ "max-records", EVERYWHERE, parse_number, print_number, RULE(max_records), .max = UINT32_MAX },
@@ -482,8 +482,6 @@ static const struct clause clauses[] = {
 	IGNORE("no-case-compress", IN_OPTIONS, LATER),
 	IGNORE("message-compression", IN_OPTIONS, "answers are compressed"),
 	IGNORE("max-zone-ttl", EVERYWHERE, "TTLs are those of the file"),
-	IGNORE("max-transfer-time-out", IN_ZONE, "that of 'options' holds for all zones"),
-	IGNORE("max-transfer-idle-out", IN_ZONE, "that of 'options' holds for all zones"),
 	IGNORE("journal", IN_ZONE, "all zones share the journal of 'options'"),
 	IGNORE("request-nsid", EVERYWHERE, RESOLVER),
 	IGNORE("alt-transfer-source", EVERYWHERE, OBSOLETE),

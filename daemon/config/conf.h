@@ -30,6 +30,7 @@ struct conf_match_list {
 	const struct conf_match *match;
 	size_t count;
 	const struct acl_table *table;	/* for acl_allows(); only of those that decide about clients */
+	uint16_t port;			/* of allow-transfer: of ours, where it holds; 0: on all */
 };
 
 union conf_address {

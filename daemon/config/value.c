@@ -208,13 +208,17 @@ parse_match_list(struct parser *p, const struct clause *c, void *field)
 	return match_parse(p, list);
 }
 
-/* allow-transfer port 53 transport tcp { ...; }; Transfers are by TCP and on all ports that are listened on. */
+/* allow-transfer port 53 transport tcp { ...; }; Transfers are by TCP. */
 int
 parse_allow_transfer(struct parser *p, const struct clause *c, void *field)
 {
+	struct conf_match_list *list = arena_alloc(p->arena, sizeof(*list));
+	uint32_t port = 0;
+
+	(void)c;
+	*(const struct conf_match_list **)field = list;
 	for (;;) {
 		struct spot spot = p->token->spot;
-		uint32_t port;
 
 		if (take_word(p, "transport")) {
 			if (!take_word(p, "tcp"))
@@ -226,7 +230,10 @@ parse_allow_transfer(struct parser *p, const struct clause *c, void *field)
 			*(struct port_use *)vec_add(&p->transfer_ports, sizeof(struct port_use)) =
 			    (struct port_use){ (uint16_t)port, spot };
 		} else {
-			return parse_match_list(p, c, field);
+			int err = match_parse(p, list);
+
+			list->port = (uint16_t)port;
+			return err;
 		}
 	}
 }
@@ -239,6 +246,8 @@ print_match_list(const struct printer *to, const struct clause *c, const void *f
 	if (list == NULL)
 		return;
 	fprintf(to->out, "%s%s ", to->indent, c->name);
+	if (list->port != 0)
+		fprintf(to->out, "port %u ", list->port);
 	match_print(to->out, list);
 	fputs(";\n", to->out);
 }

@@ -96,7 +96,7 @@ static const struct conf_match_list *
 listens_unsaid(const struct conf_listen *listens, size_t count)
 {
 	static const struct conf_match any[] = { { .kind = MATCH_ANY } }, none[] = { { .kind = MATCH_NONE } };
-	static const struct conf_match_list everywhere = { any, 1, NULL }, nowhere = { none, 1, NULL };
+	static const struct conf_match_list everywhere = { any, 1, NULL, 0 }, nowhere = { none, 1, NULL, 0 };
 
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < listens[i].addresses->count; j++)
@@ -237,19 +237,20 @@ check_masters(struct parser *p)
 			refuse_at(p, &spots[i], "zone \"%s\" has no masters that are not bogus", zones[i].name);
 }
 
-/* The port of a transfer is one that is listened on, and there they are given on all. */
+/* The port of a transfer is one that is listened on. */
 static void
 check_transfer_ports(struct parser *p, const struct conf_listen *listens, size_t count)
 {
 	const struct port_use *uses = p->transfer_ports.items;
 
-	for (size_t i = 0; i < p->transfer_ports.count; i++)
+	for (size_t i = 0; i < p->transfer_ports.count; i++) {
+		bool there = false;
+
 		for (size_t k = 0; k < count; k++)
-			if (listens[k].port != uses[i].port) {
-				refuse_at(p, &uses[i].spot, "port %u alone is not supported: zones are transferred on each "
-				    "port that is listened on", uses[i].port);
-				break;
-			}
+			there |= listens[k].port == uses[i].port;
+		if (!there)
+			refuse_at(p, &uses[i].spot, "nobody could transfer on port %u: no listen-on has it", uses[i].port);
+	}
 }
 
 static void

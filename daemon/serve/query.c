@@ -314,6 +314,7 @@ finish(struct query *q, uint8_t *out)
 	}
 	q->message.limit -= room;
 	if (q->tsig_at != 0 && q->tsig.error != TSIG_OK) {
+		query_tell_unsigned(q);
 		query_fail(q, RCODE_NOTAUTH);
 	} else if (q->run == NULL) {
 		query_count(&q->stats->opcode_other);
@@ -338,7 +339,7 @@ finish(struct query *q, uint8_t *out)
 
 size_t
 query_run(struct query_scratch *scratch, const struct query_server *server,
-    struct query_stats *stats, const struct sockaddr *from, struct xfrout **transfer,
+    struct query_stats *stats, const struct sockaddr *from, uint16_t port, struct xfrout **transfer,
     const uint8_t *request, size_t len, uint8_t *out)
 {
 	struct query *q = &scratch->query[0];
@@ -347,6 +348,7 @@ query_run(struct query_scratch *scratch, const struct query_server *server,
 	q->server = server;
 	q->stats = stats;
 	q->from = from;
+	q->port = port;
 	q->tcp = transfer != NULL;
 	q->transfer = transfer;
 	return begin(q, request, len) ? finish(q, out) : 0;
@@ -376,6 +378,7 @@ query_run_many(struct query_scratch *scratch, const struct query_server *server,
 			q->server = server;
 			q->stats = stats;
 			q->from = d->from;
+			q->port = d->port;
 			q->tcp = false;
 			q->transfer = &d->transfer;
 			d->answer_len = begin(q, d->request, d->len);

@@ -29,12 +29,13 @@ struct query_policy {
 	struct query_right notify;	/* allow NULL: nobody */
 	struct query_right whole_only;	/* provide-ixfr no: who gets no differences; allow NULL: nobody */
 	unsigned max_ixfr_ratio;	/* per cent of the zone's size above which it is sent whole; 0: none */
+	uint16_t transfer_port;		/* of ours, that it is given on; 0: any */
+	unsigned max_ms, idle_ms;	/* a transfer, and without an octet taken by the client.  0: no limit */
 };
 
 /* Limits of transfers to others. */
 struct query_transfers {
 	unsigned at_once;		/* over all workers; more are SERVFAIL.  0: no limit */
-	unsigned max_ms, idle_ms;	/* a transfer, and without an octet taken by the client.  0: no limit */
 	unsigned message_size;		/* octets at most; 0: what is best */
 };
 
@@ -44,6 +45,24 @@ struct query_asked {
 	uint16_t type, class;
 	bool recursion, edns, dnssec, tcp;
 	const struct tsig_key *signed_by;	/* or NULL */
+};
+
+/* A transfer that was not given, or a NOTIFY that was not heard. */
+struct query_refusal {
+	const uint8_t *zone;		/* lower case */
+	bool notify;
+	uint16_t type;			/* AXFR or IXFR, else */
+	const uint8_t *key;		/* that it is signed with, good or not; NULL: with none */
+	enum query_why {
+		QUERY_NO_ZONE,		/* none of ours, and not to be */
+		QUERY_FORBIDDEN,	/* not to this client */
+		QUERY_WRONG_PORT,	/* to this client, but on another port */
+		QUERY_NOT_LOADED,
+		QUERY_TOO_MANY,		/* transfers at once */
+		QUERY_MASTER,		/* a NOTIFY of what nobody else is master of */
+		QUERY_SIGNATURE,	/* bad says what about it */
+	} why;
+	const char *bad;		/* "BADKEY" */
 };
 
 /* What is the same for all questions; immutable while in use. */
@@ -67,6 +86,8 @@ struct query_server {
 	    const struct tsig_key *);
 	/* A question has come.  On the worker's thread.  NULL: nobody wants to know. */
 	void (*asked)(void *ctx, const struct sockaddr *from, const struct query_asked *);
+	/* On the worker's thread, however many there are.  NULL: nobody wants to know. */
+	void (*refused)(void *ctx, const struct sockaddr *from, const struct query_refusal *);
 	/* A transfer has ended, whole or not.  On the worker's thread.  NULL: nobody wants to know. */
 	void (*transferred)(void *ctx, const struct sockaddr *to, const struct xfrout_facts *,
 	    bool whole, uint64_t ms);
@@ -98,7 +119,7 @@ struct responder {
 	struct query_stats stats;
 };
 
-/* Answers one message, inside slot_enter() and slot_leave().  out holds QUERY_OUT_TCP octets, or over UDP
+/* Answers one message that came to a port of ours, inside slot_enter() and slot_leave().  out holds QUERY_OUT_TCP octets, or over UDP
  * QUERY_OUT_UDP: what goes to the client and room for what turns out not to fit.
  * Returns the octets to send, 0: nothing (a response, too short to answer).  transfer is NULL over UDP; over TCP
  * *transfer is NULL, and becomes what is to be sent instead, which is the caller's then. */
@@ -106,7 +127,7 @@ struct responder {
 #define QUERY_OUT_UDP(server) \
 	((server)->edns_udp_size < 512 ? 512 + 1024u : (server)->edns_udp_size + 1024u)
 size_t query_run(struct query_scratch *, const struct query_server *, struct query_stats *,
-    const struct sockaddr *from, struct xfrout **transfer, const uint8_t *request, size_t len, uint8_t *out);
+    const struct sockaddr *from, uint16_t port, struct xfrout **transfer, const uint8_t *request, size_t len, uint8_t *out);
 
 /* The same for datagrams that arrived together: while one waits for memory others are worked on.  The answers stand
  * one behind the other in out, each at a multiple of QUERY_ALIGN, which has room for as many of the largest and
@@ -114,6 +135,7 @@ size_t query_run(struct query_scratch *, const struct query_server *, struct que
 #define QUERY_ALIGN 64
 struct query_datagram {
 	const struct sockaddr *from;
+	uint16_t port;			/* of ours */
 	const uint8_t *request;
 	size_t len;
 	uint8_t *answer;		/* filled in */

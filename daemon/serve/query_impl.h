@@ -15,6 +15,7 @@ struct query {
 	const struct query_server *server;
 	struct query_stats *stats;
 	const struct sockaddr *from;
+	uint16_t port;			/* of ours, that it came to */
 	bool tcp;
 	struct xfrout **transfer;	/* NULL: there is no such answer */
 
@@ -103,4 +104,6 @@ query_at_apex(const struct query *q)
 void query_transfer(struct query *);
 void query_notify(struct query *);
 void query_tell_expiry(struct query *);
+/* Its signature is none that we believe. */
+void query_tell_unsigned(const struct query *);
 #endif

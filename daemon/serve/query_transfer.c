@@ -21,6 +21,37 @@ query_tell_expiry(struct query *q)
 	}
 }
 
+static void
+tell_refused(const struct query *q, enum query_why why, const char *bad)
+{
+	const struct tsig_key *key = query_key(q);
+	const struct query_refusal refusal = {
+		.zone = q->question.name, .notify = q->run == query_notify, .type = q->question.type,
+		.key = bad != NULL ? q->tsig.name : key != NULL ? key->name : NULL, .why = why, .bad = bad,
+	};
+
+	if (q->server->refused != NULL)
+		q->server->refused(q->server->ctx, q->from, &refusal);
+}
+
+static void
+refuse(struct query *q, unsigned rcode, enum query_why why)
+{
+	if (why == QUERY_FORBIDDEN || why == QUERY_WRONG_PORT || why == QUERY_MASTER)
+		q->edns.error = EDE_PROHIBITED;
+	else if (why == QUERY_NOT_LOADED)
+		q->edns.error = EDE_NOT_READY;
+	query_fail(q, rcode);
+	tell_refused(q, why, NULL);
+}
+
+void
+query_tell_unsigned(const struct query *q)
+{
+	if (q->asks && (q->run == query_notify || q->question.type == T_AXFR || q->question.type == T_IXFR))
+		tell_refused(q, QUERY_SIGNATURE, tsig_result_text(q->tsig.error));
+}
+
 /* --- transfers --- */
 
 /* The serial of the SOA that the request has in a section.  Returns false when there is none. */
@@ -75,6 +106,7 @@ start_transfer(struct query *q, uint32_t since, const struct query_policy *polic
 		.opt = octets,
 		.message_size = server->transfers.message_size,
 		.one_answer = query_allowed(q, &server->one_answer, false),
+		.max_ms = policy->max_ms, .idle_ms = policy->idle_ms,
 	};
 
 	if (!q->tcp) {
@@ -103,18 +135,20 @@ query_transfer(struct query *q)
 	uint32_t since = 0, serial;
 
 	if (!query_at_apex(q)) {
-		query_fail(q, RCODE_NOTAUTH);
+		refuse(q, RCODE_NOTAUTH, QUERY_NO_ZONE);
 		return;
 	}
 	policy = slot_policy(q->slot);
 	if (policy == NULL || !query_allowed(q, &policy->transfer, false)) {
-		q->edns.error = EDE_PROHIBITED;
-		query_fail(q, RCODE_REFUSED);
+		refuse(q, RCODE_REFUSED, QUERY_FORBIDDEN);
+		return;
+	}
+	if (policy->transfer_port != 0 && policy->transfer_port != q->port) {
+		refuse(q, RCODE_REFUSED, QUERY_WRONG_PORT);
 		return;
 	}
 	if (q->zone == NULL) {
-		q->edns.error = EDE_NOT_READY;
-		query_fail(q, RCODE_SERVFAIL);
+		refuse(q, RCODE_SERVFAIL, QUERY_NOT_LOADED);
 		return;
 	}
 	query_tell_expiry(q);
@@ -130,7 +164,7 @@ query_transfer(struct query *q)
 	    query_allowed(q, &policy->whole_only, false) || too_many(q)))
 		answer_soa(q);
 	else if (too_many(q))
-		query_fail(q, RCODE_SERVFAIL);
+		refuse(q, RCODE_SERVFAIL, QUERY_TOO_MANY);
 	else
 		start_transfer(q, since, policy);
 }
@@ -156,15 +190,15 @@ query_notify(struct query *q)
 	if (!query_at_apex(q)) {
 		if (server->notified_unknown == NULL || !server->notified_unknown(server->ctx,
 		    q->question.name, q->from, query_key(q))) {
-			query_fail(q, RCODE_NOTAUTH);
+			refuse(q, RCODE_NOTAUTH, QUERY_NO_ZONE);
 			return;
 		}
 	} else {
 		policy = slot_policy(q->slot);
 		if (policy == NULL || server->notified == NULL ||
 		    !query_allowed(q, &policy->notify, false)) {
-			q->edns.error = EDE_PROHIBITED;
-			query_fail(q, RCODE_REFUSED);
+			refuse(q, RCODE_REFUSED, policy == NULL || policy->notify.allow == NULL ?
+			    QUERY_MASTER : QUERY_FORBIDDEN);
 			return;
 		}
 		server->notified(server->ctx, q->slot, q->from, query_key(q),

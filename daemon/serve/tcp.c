@@ -19,6 +19,7 @@
 struct tcp_listener {
 	uv_tcp_t handle;
 	struct tcp *tcp;
+	uint16_t port;
 };
 
 /* --- transfers --- */
@@ -120,11 +121,12 @@ answer_some(struct client *c, const uint8_t *in, size_t len)
 
 		if (len - used - TCP_PREFIX < message)
 			break;
-		size = query_run(r->scratch, r->server, &r->stats, &c->from.any, &c->transfer,
+		size = query_run(r->scratch, r->server, &r->stats, &c->from.any, c->port, &c->transfer,
 		    in + used + TCP_PREFIX, message, t->out + out + TCP_PREFIX);
 		used += TCP_PREFIX + message;
 		if (c->transfer != NULL) {
 			c->began = uv_now(t->loop);
+			xfrout_time(c->transfer, &c->max_ms, &c->idle_ms);
 			break;
 		}
 		if (size == 0) {
@@ -248,6 +250,7 @@ on_connection(uv_stream_t *stream, int status)
 		client_close(tcp_longest_quiet(t));
 	c = xcalloc(1, sizeof(*c));
 	c->tcp = t;
+	c->port = l->port;
 	c->handle.data = c;
 	uv_tcp_init(t->loop, &c->handle);
 	t->count++;
@@ -296,8 +299,12 @@ struct tcp_listener *
 tcp_listen(struct tcp *t, int fd, int *err)
 {
 	struct tcp_listener *l = xcalloc(1, sizeof(*l));
+	union worker_address address;
+	socklen_t len = sizeof(address);
 
 	l->tcp = t;
+	if (getsockname(fd, &address.any, &len) == 0)
+		l->port = ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
 	l->handle.data = l;
 	uv_tcp_init(t->loop, &l->handle);
 	if ((*err = uv_tcp_open(&l->handle, fd)) < 0)

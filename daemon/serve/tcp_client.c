@@ -32,13 +32,12 @@ client_append(struct waiting *list, struct client *c)
 static uint64_t
 transfer_due(const struct client *c)
 {
-	const struct query_transfers *limits = &c->tcp->responder->server->transfers;
 	uint64_t due = UINT64_MAX;
 
-	if (limits->idle_ms > 0)
-		due = c->since + limits->idle_ms;
-	if (limits->max_ms > 0 && c->began + limits->max_ms < due)
-		due = c->began + limits->max_ms;
+	if (c->idle_ms > 0)
+		due = c->since + c->idle_ms;
+	if (c->max_ms > 0 && c->began + c->max_ms < due)
+		due = c->began + c->max_ms;
 	return due;
 }
 

@@ -59,6 +59,7 @@ struct client {
 	bool ending;			/* end of file or garbage: closed when the answers are taken */
 	struct tcp *tcp;
 	union worker_address from;
+	uint16_t port;			/* of ours */
 	struct waiting *list;
 	struct client *before, *after;
 	uint64_t since;
@@ -68,6 +69,7 @@ struct client {
 	uint8_t *out;			/* being written */
 	struct xfrout *transfer;	/* or NULL */
 	uint64_t began;			/* when that did */
+	unsigned max_ms, idle_ms;	/* that it may take, and stand still; 0: for ever */
 	struct job *job;		/* while PREPARING */
 	struct client *turn_before, *turn_after;	/* while SENDING */
 };

@@ -53,6 +53,7 @@ struct udp {
 	uv_poll_t poll;
 	struct udp_batch *batch;
 	union worker_address address;
+	uint16_t port;
 	bool wildcard;			/* answers must leave by the address that was asked */
 	int fd;
 };
@@ -270,7 +271,7 @@ answer_batch(struct udp *u, unsigned received)
 			continue;
 		}
 		b->which[taken] = i;
-		b->datagram[taken++] = (struct query_datagram){ .from = &b->from[i].any,
+		b->datagram[taken++] = (struct query_datagram){ .from = &b->from[i].any, .port = u->port,
 		    .request = b->in_iov[i].iov_base, .len = b->in[i].msg_len };
 	}
 	slot_enter();
@@ -361,6 +362,7 @@ udp_start(uv_loop_t *loop, struct udp_batch *batch, int fd,
 	u->batch = batch;
 	u->fd = fd;
 	u->address = *address;
+	u->port = ntohs(address->any.sa_family == AF_INET ? address->v4.sin_port : address->v6.sin6_port);
 	u->wildcard = is_wildcard(address);
 	u->poll.data = u;
 	uv_poll_init(loop, &u->poll, fd);

@@ -51,10 +51,18 @@ struct xfrout {
 	struct tsig tsig;
 	size_t size;
 	bool one_answer;
+	unsigned max_ms, idle_ms;
 	uint64_t records, octets;
 };
 
 static atomic_uint count;
+
+void
+xfrout_time(const struct xfrout *x, unsigned *max_ms, unsigned *idle_ms)
+{
+	*max_ms = x->max_ms;
+	*idle_ms = x->idle_ms;
+}
 
 unsigned
 xfrout_count(void)
@@ -87,6 +95,8 @@ xfrout_axfr(struct zone *zone, const struct xfrout_request *request)
 	    request->message_size < LEAST_SIZE ? LEAST_SIZE :
 	    request->message_size < MESSAGE_MAX ? request->message_size : MESSAGE_MAX;
 	x->one_answer = request->one_answer;
+	x->max_ms = request->max_ms;
+	x->idle_ms = request->idle_ms;
 	return x;
 }
 

@@ -20,6 +20,7 @@ struct xfrout_request {
 	unsigned message_size;		/* 0: what is best */
 	bool datagram;			/* for xfrout_datagram(): no more than message_size */
 	bool one_answer;		/* one record a message */
+	unsigned max_ms, idle_ms;	/* for who sends it, see xfrout_time() */
 };
 
 /* One thread at a time.  Holds the zone as it was at the start, and nothing that grows with the messages. */
@@ -44,6 +45,9 @@ int xfrout_next(struct xfrout *, struct message_many_names *, uint8_t *out);
 /* Of an IXFR over UDP, prepared or not: all of it in one message if it fits, else the current SOA, which sends the client to
  * TCP (RFC 1995 2).  Returns the length. */
 int xfrout_datagram(struct xfrout *, struct message_many_names *, uint8_t *out);
+
+/* As in the request. */
+void xfrout_time(const struct xfrout *, unsigned *max_ms, unsigned *idle_ms);
 
 /* Those that there are in this process. */
 unsigned xfrout_count(void);

@@ -116,7 +116,7 @@ main(int argc, char **argv)
 			n = count - i < BATCH ? (unsigned)(count - i) : BATCH;
 			slot_enter();
 			if (tcp)
-				octets += query_run(scratch, &server, &stats, (struct sockaddr *)&from, &transfer,
+				octets += query_run(scratch, &server, &stats, (struct sockaddr *)&from, 53, &transfer,
 				    requests[i].wire, requests[i].len, out);
 			else
 				octets += run_batch(scratch, &server, &stats, (struct sockaddr *)&from,

@@ -123,8 +123,7 @@ static const struct complaint {
 	{ "options { allow-transfer transport tls { any; }; };",
 	    "tandem.conf:1:36: error: transport 'tls' is not supported: zones are transferred by TCP\n" },
 	{ "options { allow-transfer port 5353 { any; }; };",
-	    "tandem.conf:1:26: error: port 5353 alone is not supported: zones are transferred on each port that is "
-	    "listened on\n" },
+	    "tandem.conf:1:26: error: nobody could transfer on port 5353: no listen-on has it\n" },
 	{ "options { notify maybe; };", "tandem.conf:1:18: error: notify 'maybe' is not known; it is one of: yes, no, "
 	    "explicit, primary-only, master-only\n" },
 	{ "options { transfer-source ::1; notify-source 192.0.2.1 port 5353; };",
@@ -684,7 +683,7 @@ static const char *const corpus[] = {
 	"statistics-channels { inet 127.0.0.1 port *; }; statistics-channels { }; acl a { ::1; };"
 	"key k { algorithm hmac-md5; secret AAAA; }; options { zone-statistics none; };"
 	"zone a { type master; file a; zone-statistics yes; };",
-	"options { allow-transfer port 53 { 10/8; key xfr.; !key y; }; allow-notify { any; }; notify no;"
+	"options { allow-transfer port 53 transport tcp { 10/8; key xfr.; !key y; }; allow-notify { any; }; notify no;"
 	" also-notify port 54 { 192.0.2.9 key xfr; m key y; }; notify-delay 0; notify-to-soa yes; notify-source 192.0.2.4;"
 	" notify-source-v6 ::1; transfer-source 192.0.2.5 port *; transfer-source-v6 *; max-refresh-time 9;"
 	" min-refresh-time 8; max-retry-time 7; min-retry-time 6; slave-cycle-interval 5; max-transfer-time-in 4;"
@@ -700,7 +699,7 @@ static const char *const corpus[] = {
 	"server 192.0.2/24 { keys { y; }; bogus no; request-ixfr yes; request-expire no; transfers 3; };"
 	"server ::1 { provide-ixfr no; transfer-format many-answers; };"
 	"masters m { 192.0.2.1; n key xfr; }; primaries n port 99 { 2001:db8::2; }; remote-servers o { };"
-	"zone a { type secondary; primaries { m; o; 127.0.0.1 port 54; }; notify explicit; max-journal-size unlimited; };"
+	"zone a { type secondary; primaries { m; o; 127.0.0.1 port 54; }; notify explicit; max-journal-size unlimited; max-transfer-time-out 7; max-transfer-idle-out 8; };"
 	"zone b { type slave; file b; masters { m; }; max-journal-size default; notify-source *; allow-transfer { none; };"
 	" also-notify { }; };",
 	"mirror s { type sqlite; file \"f\"; }; mirror m { type mysql; database d; user u; socket s; password \"?\"; };"

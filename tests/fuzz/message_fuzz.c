@@ -117,7 +117,7 @@ LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 		size_t n;
 
 		slot_enter();
-		n = query_run(scratch, &server, &stats, (struct sockaddr *)&from,
+		n = query_run(scratch, &server, &stats, (struct sockaddr *)&from, 53,
 		    tcp ? &transfer : NULL, octets, size, out);
 		slot_leave();
 		if (transfer != NULL)

@@ -111,7 +111,7 @@ run(struct asker *a, const uint8_t *request, size_t len)
 	a->transfer = NULL;
 	slot_enter();
 	size = query_run(a->scratch, &a->server, &a->stats,
-	    (const struct sockaddr *)&a->from, a->tcp ? &a->transfer : NULL, exact, len, a->out);
+	    (const struct sockaddr *)&a->from, 53, a->tcp ? &a->transfer : NULL, exact, len, a->out);
 	slot_leave();
 	free(exact);
 	return size;

@@ -33,7 +33,7 @@ on_transferred(void *ctx, const struct sockaddr *to, const struct xfrout_facts *
 	__atomic_store_n(&records, facts->records, __ATOMIC_SEQ_CST);
 }
 
-static const struct query_policy policy = { .transfer = { everybody, NULL } };
+static struct query_policy policy = { .transfer = { everybody, NULL } };
 static struct query_server server = { .edns_udp_size = 1232, .minimal_responses = true,
     .transferred = on_transferred };
 static const struct worker_limits limits = { .tcp_clients = 2 * MANY, .tcp_idle_ms = 3000, .tcp_initial_ms = 3000 };
@@ -67,7 +67,8 @@ start(void **state)
 
 	(void)state;
 	whole = broken = 0;
-	server.transfers = (struct query_transfers){ .idle_ms = 3000 };
+	policy.idle_ms = 3000;
+	policy.max_ms = 0;
 	if ((workers = workers_new(1, &server, &limits)) == NULL)
 		return -errno;
 	do {
@@ -166,7 +167,7 @@ who_takes_nothing_is_cut_off(void **state)
 	int slow, other;
 
 	(void)state;
-	server.transfers.idle_ms = 400;
+	policy.idle_ms = 400;
 	slow = ask_all_slowly();
 	begin = now_ms();
 	other = ask_all();
@@ -187,8 +188,8 @@ who_takes_too_long_is_cut_off(void **state)
 	int slow;
 
 	(void)state;
-	server.transfers.idle_ms = 5000;
-	server.transfers.max_ms = 700;
+	policy.idle_ms = 5000;
+	policy.max_ms = 700;
 	slow = ask_all_slowly();
 	while (__atomic_load_n(&broken, __ATOMIC_SEQ_CST) == 0 && now_ms() - begin < 5000) {
 		if (recv(slow, buf, 1000, MSG_DONTWAIT) == 0)

@@ -89,6 +89,21 @@ on_notified_unknown(void *ctx, const uint8_t *name, const struct sockaddr *from,
 	return name[0] == 3;
 }
 
+/* What was told last of a refusal. */
+static struct query_refusal refusal;
+static unsigned refusals;
+
+static void
+on_refused(void *ctx, const struct sockaddr *from, const struct query_refusal *r)
+{
+	(void)ctx;
+	(void)from;
+	refusal = *r;
+	refusals++;
+}
+
+static const struct query_policy open_elsewhere = { .transfer = { whoever, NULL }, .transfer_port = 5353 };
+
 /* Many names and sets, one set that is larger than a message, one record of 60000 octets. */
 static struct zone *
 large_zone(void)
@@ -124,6 +139,10 @@ begin(void **state)
 	assert_null(tsig_keys_add(strange_keys, KEY, "hmac-sha256", "AAAAAAAAAAAAAAAAAAAAAAAA"));
 	asker.server.keys = keys;
 	asker.server.notified = on_notified;
+	asker.server.refused = on_refused;
+	slot_set_policy(serve("elsewhere.", zone_of("elsewhere.", (const char *const[]){
+	    "elsewhere. SOA ns.example. admin.example. 7 3600 600 86400 60", "elsewhere. NS ns.example.", NULL })),
+	    &open_elsewhere, NULL);
 	slot_set_policy(serve("example.", zone_of("example.", lines)), &open_to_4242, NULL);
 	slot_set_policy(serve("large.", large_zone()), &open_to_4242, NULL);
 	slot_set_policy(serve("signed.", zone_of("signed.", (const char *const[]){
@@ -332,24 +351,33 @@ a_transfer_keeps_its_version(void **state)
 static void
 who_may_not_fetch_is_told_why(void **state)
 {
-	static const struct { const char *question; int64_t soa; bool tcp; const char *rcode; } rows[] = {
-		{ "closed. AXFR", -1, true, "REFUSED" },
-		{ "closed. IXFR", 1, true, "REFUSED" },
-		{ "closed. IXFR", 1, false, "REFUSED" },
-		{ "closed. AXFR", -1, false, "REFUSED" },
-		{ "signed. AXFR", -1, true, "REFUSED" },
-		{ "www.example. AXFR", -1, true, "NOTAUTH" },
-		{ "other. AXFR", -1, true, "NOTAUTH" },
-		{ "empty. AXFR", -1, true, "SERVFAIL" },
-		{ "example. AXFR", -1, false, "FORMERR" },
-		{ "example. IXFR", -1, true, "FORMERR" },
+	static const struct { const char *question; int64_t soa; bool tcp; const char *rcode; int why; } rows[] = {
+		{ "closed. AXFR", -1, true, "REFUSED", QUERY_FORBIDDEN },
+		{ "closed. IXFR", 1, true, "REFUSED", QUERY_FORBIDDEN },
+		{ "closed. IXFR", 1, false, "REFUSED", QUERY_FORBIDDEN },
+		{ "closed. AXFR", -1, false, "REFUSED", QUERY_FORBIDDEN },
+		{ "signed. AXFR", -1, true, "REFUSED", QUERY_FORBIDDEN },
+		{ "elsewhere. AXFR", -1, true, "REFUSED", QUERY_WRONG_PORT },
+		{ "elsewhere. IXFR", 1, false, "REFUSED", QUERY_WRONG_PORT },
+		{ "www.example. AXFR", -1, true, "NOTAUTH", QUERY_NO_ZONE },
+		{ "other. AXFR", -1, true, "NOTAUTH", QUERY_NO_ZONE },
+		{ "empty. AXFR", -1, true, "SERVFAIL", QUERY_NOT_LOADED },
+		{ "example. AXFR", -1, false, "FORMERR", -1 },
+		{ "example. IXFR", -1, true, "FORMERR", -1 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		asker.tcp = rows[i].tcp;
+		refusals = 0;
 		assert_string_equal(rcode_of(ask_transfer(rows[i].question, rows[i].soa)), rows[i].rcode);
 		assert_null(asker.transfer);
+		assert_int_equal(refusals, rows[i].why >= 0);
+		if (rows[i].why < 0)
+			continue;
+		assert_int_equal((int)refusal.why, rows[i].why);
+		assert_false(refusal.notify);
+		assert_null(refusal.key);
 	}
 	asker.from.sin_port = htons(4243);
 	assert_string_equal(rcode_of(ask_transfer("example. AXFR", -1)), "REFUSED");
@@ -368,6 +396,7 @@ more_than_the_limit_is_servfail(void **state)
 	assert_int_equal(ask_transfer("example. AXFR", -1), 0);
 	first = asker.transfer;
 	assert_string_equal(rcode_of(ask_transfer("example. AXFR", -1)), "SERVFAIL");
+	assert_int_equal(refusal.why, QUERY_TOO_MANY);
 	xfrout_free(first);
 	assert_int_equal(ask_transfer("example. AXFR", -1), 0);
 	xfrout_free(asker.transfer);
@@ -666,7 +695,13 @@ signatures_are_looked_at_first(void **state)
 	/* A signature that is too short for the key, which would be good enough if it said so. */
 	others = tsig_keys_new();
 	assert_null(tsig_keys_add(others, KEY, "hmac-sha256-128", SECRET));
+	refusals = 0;
 	assert_string_equal(ask_signed("signed. SOA", 0, others, KEY, 0, 0, true), "NOTAUTH refused BADTRUNC");
+	assert_int_equal(refusals, 0);		/* a question, no transfer */
+	assert_string_equal(ask_signed("signed. AXFR", 0, others, KEY, 0, 0, true), "NOTAUTH refused BADTRUNC");
+	assert_int_equal(refusal.why, QUERY_SIGNATURE);
+	assert_string_equal(refusal.bad, "BADTRUNC");
+	assert_memory_equal(refusal.key, KEY, 13);
 	tsig_keys_free(others);
 	/* And without one. */
 	assert_string_equal(rcode_of(ask_transfer("signed. SOA", -1)), "REFUSED");
@@ -736,8 +771,11 @@ notify_of_others_is_refused(void **state)
 {
 	(void)state;
 	assert_string_equal(notify("closed. SOA", 1), "REFUSED");
+	assert_true(refusal.notify && refusal.why == QUERY_MASTER);
 	assert_string_equal(notify("signed. SOA", 1), "REFUSED");
+	assert_true(refusal.notify && refusal.why == QUERY_FORBIDDEN);
 	assert_string_equal(notify("www.example. SOA", 1), "NOTAUTH");
+	assert_true(refusal.notify && refusal.why == QUERY_NO_ZONE);
 	assert_string_equal(notify("other. SOA", 1), "NOTAUTH");
 	assert_string_equal(notify("example. A", 1), "NOTIMP");
 	assert_null(notified_slot);
