@@ -35,6 +35,7 @@ struct channel {
 	struct MHD_Daemon *daemon;
 	uv_poll_t poll;
 	uv_timer_t timer;
+	uv_idle_t turn;			/* runs while there is more to do at once */
 	unsigned open_handles;
 	struct client *oldest, *newest;
 	unsigned clients;
@@ -249,14 +250,22 @@ on_connection(void *ctx, struct MHD_Connection *connection, void **socket_ctx, e
 /* --- the library's time --- */
 
 static void on_time(uv_timer_t *);
+static void on_turn(uv_idle_t *);
 
+/* A timer of 0 would have the next turn before anybody else has one. */
 static void
 run(struct channel *ch)
 {
 	unsigned long long ms;
+	bool timed;
 
 	MHD_run(ch->daemon);
-	if (MHD_get_timeout(ch->daemon, &ms) == MHD_YES)
+	timed = MHD_get_timeout(ch->daemon, &ms) == MHD_YES;
+	if (timed && ms == 0)
+		uv_idle_start(&ch->turn, on_turn);
+	else
+		uv_idle_stop(&ch->turn);
+	if (timed && ms > 0)
 		uv_timer_start(&ch->timer, on_time, ms, 0);
 	else
 		uv_timer_stop(&ch->timer);
@@ -266,6 +275,12 @@ static void
 on_time(uv_timer_t *timer)
 {
 	run(timer->data);
+}
+
+static void
+on_turn(uv_idle_t *turn)
+{
+	run(turn->data);
 }
 
 static void
@@ -323,6 +338,7 @@ channel_close(struct channel *ch)
 	MHD_stop_daemon(ch->daemon);
 	uv_close((uv_handle_t *)&ch->poll, on_closed);
 	uv_close((uv_handle_t *)&ch->timer, on_closed);
+	uv_close((uv_handle_t *)&ch->turn, on_closed);
 }
 
 /* Serves nobody before http_settle().  NULL: errno says why. */
@@ -352,8 +368,9 @@ channel_new(const union conf_address *address)
 	}
 	uv_poll_init(loop, &ch->poll, MHD_get_daemon_info(ch->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
 	uv_timer_init(loop, &ch->timer);
-	ch->poll.data = ch->timer.data = ch;
-	ch->open_handles = 2;
+	uv_idle_init(loop, &ch->turn);
+	ch->poll.data = ch->timer.data = ch->turn.data = ch;
+	ch->open_handles = 3;
 	uv_poll_start(&ch->poll, UV_READABLE, on_ready);
 	ch->next = channels;
 	channels = ch;
