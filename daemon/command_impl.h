@@ -14,6 +14,7 @@ typedef void command_fn(struct reply *, char **words);
 /* The zone, or NULL and an error in the reply. */
 struct served *command_zone(struct reply *, const char *name);
 
+void command_mirror_state(struct reply *);	/* what mirror status tells */
 /* What is said of a zone: master or slave; how it is; why it is not well, or "". */
 const char *command_zone_role(const struct served *);
 const char *command_zone_state(const struct served *);

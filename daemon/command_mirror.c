@@ -63,8 +63,8 @@ mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 	    time_left(left, s.seconds_left), n[3], n[4], n[5], n[6], n[7], trouble(why, &s) });
 }
 
-static void
-mirror_state(struct reply *reply)
+void
+command_mirror_state(struct reply *reply)
 {
 	static const char *const column[] = { "mirror", "connected", "in step", "behind", "held", "drifted", "rows/s", "left",
 		"deleted", "inserted", "updated", "transactions", "purges", "last error", NULL };
@@ -345,7 +345,7 @@ static bool
 status(struct reply *reply, char **word)
 {
 	(void)word;
-	mirror_state(reply);
+	command_mirror_state(reply);
 	return false;
 }
 
@@ -363,7 +363,7 @@ each_mirror(struct reply *reply, const char *name, bool pause)
 	for (size_t i = 0; i < count; i++)
 		if (name == NULL || mirror[i] == mirrors_find(name))
 			mirror_pause(mirror[i], pause);
-	mirror_state(reply);
+	command_mirror_state(reply);
 	return false;
 }
 
@@ -391,7 +391,7 @@ each_compare(struct reply *reply, const char *name, void (*compare)(struct mirro
 	mirror = mirrors_all(&count);
 	for (size_t i = 0; i < count; i++)
 		compare(mirror[i], zone->slot);
-	mirror_state(reply);
+	command_mirror_state(reply);
 	return false;
 }
 

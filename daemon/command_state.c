@@ -10,6 +10,7 @@
 #include "daemon/log.h"
 #include "daemon/mirrors.h"
 #include "daemon/current.h"
+#include "daemon/server.h"
 #include "daemon/setup.h"
 #include "zonefile/arena.h"
 #include "zonefile/count.h"
@@ -331,9 +332,15 @@ void
 cmd_stats(struct reply *reply, char **word)
 {
 	struct query_stats s;
+	struct server_counts out;
+	struct refresh_counts in;
+	struct announce_counts announced;
 
 	(void)word;
 	workers_stats(setup_workers(), &s);
+	server_counts(&out);
+	refresh_counts(&in);
+	announce_counts(&announced);
 	reply_number(reply, "queries over UDP", s.udp);
 	reply_number(reply, "queries over TCP", s.tcp);
 	reply_number(reply, "TCP connections", s.tcp_connections);
@@ -347,39 +354,67 @@ cmd_stats(struct reply *reply, char **word)
 	reply_number(reply, "NOTIMP", s.notimp);
 	reply_number(reply, "truncated", s.truncated);
 	reply_number(reply, "dropped", s.dropped);
+	reply_number(reply, "transfers to slaves", out.sent);
+	reply_number(reply, "broken off", out.broken_off);
+	reply_number(reply, "transfers from masters", in.fetched);
+	reply_number(reply, "failed", in.broken_off);
+	reply_number(reply, "NOTIFYs taken", s.notifies);
+	reply_number(reply, "NOTIFYs sent", announced.sent);
+	reply_number(reply, "acknowledged", announced.acknowledged);
 }
 
 static void
-write_file(void *path, const char *text, size_t len, enum reply_status status)
+stats_facts(struct reply *reply)
 {
-	FILE *file = fopen(path, "we");
+	char *none[] = { NULL };
+
+	server_facts(reply);
+	cmd_stats(reply, none);
+}
+
+/* All of the new file or all of the old one. */
+static void
+write_file(void *ctx, const char *text, size_t len, enum reply_status status)
+{
+	const char *path = ctx;
+	char *new = xasprintf("%s.new", path);
+	FILE *file = fopen(new, "we");
+	bool ok = file != NULL && fwrite(text, 1, len, file) == len && fflush(file) == 0;
+	int err = errno;
 
 	(void)status;
-	if (file == NULL || fwrite(text, 1, len, file) != len)
-		log_error("%s: %s", (char *)path, strerror(errno));
-	else
-		log_note("written: %s", (char *)path);
 	if (file != NULL)
 		fclose(file);
+	if (ok && rename(new, path) < 0) {
+		ok = false;
+		err = errno;
+	}
+	if (ok) {
+		log_note("written: %s", path);
+	} else {
+		log_error("%s: not written: %s", path, strerror(err));
+		unlink(new);
+	}
+	free(new);
 }
 
 void
 command_write_state(void)
 {
+	static const struct {
+		const char *name;
+		void (*fill)(struct reply *);
+	} files[] = { { "stats", stats_facts }, { "zones", all_zones }, { "mirrors", command_mirror_state } };
 	char journal[PATH_MAX], path[PATH_MAX + 16], *slash;
-	char *none[] = { NULL };
-	struct reply *reply;
 
 	conf_resolve(journal, current_conf(), current_conf()->journal);
 	if ((slash = strrchr(journal, '/')) != NULL)
 		*slash = '\0';
-	snprintf(path, sizeof(path), "%s/tandemd.stats", journal);
-	reply = reply_new(false, write_file, path);
-	server_facts(reply);
-	cmd_stats(reply, none);
-	reply_end(reply);
-	snprintf(path, sizeof(path), "%s/tandemd.zones", journal);
-	reply = reply_new(false, write_file, path);
-	all_zones(reply);
-	reply_end(reply);
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct reply *reply = reply_new(false, write_file, path);
+
+		snprintf(path, sizeof(path), "%s/tandemd.%s", journal, files[i].name);
+		files[i].fill(reply);
+		reply_end(reply);
+	}
 }

@@ -127,6 +127,21 @@ ok(exists json('reload')->{rows}[0]{old}, 'what is not known');
 is(json('status')->{rows}[1]{age}, undef, 'is null');
 $tandem->write('example.org', version(2));
 
+# The same to files.
+$tandem->hush;
+$tandem->signal('USR2');
+ok($tandem->says(qr/^written: .*tandemd\.mirrors$/m, 5), 'USR2 writes files');
+like(slurp($tandem->path('tandemd.stats')), qr/^running for: .*^queries over UDP: [1-9]\d*\n.*^transfers to slaves: 0$/ms, 'with statistics');
+like(slurp($tandem->path('tandemd.zones')), qr/^zone +role +serial .*\nexample\.org +master +2 /, 'the zones');
+like(slurp($tandem->path('tandemd.mirrors')), qr/^mirrors: none configured$/m, 'and the mirrors');
+mkdir $tandem->path('tandemd.zones.new');
+unlink $tandem->path('tandemd.stats');
+$tandem->signal('USR2');
+ok($tandem->says(qr/error: .*tandemd\.zones: not written: Is a directory$/m, 5), 'what cannot be written is said');
+like(slurp($tandem->path('tandemd.zones')), qr/example\.org/, 'and the file from before is there');
+ok((until_true { -s $tandem->path('tandemd.stats') } 5), 'the others are written');
+rmdir $tandem->path('tandemd.zones.new');
+
 # The effective configuration has each clause.
 $other->configure($config =~ s/\@MORE\@//r =~ s/workers 2;//r);
 my $printed = run('./tandemd', '-p', '-c', $other->path('tandem.conf'));
