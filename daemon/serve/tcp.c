@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,9 +16,14 @@
 #define BACKLOG 511
 #define TURN_SIZE 65000		/* octets of a transfer at a time: a fraction of a millisecond's work */
 #define LINGER_MS 20		/* for what arrived together with the order to stop */
+#define ACCEPT_MAX 32		/* connections a turn */
+#define PAUSE_MS 50		/* without a descriptor, and nobody to take one from */
 
 struct tcp_listener {
-	uv_tcp_t handle;
+	uv_poll_t handle;
+	uv_timer_t pause;
+	unsigned open_handles;
+	int fd;
 	struct tcp *tcp;
 	uint16_t port;
 };
@@ -234,30 +240,56 @@ on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 
 /* --- connections --- */
 
-static void
-on_connection(uv_stream_t *stream, int status)
-{
-	struct tcp_listener *l = stream->data;
-	struct tcp *t = l->tcp;
-	struct client *c;
-	int len = sizeof(c->from);
-	bool full = t->count >= t->limit && tcp_longest_quiet(t) == NULL;
+static void on_acceptable(uv_poll_t *, int, int);
 
-	/* Out of descriptors, most likely: libuv has closed the connection. */
-	if (status < 0)
-		return;
-	if (t->count >= t->limit && !full)
+/* A connection, or -errno.  Without a descriptor left who is quiet for longest makes room (RFC 7766 6.2.3). */
+static int
+accept_one(struct tcp_listener *l, union worker_address *from)
+{
+	struct tcp *t = l->tcp;
+	int fd;
+
+	for (;;) {
+		socklen_t len = sizeof(*from);
+
+		if ((fd = accept4(l->fd, &from->any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+			return fd;
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		if (errno != EMFILE && errno != ENFILE)
+			return -errno;
+		/* Which the system says without looking whether anybody waits. */
+		if (poll(&(struct pollfd){ .fd = l->fd, .events = POLLIN }, 1, 0) != 1)
+			return -EAGAIN;
+		if (tcp_longest_quiet(t) == NULL)
+			return -EMFILE;
 		client_close(tcp_longest_quiet(t));
-	c = xcalloc(1, sizeof(*c));
+	}
+}
+
+static void
+begin(const struct tcp_listener *l, int fd, const union worker_address *from)
+{
+	struct client *c = xcalloc(1, sizeof(*c));
+	struct tcp *t = l->tcp;
+
+	if (t->count >= t->limit && tcp_longest_quiet(t) != NULL)
+		client_close(tcp_longest_quiet(t));
 	c->tcp = t;
+	c->from = *from;
 	c->port = l->port;
 	c->handle.data = c;
 	uv_tcp_init(t->loop, &c->handle);
 	t->count++;
 	client_append(&t->fresh, c);
 	query_count(&t->responder->stats.tcp_connections);
-	if (uv_accept(stream, (uv_stream_t *)&c->handle) < 0 ||
-	    uv_tcp_getpeername(&c->handle, &c->from.any, &len) < 0 || full) {
+	if (uv_tcp_open(&c->handle, fd) < 0) {
+		close(fd);
+		client_close(c);
+		return;
+	}
+	/* All others are in transfers. */
+	if (t->count > t->limit) {
 		client_close(c);
 		return;
 	}
@@ -265,6 +297,32 @@ on_connection(uv_stream_t *stream, int status)
 	uv_read_start((uv_stream_t *)&c->handle, on_alloc, on_read);
 	if (t->fresh.first == c)
 		tcp_set_timer(t);
+}
+
+static void
+on_pause_over(uv_timer_t *pause)
+{
+	struct tcp_listener *l = pause->data;
+
+	uv_poll_start(&l->handle, UV_READABLE, on_acceptable);
+}
+
+static void
+on_acceptable(uv_poll_t *handle, int status, int events)
+{
+	struct tcp_listener *l = handle->data;
+	union worker_address from;
+	int fd = 0;
+
+	(void)status;
+	(void)events;
+	for (unsigned i = 0; i < ACCEPT_MAX && (fd = accept_one(l, &from)) >= 0; i++)
+		begin(l, fd, &from);
+	if (fd >= 0 || fd == -EAGAIN)
+		return;
+	/* It stays acceptable, and asking again at once would be all that is done. */
+	uv_poll_stop(&l->handle);
+	uv_timer_start(&l->pause, on_pause_over, PAUSE_MS, 0);
 }
 
 int
@@ -292,7 +350,10 @@ tcp_bind(const union worker_address *address)
 static void
 on_listener_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct tcp_listener *l = handle->data;
+
+	if (--l->open_handles == 0)
+		free(l);
 }
 
 struct tcp_listener *
@@ -302,23 +363,28 @@ tcp_listen(struct tcp *t, int fd, int *err)
 	union worker_address address;
 	socklen_t len = sizeof(address);
 
+	if ((*err = uv_poll_init(t->loop, &l->handle, fd)) < 0) {
+		close(fd);
+		free(l);
+		return NULL;
+	}
 	l->tcp = t;
+	l->fd = fd;
 	if (getsockname(fd, &address.any, &len) == 0)
 		l->port = ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
-	l->handle.data = l;
-	uv_tcp_init(t->loop, &l->handle);
-	if ((*err = uv_tcp_open(&l->handle, fd)) < 0)
-		close(fd);
-	else if ((*err = uv_listen((uv_stream_t *)&l->handle, BACKLOG, on_connection)) == 0)
-		return l;
-	tcp_unlisten(l);
-	return NULL;
+	uv_timer_init(t->loop, &l->pause);
+	l->handle.data = l->pause.data = l;
+	l->open_handles = 2;
+	uv_poll_start(&l->handle, UV_READABLE, on_acceptable);
+	return l;
 }
 
 void
 tcp_unlisten(struct tcp_listener *l)
 {
 	uv_close((uv_handle_t *)&l->handle, on_listener_closed);
+	uv_close((uv_handle_t *)&l->pause, on_listener_closed);
+	close(l->fd);
 }
 
 /* --- all of it --- */

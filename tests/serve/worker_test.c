@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 static const char *const lines[] = {
 	"example. SOA ns.example. admin.example. 7 3600 600 86400 60",
@@ -227,6 +228,46 @@ the_oldest_idle_client_gives_way_to_a_new_one(void **state)
 }
 
 static void
+without_a_descriptor_left_the_oldest_idle_client_gives_way(void **state)
+{
+	const struct worker_limits many = { .tcp_clients = 100, .tcp_idle_ms = 60000, .tcp_initial_ms = 60000 };
+	struct rlimit before, now;
+	int idle[3], fresh, fill[64], filled = 0;
+	long begin;
+
+	(void)state;
+	workers_stop(workers, 1000);
+	assert_non_null(workers = workers_new(1, &server, &many));
+	assert_int_equal(workers_listen(workers, &address), 0);
+	for (int i = 0; i < 3; i++) {
+		idle[i] = dial(SOCK_STREAM);
+		ask_tcp(idle[i]);
+	}
+	assert_true((fresh = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
+	/* From now on nobody in this process gets another descriptor. */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	now = before;
+	now.rlim_cur = 64;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	while ((fill[filled] = dup(fresh)) >= 0)
+		filled++;
+	assert_int_equal(errno, EMFILE);
+	begin = now_ms();
+	assert_int_equal(connect(fresh, &address.any, sizeof(address.v4)), 0);
+	ask_tcp(fresh);
+	assert_true(now_ms() - begin < 2000);
+	assert_true(at_end(idle[0]));
+	ask_tcp(idle[1]);
+	ask_tcp(idle[2]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	while (filled > 0)
+		close(fill[--filled]);
+	for (int i = 0; i < 3; i++)
+		close(idle[i]);
+	close(fresh);
+}
+
+static void
 who_takes_no_answers_is_not_read_and_closed(void **state)
 {
 	enum { SOME = 500 };
@@ -391,6 +432,7 @@ main(void)
 		T(who_says_nothing_is_closed_after_a_while),
 		T(an_idle_client_is_closed_after_its_last_question),
 		T(the_oldest_idle_client_gives_way_to_a_new_one),
+		T(without_a_descriptor_left_the_oldest_idle_client_gives_way),
 		T(who_takes_no_answers_is_not_read_and_closed),
 		T(garbage_ends_a_connection),
 		T(an_address_can_be_left_and_taken_again),
