@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/ending.h"
 #include "daemon/log.h"
 #include "daemon/export.h"
 #include "daemon/trusted.h"
@@ -97,7 +98,7 @@ static void
 mirror_free(struct running_mirror *m)
 {
 	if (m->mirror != NULL) {
-		mirror_stop(m->mirror);
+		ending_add(m->mirror, m->name);
 		trusted_learn(NULL, m->name, NULL, 0);
 	}
 	free(m->name);
@@ -156,6 +157,7 @@ mirrors_stop(void)
 	mirror_count = 0;
 	free(running);
 	free(mirrors);
+	ending_wait();
 }
 
 void

@@ -14,9 +14,7 @@
 #include "zonefile/arena.h"
 #include "zonefile/name.h"
 
-#define STOP_WAIT 10000			/* milliseconds */
-#define STOP_SILENT 300			/* after that somebody may wonder */
-#define LOOK_SOON 500			/* what has just changed goes first */
+#define LOOK_SOON 500			/* milliseconds; what has just changed goes first */
 
 int64_t
 mirror_now(void)
@@ -340,30 +338,22 @@ mirror_start(const struct mirror_conf *conf, const char *journal_path,
 }
 
 void
-mirror_stop(struct mirror *m)
+mirror_end(struct mirror *m)
 {
-	int64_t silent = mirror_now() + STOP_SILENT, deadline = mirror_now() + STOP_WAIT;
-	bool ended;
-
 	pthread_mutex_lock(&m->lock);
 	m->stopping = true;
 	pthread_cond_broadcast(&m->wake);
-	while (m->alive + m->visitors > 0 && mirror_now() < silent)
-		mirror_wait(m, silent);
-	if (m->alive + m->visitors > 0)
-		mirror_tell(m, NOTE, NULL, "waiting for its transaction, at most %d s", STOP_WAIT / 1000);
-	while (m->alive + m->visitors > 0 && mirror_now() < deadline)
-		mirror_wait(m, deadline);
-	ended = m->alive + m->visitors == 0;
 	pthread_mutex_unlock(&m->lock);
-	if (!ended) {
-		/* It ends by itself when the database answers; until then it needs what m has. */
-		mirror_tell(m, WARNING, NULL, "the database does not answer, the transaction under"
-		    " way is left to it");
-		for (unsigned i = 0; i < m->writers; i++)
-			pthread_detach(m->thread[i]);
-		return;
-	}
+}
+
+void
+mirror_stop(struct mirror *m)
+{
+	mirror_end(m);
+	pthread_mutex_lock(&m->lock);
+	while (m->alive + m->visitors > 0)
+		mirror_wait(m, INT64_MAX);
+	pthread_mutex_unlock(&m->lock);
 	for (unsigned i = 0; i < m->writers; i++)
 		pthread_join(m->thread[i], NULL);
 	purger_stop(m->purger);

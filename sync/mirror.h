@@ -12,7 +12,7 @@
 #include "sync/target.h"
 
 /* Which masters the table supermasters of the target has: told when it is first read, and when they change.  Any thread,
- * which must not wait; never after mirror_stop() has been called.  The list lives for the call. */
+ * which must not wait; never after mirror_end() has been called.  The list lives for the call. */
 typedef void mirror_masters_fn(void *ctx, const char *name, const struct target_supermaster *, size_t count);
 
 /* What to mirror to; strings live until mirror_start() returns.  Fields that are NULL or 0 are not set. */
@@ -50,7 +50,8 @@ struct mirror_conf {
 struct mirror;
 struct mirror *mirror_start(const struct mirror_conf *, const char *journal_path,
     report_fn *, void *ctx);
-void mirror_stop(struct mirror *);	/* lets a transaction under way end, but waits for 10 seconds at most */
+void mirror_end(struct mirror *);	/* any thread: once the transaction under way has ended nothing more is written */
+void mirror_stop(struct mirror *);	/* the same, waits for that and frees it, on a thread that may read slots */
 
 /* Any thread; none of these waits for the database. */
 /* The slot has a new version, or none any more: then PowerDNS is made to refuse the zone until there is one. */

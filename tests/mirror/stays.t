@@ -5,7 +5,7 @@ use Daemon;
 use IO::Handle;
 use IO::Socket::INET;
 use Peer qw(run slurp until_true);
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5, Timeout => 10) or die;
 my $tandem = Daemon->prepare('tests/ctl/tandem.conf', more => '');
@@ -41,4 +41,20 @@ ok($tandem->reaches('example.org', serial => 2, within => 10), 'a version become
 ok((until_true { mirrored() == 2 } 10), 'and the mirror that stays has it');
 waitpid $reload, 0;
 is($tandem->signal('TERM') && $tandem->ended(15), 0, 'ends well');
+
+# Ending several that are silent holds nobody up, and they end together.
+my @silent = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5, Timeout => 10) or die } 1 .. 3;
+sub mute { my ($n, $owner) = @_; return "mirror \"silent$n\" { type mysql; host \"127.0.0.1\" port " . $silent[$n]->sockport
+    . "; database \"d\"; user \"u\"; password-file \"secret\"; owner \"$owner\"; zones all; };" }
+configure(join ' ', $stays, map { mute($_, 'x') } 0 .. 2);
+$tandem->launch;
+ok($_->accept, 'a silent database is called') for @silent;
+configure(join ' ', $stays, map { mute($_, 'y') } 0 .. 2);
+my $start = time;
+like($tandem->ctl('reload'), qr/configuration:? +changed/, 'a reload that ends three of them');
+cmp_ok(time() - $start, '<', 4, sprintf 'holds up nobody: %.2f s', time() - $start);
+ok($_->accept, 'and the new ones call') for @silent;
+$start = time;
+is($tandem->signal('TERM') && $tandem->ended(20), 0, 'TERM ends all of them');
+cmp_ok(time() - $start, '<', 15, sprintf 'within the time of one: %.2f s', time() - $start);
 done_testing;
