@@ -1,6 +1,5 @@
 #include "zonefile/scan.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "zonefile/arena.h"
+#include "zonefile/stops.h"
 
 /* A chunk that stays in the cache costs less than a mapping: no page faults, and a file
  * that is cut short while it is read is a short read and not a SIGBUS. */
@@ -27,62 +27,24 @@ static const uint8_t class_of[256] = {
 	[' '] = C_BLANK, [';'] = C_COMMENT, ['('] = C_OPEN, [')'] = C_CLOSE, ['"'] = C_QUOTE,
 };
 
-bool scan_plain;
-
-/* Octets whose high bit says that one of v may end a word: up to blank, or one of "();\ .  Above the first of them it
- * may be wrong. */
-static inline uint64_t
-stops(uint64_t v)
-{
-	const uint64_t each = UINT64_C(0x0101010101010101);
-	uint64_t quote = v ^ '"' * each, close = (v | each) ^ ')' * each;
-	uint64_t comment = v ^ ';' * each, escape = v ^ '\\' * each;
-
-	return (((v - 0x21 * each) & ~v) | ((quote - each) & ~quote) | ((close - each) & ~close) |
-	    ((comment - each) & ~comment) | ((escape - each) & ~escape)) & 0x80 * each;
-}
-
+/* The first octet from p that may end a word; p is in the block or behind it. */
 static inline const char *
-plain_stop(const char *p)
+word_stop(struct scan_block *block, const char *p)
 {
-	for (;; p += 8) {
-		uint64_t v, hit;
+	size_t skip = (size_t)(p - block->at);
 
-		memcpy(&v, p, 8);
-		if ((hit = stops(le64toh(v))) != 0)
-			return p + (__builtin_ctzll(hit) >> 3);
+	if (block->at != NULL && skip < STOPS) {
+		uint64_t stops = block->stops >> skip;
+
+		if (stops != 0)
+			return p + __builtin_ctzll(stops);
+		p = block->at + STOPS;
 	}
+	while ((block->stops = stops_find(p)) == 0)
+		p += STOPS;
+	block->at = p;
+	return p + __builtin_ctzll(block->stops);
 }
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-
-/* The first octet from p that may end a word. */
-static inline const char *
-word_stop(const char *p)
-{
-	const __m128i blank = _mm_set1_epi8(' '), quote = _mm_set1_epi8('"');
-	const __m128i one = _mm_set1_epi8(1), close = _mm_set1_epi8(')');
-	const __m128i comment = _mm_set1_epi8(';'), escape = _mm_set1_epi8('\\');
-
-	if (__builtin_expect(scan_plain, 0))
-		return plain_stop(p);
-	for (;; p += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)p);
-		__m128i hit = _mm_cmpeq_epi8(_mm_min_epu8(v, blank), v);
-
-		hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, quote));
-		hit = _mm_or_si128(hit, _mm_cmpeq_epi8(_mm_or_si128(v, one), close));
-		hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, comment));
-		hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, escape));
-		unsigned mask = _mm_movemask_epi8(hit);
-		if (mask != 0)
-			return p + __builtin_ctz(mask);
-	}
-}
-#else
-#define word_stop plain_stop
-#endif
 
 static void
 start(struct scan *s, const char *file, int fd, size_t size)
@@ -172,6 +134,7 @@ fill(struct scan *s)
 	s->eof = n == 0;
 	s->at = s->record = s->record_end = s->buf;
 	s->end = s->buf + kept + n;
+	s->block.at = NULL;
 	memset(s->buf + kept + n, 0, WORD_PAD);
 	return 0;
 }
@@ -253,6 +216,7 @@ scan_next(struct scan *s, struct sink *sink)
 	unsigned depth;
 	struct word *word;
 	struct place place;
+	struct scan_block block = s->block;
 	bool first;
 	int err;
 
@@ -271,7 +235,7 @@ again:
 		case C_WORD:
 			flags = 0;
 			text = p;
-			while (*(p = word_stop(p)) == '\\') {
+			while (*(p = word_stop(&block, p)) == '\\') {
 				flags = WORD_ESCAPED;
 				if (p + 1 >= end || p[1] == '\n' || (p[1] == '\r' && p[2] == '\n'))
 					p++;
@@ -352,6 +316,7 @@ again:
 				break;
 			s->at = p;
 			s->line = line;
+			s->block = block;
 			goto done;
 		case C_RETURN:
 			/* The last line may have lost the octet behind it. */
@@ -382,6 +347,7 @@ more:
 		goto endless;
 	first = s->octets == 0;
 	if ((err = fill(s)) == 0) {
+		block = s->block;
 		if (!first || (why = byte_order_mark(s)) == NULL)
 			goto again;
 		place_of(s, s->at, 1, &place);

@@ -16,12 +16,18 @@ enum {
 };
 
 /* Lives until the next scan_next().  WORD_PAD octets behind text[len] may be read. */
-#define WORD_PAD 32
+#define WORD_PAD 64
 struct word {
 	const char *text;
 	uint32_t len;
 	uint32_t line;
 	uint32_t flags;
+};
+
+/* Octets of the buffer and which of them may end a word: words are short, so one look at many serves several. */
+struct scan_block {
+	const char *at;			/* NULL: none */
+	uint64_t stops;
 };
 
 struct scan {
@@ -37,13 +43,10 @@ struct scan {
 	const char *record_end;		/* end of that line */
 	struct word *word;
 	size_t count, room;
+	struct scan_block block;
 	uint64_t octets;		/* taken from the file */
 	struct stat st;			/* when it was opened */
 };
-
-/* Words are found by SSE2 where it is there, else, or when this is set, eight octets at a time: so that one machine
- * tests both. */
-extern bool scan_plain;
 
 /* Opens a regular file, or "-", the standard input; returns 0 or -errno; anything
  * else than a regular file is -EISDIR or -ENOTSUP. */

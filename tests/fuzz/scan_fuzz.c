@@ -2,6 +2,7 @@
  * where a chunk ends or on how words are found; the octets of a word are within it. */
 #include "tests/fuzz/fuzz.h"
 #include "zonefile/scan.h"
+#include "zonefile/stops.h"
 
 /* All that scan_next() said. */
 struct heard {
@@ -99,16 +100,16 @@ LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 		return 0;
 	chunk = 4u + *octets++;
 	fuzz_fill(&file, octets, --len);
-	scan_plain = false;
 	read_file(&whole, &file, 0);
-	read_file(&parts, &file, chunk);
-	same(&whole, &parts);
-	scan_plain = true;
-	read_file(&parts, &file, 0);
-	same(&whole, &parts);
-	read_file(&parts, &file, chunk);
-	same(&whole, &parts);
-	scan_plain = false;
+	for (unsigned i = 0; i < stops_count; i++) {
+		if (!stops_ways[i].usable)
+			continue;
+		stops_find = stops_ways[i].find;
+		read_file(&parts, &file, 0);
+		same(&whole, &parts);
+		read_file(&parts, &file, chunk);
+		same(&whole, &parts);
+	}
 	/* Text in memory has no such mark. */
 	if (strstr(whole.text, "byte-order") == NULL) {
 		scan_text(&s, "fuzz", (const char *)octets, len);
