@@ -127,11 +127,11 @@ tend(struct writer *w)
 	pthread_cond_broadcast(&m->wake);
 }
 
-/* A paused mirror keeps its lease. */
+/* When all zones are known, one question tells where they are.  A paused mirror keeps its lease. */
 static bool
 gate_is_due(const struct mirror *m)
 {
-	return !m->gate.busy && (!m->status.paused || m->gate.open);
+	return m->gate.settled && !m->gate.busy && (!m->status.paused || m->gate.open);
 }
 
 /* Waits for work, and sees to the gate meanwhile; 0: stop. */
@@ -357,8 +357,7 @@ mirror_stop(struct mirror *m)
 	for (unsigned i = 0; i < m->writers; i++)
 		pthread_join(m->thread[i], NULL);
 	purger_stop(m->purger);
-	while (m->zones.all != NULL)
-		tracked_remove(&m->zones, m->zones.all);
+	tracked_end(&m->zones);
 	pthread_mutex_destroy(&m->lock);
 	pthread_cond_destroy(&m->wake);
 	arena_free(m->memory);
@@ -367,6 +366,17 @@ mirror_stop(struct mirror *m)
 }
 
 /* --- from outside ------------------------------------------------------ */
+
+/* With the lock.  Who was woken for small ones that wait takes this one along. */
+static void
+queue(struct mirror *m, struct tracked *z, bool changed)
+{
+	bool waiting = tracked_waiting(&m->zones, false);
+
+	tracked_queue(&m->zones, z, changed);
+	if (!waiting || z->class == TRACKED_BIG)
+		pthread_cond_broadcast(&m->wake);
+}
 
 void
 mirror_wake(struct mirror *m, struct slot *slot)
@@ -380,8 +390,7 @@ mirror_wake(struct mirror *m, struct slot *slot)
 		zone = slot_zone_ref(slot);
 		z->withdrawn = zone == NULL;
 		zone_unref(zone);
-		tracked_queue(&m->zones, z, true);
-		pthread_cond_broadcast(&m->wake);
+		queue(m, z, true);
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -399,8 +408,7 @@ mirror_include(struct mirror *m, struct slot *slot)
 			slot_unref(z->slot);
 		z->slot = slot_ref(slot);
 		z->withdrawn = false;
-		tracked_queue(&m->zones, z, false);
-		pthread_cond_broadcast(&m->wake);
+		queue(m, z, false);
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -420,8 +428,7 @@ mirror_exclude(struct mirror *m, const uint8_t *origin)
 			slot_unref(z->slot);
 		z->slot = NULL;
 		z->state = MIRROR_BEHIND;
-		tracked_queue(&m->zones, z, true);
-		pthread_cond_broadcast(&m->wake);
+		queue(m, z, true);
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -437,8 +444,7 @@ mirror_set_meta(struct mirror *m, struct slot *slot, const struct target_meta *r
 	if (m->exports && z != NULL && z->slot == slot && (z->meta == NULL || z->meta->hash != hash)) {
 		tracked_meta_release(z->meta);
 		z->meta = tracked_meta_new(row, count);
-		tracked_queue(&m->zones, z, false);
-		pthread_cond_broadcast(&m->wake);
+		queue(m, z, false);
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -447,12 +453,8 @@ void
 mirror_settled(struct mirror *m)
 {
 	pthread_mutex_lock(&m->lock);
-	/* Those that leave later are excluded by name. */
-	if (!m->gate.settled && m->on_remove != MIRROR_KEEP && m->gate.open) {
-		m->gate.due = 0;
-		pthread_cond_broadcast(&m->wake);
-	}
 	m->gate.settled = true;
+	pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -494,8 +496,7 @@ compare_again(struct mirror *m, struct slot *slot, bool adopt)
 	if (z != NULL && z->slot == slot) {
 		z->resync = true;
 		z->adopt |= adopt;
-		tracked_queue(&m->zones, z, true);
-		pthread_cond_broadcast(&m->wake);
+		queue(m, z, true);
 	}
 	pthread_mutex_unlock(&m->lock);
 }

@@ -60,7 +60,7 @@ void mirror_include(struct mirror *, struct slot *);	/* this zone is to be mirro
 void mirror_exclude(struct mirror *, const uint8_t *origin);	/* no longer: on_remove decides about its rows */
 /* With export_metadata: what PowerDNS is told of an included zone beside its records. */
 void mirror_set_meta(struct mirror *, struct slot *, const struct target_meta *, size_t count);
-/* All zones have been included: what the target has of our owner beside them is no longer mirrored. */
+/* All zones have been included: now it begins.  What the target has of our owner beside them is no longer mirrored. */
 void mirror_settled(struct mirror *);
 void mirror_pause(struct mirror *, bool);
 /* At once, what waits to be tried again; soon, a look whether the target is where we left it, which is taken now and then anyway. */

@@ -156,7 +156,7 @@ on_state(void *ctx, const struct target_state *state)
 	z = tracked_named(&m->zones, state->name);
 	if (z != NULL && may_take_state(a->w, z)) {
 		gate_take_state(z, state);
-	} else if (z == NULL && m->gate.settled && !m->gate.orphans && m->on_remove != MIRROR_KEEP &&
+	} else if (z == NULL && !m->gate.orphans && m->on_remove != MIRROR_KEEP &&
 	    !(state->disabled && m->on_remove == MIRROR_DISABLE)) {
 		a->orphan = xrealloc(a->orphan, (a->orphans + 1) * sizeof(*a->orphan));
 		a->orphan[a->orphans++] = xstrdup(state->name);
@@ -195,18 +195,17 @@ ask_all(struct writer *w)
 	struct asking a = { .w = w };
 	enum target_result result;
 	uint64_t newest;
-	bool settled;
 
 	pthread_mutex_lock(&m->lock);
 	newest = m->zones.added;
-	settled = m->gate.settled;
 	pthread_mutex_unlock(&m->lock);
 	result = target_states(w->target, on_state, &a);
 	pthread_mutex_lock(&m->lock);
 	for (struct tracked *z = m->zones.all; z != NULL && result == TARGET_OK; z = z->next)
 		if (z->number <= newest && may_take_state(w, z))
 			gate_take_state(z, NULL);
-	m->gate.orphans |= settled && result == TARGET_OK;
+	/* Those that leave later are excluded by name. */
+	m->gate.orphans |= result == TARGET_OK;
 	pthread_mutex_unlock(&m->lock);
 	for (size_t i = 0; i < a.orphans; i++) {
 		if (result == TARGET_OK)
@@ -475,25 +474,22 @@ look_around(struct writer *w)
 	return see_exports(w);
 }
 
-/* The gate is open and it is time for a beat, or to look for zones that nobody includes or that somebody moved. */
+/* The gate is open and it is time for a beat, or to look for zones that somebody moved. */
 static void
 keep_open(struct writer *w)
 {
 	struct mirror *m = w->m;
 	const char *what = NULL;
 	enum target_result result;
-	bool orphans, around, beats;
+	bool around, beats;
 
 	pthread_mutex_lock(&m->lock);
-	orphans = m->gate.settled && !m->gate.orphans && m->on_remove != MIRROR_KEEP;
 	around = mirror_now() >= m->gate.look_at;
 	pthread_mutex_unlock(&m->lock);
 	if (!gate_pass(w))
 		return;
 	result = target_lease_beat(w->target);
 	beats = result == TARGET_OK;
-	if (beats && orphans)
-		result = ask_all(w);
 	if (result == TARGET_OK)
 		result = gate_read_masters(w);
 	if (result == TARGET_OK && around)

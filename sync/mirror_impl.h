@@ -62,7 +62,7 @@ struct mirror {
 		bool led;		/* we had the lease */
 		struct target_lease seen;	/* somebody else's, and since when it has not moved */
 		int64_t seen_at;
-		bool settled, orphans;	/* all zones are known; the target was asked for others */
+		bool settled, orphans;	/* all zones were included; the target was asked for others */
 		/* who is at it */
 		int64_t masters_due;
 		bool masters_told;	/* that they cannot be read */

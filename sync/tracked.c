@@ -1,19 +1,20 @@
 /* tracked.c - the zones of one mirror: found by name, and queued when there is something to do. */
 #include "sync/tracked.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "sync/pdns_text.h"
 #include "zonefile/arena.h"
+#include "zonefile/hash.h"
 #include "zonefile/name.h"
 
 void
 tracked_init(struct tracked_set *set)
 {
-	*set = (struct tracked_set){ .tree = NULL };
+	*set = (struct tracked_set){ .buckets = 16 };
+	set->bucket = xcalloc(set->buckets, sizeof(struct tracked *));
 	for (int i = 0; i < TRACKED_CLASSES; i++)
 		TAILQ_INIT(&set->line[i]);
 	TAILQ_INIT(&set->turns);
@@ -47,19 +48,35 @@ tracked_meta_release(struct tracked_meta *meta)
 		free(meta);
 }
 
-static int
-by_name(const void *a, const void *b)
+/* Where the zone of this name stands, or would. */
+static struct tracked **
+place_of(const struct tracked_set *set, const char *name, uint64_t hash)
 {
-	return strcmp(((const struct tracked *)a)->name, ((const struct tracked *)b)->name);
+	struct tracked **at = &set->bucket[hash & (set->buckets - 1)];
+
+	while (*at != NULL && ((*at)->hash != hash || strcmp((*at)->name, name) != 0))
+		at = &(*at)->chain;
+	return at;
 }
 
 struct tracked *
 tracked_named(const struct tracked_set *set, const char *name)
 {
-	struct tracked key = { .name = (char *)name };
-	struct tracked **found = tfind(&key, &set->tree, by_name);
+	return *place_of(set, name, hash_bytes(0, name, strlen(name)));
+}
 
-	return found != NULL ? *found : NULL;
+static void
+grow(struct tracked_set *set)
+{
+	set->buckets *= 2;
+	set->bucket = xrealloc(set->bucket, set->buckets * sizeof(struct tracked *));
+	memset(set->bucket, 0, set->buckets * sizeof(struct tracked *));
+	for (struct tracked *z = set->all; z != NULL; z = z->next) {
+		struct tracked **at = &set->bucket[z->hash & (set->buckets - 1)];
+
+		z->chain = *at;
+		*at = z;
+	}
 }
 
 struct tracked *
@@ -93,15 +110,19 @@ tracked_add(struct tracked_set *set, const uint8_t *origin)
 		set->all->at = &z->next;
 	set->all = z;
 	TAILQ_INSERT_TAIL(&set->turns, z, turn);
-	if (tsearch(z, &set->tree, by_name) == NULL)
-		abort();
+	z->hash = hash_bytes(0, name, strlen(name));
+	if (++set->count > set->buckets)
+		grow(set);
+	else
+		*place_of(set, name, z->hash) = z;
 	return z;
 }
 
 void
 tracked_remove(struct tracked_set *set, struct tracked *z)
 {
-	tdelete(z, &set->tree, by_name);
+	*place_of(set, z->name, z->hash) = z->chain;
+	set->count--;
 	TAILQ_REMOVE(&set->turns, z, turn);
 	*z->at = z->next;
 	if (z->next != NULL)
@@ -114,6 +135,14 @@ tracked_remove(struct tracked_set *set, struct tracked *z)
 	free(z->origin);
 	free(z->name);
 	free(z);
+}
+
+void
+tracked_end(struct tracked_set *set)
+{
+	while (set->all != NULL)
+		tracked_remove(set, set->all);
+	free(set->bucket);
 }
 
 /* A large zone that is there changes by a difference, as a rule. */

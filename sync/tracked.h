@@ -31,8 +31,10 @@ enum tracked_class {
 
 /* A zone that is mirrored, or was and shall be taken out.  One writer at a time has it. */
 struct tracked {
-	char *name;			/* first: key of the tree; as in domains.name */
+	char *name;			/* as in domains.name */
 	uint8_t *origin;
+	uint64_t hash;			/* of name */
+	struct tracked *chain;		/* of its bucket; the mirror's lock */
 
 	/* the mirror's lock */
 	struct tracked *next, **at;	/* of all */
@@ -68,7 +70,8 @@ struct tracked {
 
 TAILQ_HEAD(tracked_line, tracked);
 struct tracked_set {
-	void *tree;			/* by name */
+	struct tracked **bucket;	/* by hash of name; a power of two, no fewer than zones */
+	size_t buckets, count;
 	struct tracked *all;
 	struct tracked_line line[TRACKED_CLASSES];
 	struct tracked_line turns;	/* all, for those who look at one after the other */
@@ -80,6 +83,7 @@ struct tracked_set {
 
 /* All with the mirror's lock, on threads that may read slots. */
 void tracked_init(struct tracked_set *);
+void tracked_end(struct tracked_set *);		/* and its zones */
 struct tracked *tracked_named(const struct tracked_set *, const char *name);
 struct tracked *tracked_find(const struct tracked_set *, const uint8_t *origin);	/* any case */
 struct tracked *tracked_add(struct tracked_set *, const uint8_t *origin);

@@ -100,6 +100,13 @@ sub counters {
 	    WHERE table_schema = 'powerdns'") };
 }
 
+# Rows read since it started, of each of PowerDNS's tables.
+sub reads {
+	my ($self) = @_;
+	return { map { split /\t/ } $self->sql("SELECT table_name, rows_read FROM information_schema.table_statistics
+	    WHERE table_schema = 'powerdns'") };
+}
+
 # What was changed between two of them.
 sub changes {
 	my ($before, $after) = @_;
