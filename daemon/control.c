@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,18 +13,21 @@
 #include "daemon/reply.h"
 #include "zonefile/arena.h"
 
-/* A client reads its answer or is closed after this long; it also has so long to ask. */
-#define CLIENT_PATIENCE_MS 60000
+#define ASKING_MS 5000			/* from the connection to the end of the request */
+#define SENDING_MS 60000		/* until the answer has been read */
+#define BACKLOG 64
 
 /*
  *	ASKING  newline -------------> WORKING
  *	ASKING  too long, time-out --> CLOSING
+ *	ASKING  SENDING pushed out --> CLOSING
  *	WORKING reply_end() ---------> SENDING
  *	WORKING client gone ---------> GONE, until reply_end()
  *	SENDING sent, time-out ------> CLOSING
  *	CLOSING both handles closed -> freed
  */
 struct client {
+	TAILQ_ENTRY(client) line;	/* in the order they came */
 	uv_pipe_t pipe;
 	uv_timer_t timer;
 	enum { ASKING, WORKING, SENDING, GONE, CLOSING } state;
@@ -36,6 +40,7 @@ struct client {
 
 static uv_pipe_t listener;
 static char *socket_path;
+static TAILQ_HEAD(, client) line = TAILQ_HEAD_INITIALIZER(line);	/* not those that are CLOSING */
 static unsigned clients;
 
 static void
@@ -45,7 +50,6 @@ on_closed(uv_handle_t *handle)
 
 	if (--c->open_handles > 0)
 		return;
-	clients--;
 	free(c->answer);
 	free(c);
 }
@@ -56,6 +60,8 @@ close_client(struct client *c)
 	if (c->state == CLOSING)
 		return;
 	c->state = CLOSING;
+	TAILQ_REMOVE(&line, c, line);
+	clients--;
 	uv_close((uv_handle_t *)&c->pipe, on_closed);
 	uv_close((uv_handle_t *)&c->timer, on_closed);
 }
@@ -106,7 +112,7 @@ on_reply(void *ctx, const char *text, size_t len, enum reply_status status)
 	c->answer[len + 1] = (char)('0' + status);
 	buf = uv_buf_init(c->answer, (unsigned)len + 2);
 	c->write.data = c;
-	uv_timer_start(&c->timer, on_timeout, CLIENT_PATIENCE_MS, 0);
+	uv_timer_start(&c->timer, on_timeout, SENDING_MS, 0);
 	if (uv_write(&c->write, (uv_stream_t *)&c->pipe, &buf, 1, on_sent) != 0)
 		close_client(c);
 }
@@ -171,6 +177,24 @@ on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 	}
 }
 
+/* Who has not asked yet goes first, then who does not take its answer; what is under way is not broken off. */
+static void
+push_out_one(void)
+{
+	struct client *c, *found = NULL;
+
+	TAILQ_FOREACH(c, &line, line) {
+		if (c->state == ASKING) {
+			found = c;
+			break;
+		}
+		if (c->state == SENDING && found == NULL)
+			found = c;
+	}
+	if (found != NULL)
+		close_client(found);
+}
+
 static void
 on_connection(uv_stream_t *server, int status)
 {
@@ -183,12 +207,15 @@ on_connection(uv_stream_t *server, int status)
 	uv_timer_init(server->loop, &c->timer);
 	c->pipe.data = c->timer.data = c;
 	c->open_handles = 2;
+	if (clients >= CONTROL_CLIENTS_MAX)
+		push_out_one();
+	TAILQ_INSERT_TAIL(&line, c, line);
 	clients++;
 	if (uv_accept(server, (uv_stream_t *)&c->pipe) != 0 || clients > CONTROL_CLIENTS_MAX) {
 		close_client(c);
 		return;
 	}
-	uv_timer_start(&c->timer, on_timeout, CLIENT_PATIENCE_MS, 0);
+	uv_timer_start(&c->timer, on_timeout, ASKING_MS, 0);
 	uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 }
 
@@ -225,7 +252,7 @@ control_start(uv_loop_t *loop, const char *path)
 	err = uv_pipe_bind(&listener, path);
 	umask(old);
 	if (err == 0)
-		err = uv_listen((uv_stream_t *)&listener, 16, on_connection);
+		err = uv_listen((uv_stream_t *)&listener, BACKLOG, on_connection);
 	if (err < 0) {
 		uv_close((uv_handle_t *)&listener, NULL);
 		return err;

@@ -157,6 +157,18 @@ is(run('./tandemd', '-p', '-c', $other->path('again.conf')), $printed, 'and read
 	like(do { local $/; <$client> }, qr/\0[01]\z/, 'who has asked need not keep the way open to ask more');
 }
 
+# Clients that ask nothing, more than there may be.
+{
+	my @silent = map { my $c = IO::Socket::UNIX->new(Peer => $tandem->control_socket) or die "$!"; $c->syswrite('status'); $c } 1 .. 200;
+	my $begin = time;
+	$tandem->ctl('status');
+	is($?, 0, 'many clients that ask nothing do not keep one out that asks');
+	cmp_ok(time - $begin, '<', 3, 'nor waiting');
+	my @late = map { IO::Socket::UNIX->new(Peer => $tandem->control_socket) or die "$!" } 1 .. 63;
+	ok((until_true { !grep { defined $_ } map { my $read = ''; vec($read, $_->fileno, 1) = 1; select($read, undef, undef, 0) ? () : $_ } @silent, @late } 8),
+	    'each has a few seconds to ask');
+}
+
 # As few files as a server can do with: clients by TCP leave it some.
 {
 	my $few = Daemon->prepare('tests/ctl/tandem.conf', more => '');
