@@ -48,7 +48,7 @@ static const struct command {
 	{ "increase-serial", 1, 1, cmd_increase_serial, true, "ZONE", "put a newer serial into the file, and read it" },
 	{ "history", 1, 1, cmd_history, true, "ZONE", "the versions that the journal knows" },
 	{ "diff", 1, 3, cmd_diff, true, "ZONE [FROM [TO]]", "what changed between two serials; the last change" },
-	{ "dump", 1, 2, cmd_dump, true, "ZONE [FILE]", "the records that are served" },
+	{ "dump", 1, 2, cmd_dump, true, "ZONE [--relative]", "the records that are served, or as a zone file" },
 	{ "rollback", 2, 2, cmd_rollback, true, "ZONE SERIAL", "the content of an older version, with a newer serial" },
 	{ "addzone", 2, 99, cmd_addzone, true, "ZONE '{ type ...; }'", "a zone that is not in the configuration, from now on" },
 	{ "modzone", 2, 99, cmd_modzone, true, "ZONE '{ type ...; }'", "another block for one that was added" },

@@ -27,6 +27,7 @@ struct past {
 	struct zone *zone;		/* the current one */
 	char journal[PATH_MAX], file[PATH_MAX];
 	uint32_t from, to;
+	bool relative;
 	uv_work_t work;
 	void (*tell)(struct past *);	/* control loop; ends the reply */
 
@@ -128,7 +129,8 @@ open_text(struct past *p, size_t *size)
 static void
 tell_text(struct past *p)
 {
-	reply_text(p->reply, p->text);
+	reply_text_take(p->reply, p->text);
+	p->text = NULL;
 	reply_end(p->reply);
 }
 
@@ -257,44 +259,31 @@ write_zone(uv_work_t *work)
 {
 	struct past *p = work->data;
 	size_t size;
-	FILE *out;
-	int err;
+	FILE *out = open_text(p, &size);
 
-	if (p->file[0] != '\0') {
-		if ((err = dump_zone(p->zone, p->file)) < 0)
-			snprintf(p->why, sizeof(p->why), "%s: %s", p->file, strerror(-err));
-		return;
+	if (p->relative) {
+		fprintf(out, "; zone %s, serial %" PRIu32 ", %zu records\n", slot_name(p->slot), zone_serial(p->zone),
+		    zone_records(p->zone));
+		dump_relative(out, p->zone);
+	} else {
+		dump_canonical(out, p->zone);
 	}
-	if (zone_records(p->zone) > RECORDS_SHOWN) {
-		snprintf(p->why, sizeof(p->why), "%zu records are too many to show; name a file", zone_records(p->zone));
-		return;
-	}
-	out = open_text(p, &size);
-	dump_canonical(out, p->zone);
 	fclose(out);
 }
 
-static void
-tell_file(struct past *p)
-{
-	reply_fact(p->reply, "zone", "%s", slot_name(p->slot));
-	reply_number(p->reply, "serial", zone_serial(p->zone));
-	reply_number(p->reply, "records", zone_records(p->zone));
-	reply_fact(p->reply, "written to", "%s", p->file);
-	reply_end(p->reply);
-}
-
-/* dump ZONE [FILE] */
+/* dump ZONE [--relative] */
 void
 cmd_dump(struct reply *reply, char **word)
 {
-	struct past *p = past_new(reply, word[0]);
+	struct past *p;
 
-	if (p == NULL)
-		return;
-	if (word[1] != NULL)
-		conf_resolve(p->file, current_conf(), word[1]);
-	past_start(p, write_zone, word[1] != NULL ? tell_file : tell_text);
+	if (word[1] != NULL && strcmp(word[1], "--relative") != 0) {
+		reply_usage(reply, "usage: dump ZONE [--relative]");
+		reply_end(reply);
+	} else if ((p = past_new(reply, word[0])) != NULL) {
+		p->relative = word[1] != NULL;
+		past_start(p, write_zone, tell_text);
+	}
 }
 
 /* --- rollback --- */

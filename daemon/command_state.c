@@ -374,7 +374,7 @@ stats_facts(struct reply *reply)
 
 /* All of the new file or all of the old one. */
 static void
-write_file(void *ctx, const char *text, size_t len, enum reply_status status)
+write_file(void *ctx, char *text, size_t len, enum reply_status status)
 {
 	const char *path = ctx;
 	char *new = xasprintf("%s.new", path);
@@ -396,6 +396,7 @@ write_file(void *ctx, const char *text, size_t len, enum reply_status status)
 		unlink(new);
 	}
 	free(new);
+	free(text);
 }
 
 void

@@ -95,19 +95,19 @@ on_sent(uv_write_t *req, int status)
 }
 
 static void
-on_reply(void *ctx, const char *text, size_t len, enum reply_status status)
+on_reply(void *ctx, char *text, size_t len, enum reply_status status)
 {
 	struct client *c = ctx;
 	uv_buf_t buf;
 
 	if (c->state == GONE) {
+		free(text);
 		c->state = SENDING;
 		close_client(c);
 		return;
 	}
 	c->state = SENDING;
-	c->answer = xmalloc(len + 2);
-	memcpy(c->answer, text, len);
+	c->answer = xrealloc(text, len + 2);
 	c->answer[len] = '\0';
 	c->answer[len + 1] = (char)('0' + status);
 	buf = uv_buf_init(c->answer, (unsigned)len + 2);

@@ -130,8 +130,14 @@ reply_row(struct reply *reply, const char *const *cells)
 void
 reply_text(struct reply *reply, const char *text)
 {
+	reply_text_take(reply, xstrdup(text));
+}
+
+void
+reply_text_take(struct reply *reply, char *text)
+{
 	free(reply->text);
-	reply->text = xstrdup(text);
+	reply->text = text;
 }
 
 void
@@ -290,22 +296,35 @@ print_json(struct reply *reply, FILE *out)
 	json_decref(all);
 }
 
+/* Nothing but a text, which may be a large one. */
+static bool
+is_text_alone(const struct reply *reply)
+{
+	return reply->text != NULL && !reply->json && json_object_size(reply->facts) == 0 &&
+	    json_array_size(reply->rows) == 0 && json_array_size(reply->said) == 0;
+}
+
 void
 reply_end(struct reply *reply)
 {
 	char *text;
 	size_t len;
-	FILE *out = open_memstream(&text, &len);
+	FILE *out;
 
-	if (out == NULL)
-		abort();
-	if (reply->json)
-		print_json(reply, out);
-	else
-		print_text(reply, out);
-	fclose(out);
+	if (is_text_alone(reply)) {
+		text = reply->text;
+		len = strlen(text);
+		reply->text = NULL;
+	} else {
+		if ((out = open_memstream(&text, &len)) == NULL)
+			abort();
+		if (reply->json)
+			print_json(reply, out);
+		else
+			print_text(reply, out);
+		fclose(out);
+	}
 	reply->end(reply->ctx, text, len, reply->status);
-	free(text);
 	reply_drop(reply);
 }
 

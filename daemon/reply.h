@@ -14,8 +14,8 @@
 struct reply;
 
 enum reply_status { REPLY_DONE, REPLY_FAILED, REPLY_USAGE };	/* exit status of who asked */
-typedef void reply_end_fn(void *ctx, const char *text, size_t len, enum reply_status);
-/* end gets the text and frees nothing; reply is gone after it. */
+typedef void reply_end_fn(void *ctx, char *text, size_t len, enum reply_status);
+/* end gets the text, which is its to free; reply is gone after it. */
 struct reply *reply_new(bool json, reply_end_fn *end, void *ctx);
 
 /* One fact: "key: value" a line; numbers stay numbers in JSON, where the blanks of keys are '_'. */
@@ -30,6 +30,7 @@ void reply_row(struct reply *, const char *const *cells);
 const char *reply_age_cell(char out[24], time_t since);
 /* Text that is all there is to say (a configuration). */
 void reply_text(struct reply *, const char *text);
+void reply_text_take(struct reply *, char *text);	/* which is the reply's from now on */
 
 /* A report_fn, for a sink whose ctx is the reply: errors and warnings are passed on, and an error is one of the command. */
 void reply_report(void *reply, const struct report *);

@@ -1,10 +1,13 @@
 /* tandemctl - the operator's client: words to the daemon, its answer to standard output. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -34,7 +37,8 @@ static const char usage[] =
 "  history ZONE         the versions that the journal knows\n"
 "  diff ZONE [FROM [TO]]\n"
 "                       what changed between two serials; the last change\n"
-"  dump ZONE [FILE]     the records that are served\n"
+"  dump ZONE [--relative | FILE]\n"
+"                       the records that are served, a line each; or as a zone file\n"
 "  rollback ZONE SERIAL the content of an older version, with a newer serial\n"
 "  addzone|modzone ZONE '{ type ...; }'\n"
 "                       a zone that is not in the configuration, from now on\n"
@@ -81,7 +85,7 @@ connect_to(const char *path)
 
 /* Words ended by NUL, then a newline. */
 static int
-send_words(int fd, int json, int words, char **word)
+send_words(int fd, bool json, int words, char **word)
 {
 	FILE *out = fdopen(dup(fd), "w");
 
@@ -95,37 +99,142 @@ send_words(int fd, int json, int words, char **word)
 	return fclose(out);
 }
 
-/* Text goes out as it comes, but for the last two octets, which are NUL and the status. */
+struct answer {
+	char *text;
+	size_t len;
+	int status;
+};
+
+/* All of it, so that the daemon need not wait for a pager.  It ends with NUL and the status. */
 static int
-copy_answer(int fd, const char *path)
+read_answer(int fd, const char *path, struct answer *a)
 {
-	char buf[65536 + 2];
-	size_t held = 0;
+	size_t room = 65536, len = 0;
 	ssize_t got;
 
-	while ((got = read(fd, buf + held, sizeof(buf) - 2)) > 0) {
-		size_t all = held + (size_t)got, keep = all < 2 ? all : 2;
-
-		fwrite(buf, 1, all - keep, stdout);
-		memmove(buf, buf + all - keep, keep);
-		held = keep;
+	if ((a->text = malloc(room)) == NULL)
+		return fail("answer", strerror(errno));
+	while ((got = read(fd, a->text + len, room - len)) > 0 || (got < 0 && errno == EINTR)) {
+		len += got > 0 ? (size_t)got : 0;
+		if (len == room && (a->text = realloc(a->text, room *= 2)) == NULL)
+			return fail("answer", strerror(errno));
 	}
-	if (fflush(stdout) == EOF)
-		return fail("standard output", strerror(errno));
-	if (held != 2 || buf[0] != '\0' || buf[1] < '0' || buf[1] > '2')
+	if (len < 2 || a->text[len - 2] != '\0' || a->text[len - 1] < '0' || a->text[len - 1] > '2')
 		return fail(path, "the daemon ended before its answer did");
-	return buf[1] - '0';
+	a->len = len - 2;
+	a->status = a->text[len - 1] - '0';
+	return 0;
+}
+
+static int
+print_answer(const struct answer *a)
+{
+	if (fwrite(a->text, 1, a->len, stdout) != a->len || fflush(stdout) == EOF)
+		return fail("standard output", strerror(errno));
+	return a->status;
+}
+
+/* --- a zone file of the user's own --- */
+
+static int
+put(const struct answer *a, FILE *out)
+{
+	int err = fwrite(a->text, 1, a->len, out) != a->len || fflush(out) == EOF ? errno : 0;
+
+	return fclose(out) == EOF && err == 0 ? errno : err;
+}
+
+/* All of the new file or all of the old one; what is no file (a pipe, a terminal) is written to.  0 or an errno. */
+static int
+put_file(const struct answer *a, const char *path)
+{
+	char tmp[PATH_MAX];
+	mode_t mask = umask(0), mode = 0666 & ~mask;
+	struct stat st;
+	FILE *out;
+	int fd, err;
+
+	umask(mask);
+	if (stat(path, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return (out = fopen(path, "w")) == NULL ? errno : put(a, out);
+		mode = st.st_mode & 07777;
+	}
+	if (snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= (int)sizeof(tmp))
+		return ENAMETOOLONG;
+	if ((fd = mkstemp(tmp)) < 0)
+		return errno;
+	if (fchmod(fd, mode) < 0 || (out = fdopen(fd, "w")) == NULL) {
+		err = errno;
+		close(fd);
+	} else {
+		err = put(a, out);
+	}
+	if (err == 0 && rename(tmp, path) < 0)
+		err = errno;
+	if (err != 0)
+		unlink(tmp);
+	return err;
+}
+
+static void
+print_string(const char *text)
+{
+	putchar('"');
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < ' ')
+			printf("\\u%04x", (unsigned char)*text);
+		else if (*text == '"' || *text == '\\')
+			printf("\\%c", *text);
+		else
+			putchar(*text);
+	}
+	putchar('"');
+}
+
+/* Its first line says what it is: "; zone NAME, serial N, N records". */
+static int
+write_dump(const struct answer *a, const char *path, bool json)
+{
+	const char *name = a->text + strlen("; zone ");
+	char *end = memchr(a->text, '\n', a->len), *comma = NULL;
+	unsigned long serial, records;
+	int err;
+
+	if (end != NULL) {
+		*end = '\0';
+		comma = strstr(name, ", serial ");
+	}
+	if (comma == NULL || sscanf(comma, ", serial %lu, %lu records", &serial, &records) != 2)
+		return fail(path, "not written, since this is no zone that the daemon gave");
+	*end = '\n';
+	if ((err = put_file(a, path)) != 0)
+		return fail(path, strerror(err));
+	*comma = '\0';
+	if (json) {
+		printf("{\n  \"zone\": ");
+		print_string(name);
+		printf(",\n  \"serial\": %lu,\n  \"records\": %lu,\n  \"written_to\": ", serial, records);
+		print_string(path);
+		printf("\n}\n");
+	} else {
+		printf("zone: %s\nserial: %lu\nrecords: %lu\nwritten to: %s\n", name, serial, records, path);
+	}
+	return 0;
 }
 
 int
 main(int argc, char **argv)
 {
 	const char *path = DEFAULT_SOCKET;
-	int json = 0, i = 1, fd;
+	const char *file = NULL;	/* of dump: written here, with the rights of who asks */
+	struct answer answer;
+	bool json = false;
+	int i = 1, fd;
 
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		if (strcmp(argv[i], "--json") == 0) {
-			json = 1;
+			json = true;
 		} else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc) {
 			path = argv[++i];
 		} else if (strcmp(argv[i], "-V") == 0) {
@@ -144,12 +253,20 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	if (argc - i == 3 && strcmp(argv[i], "dump") == 0 && strcmp(argv[i + 2], "--relative") != 0) {
+		static char relative[] = "--relative";
+
+		file = argv[i + 2];
+		argv[i + 2] = relative;
+	}
 	if ((fd = connect_to(path)) < 0)
 		return fail(path, errno == ENOENT || errno == ECONNREFUSED ? "no tandemd answers there" : strerror(errno));
 	/* But a reader of ours that goes away ends us as it ends others. */
 	signal(SIGPIPE, SIG_IGN);
-	if (send_words(fd, json, argc - i, argv + i) != 0)
+	if (send_words(fd, json && file == NULL, argc - i, argv + i) != 0)
 		return fail(path, errno == EPIPE ? "the daemon takes no more clients now" : strerror(errno));
 	signal(SIGPIPE, SIG_DFL);
-	return copy_answer(fd, path);
+	if (read_answer(fd, path, &answer) != 0)
+		return 1;
+	return file != NULL && answer.status == 0 ? write_dump(&answer, file, json) : print_answer(&answer);
 }

@@ -169,6 +169,30 @@ is(run('./tandemd', '-p', '-c', $other->path('again.conf')), $printed, 'and read
 	    'each has a few seconds to ask');
 }
 
+# A zone file is written by who asks for it.
+{
+	my $mine = $other->path('mine');
+	mkdir $mine;
+	my $in = sub { run('sh', '-c', 'cd "$0" && umask 027 && exec "$@"', $mine, "$top/tandemctl", '-s', $tandem->control_socket, @_) };
+	like($in->('dump', 'example.org', 'zone'), qr/^zone: example\.org\nserial: 2\nrecords: 4\nwritten to: zone\n\z/, 'dump to a file says what is in it');
+	like(slurp("$mine/zone"), qr/^; zone example\.org, serial 2, 4 records\n\$ORIGIN example\.org\.\n/, 'it is where the user is, not the server');
+	is(sprintf('%o', (stat "$mine/zone")[2] & 07777), '640', 'with his umask');
+	like(run('./tandem-checkzone', 'example.org', "$mine/zone"), qr/serial 2, 4 records: OK/, 'and can be read');
+	is_deeply(decode_json($in->('--json', 'dump', 'example.org', 'zo"ne')), { zone => 'example.org', serial => 2, records => 4, written_to => 'zo"ne' }, 'JSON says it too');
+	like($in->('dump', 'nowhere.test', 'zone'), qr/no such zone/, 'no such zone');
+	is($? >> 8, 1, 'ends with 1');
+	like(slurp("$mine/zone"), qr/serial 2/, 'and leaves the file');
+	like($in->('dump', 'example.org', 'none/zone'), qr/^tandemctl: none\/zone: No such file or directory$/m, 'no such directory');
+	is($? >> 8, 1, 'ends with 1');
+	like($in->('dump', 'example.org', '/dev/full'), qr/No space left/, 'a full disk');
+	is($? >> 8, 1, 'ends with 1');
+	like($in->('dump', 'example.org', '/dev/stdout'), qr/^example|^\$ORIGIN/m, 'what is no file is written to');
+	my $client = IO::Socket::UNIX->new(Peer => $tandem->control_socket) or die;
+	$client->syswrite("dump\0example.org\0" . $tandem->path('example.org') . "\0\n");
+	like(do { local $/; <$client> }, qr/usage: dump.*\0002\z/s, 'the server itself writes none');
+	is(slurp($tandem->path('example.org')), version(2), 'whatever is asked of it');
+}
+
 # As few files as a server can do with: clients by TCP leave it some.
 {
 	my $few = Daemon->prepare('tests/ctl/tandem.conf', more => '');
