@@ -19,6 +19,7 @@ sets_init(struct sets *s, struct zone *zone, struct sink *sink)
 	s->sink = sink;
 	s->known_mask = KNOWN_MIN - 1;
 	s->known = xcalloc(KNOWN_MIN, sizeof(s->known[0]));
+	s->good = xcalloc(KNOWN_MIN, sizeof(s->good[0]));
 	s->scratch_room = 1024;
 	s->scratch = xmalloc(s->scratch_room);
 }
@@ -31,6 +32,7 @@ sets_free(struct sets *s)
 	free(s->set);
 	free(s->scratch);
 	free(s->known);
+	free(s->good);
 	free(s->waiting);
 }
 
@@ -175,7 +177,9 @@ known_grow(struct sets *s)
 	size_t size = (s->known_mask + 1) * 8;
 
 	free(s->known);
+	free(s->good);
 	s->known = xcalloc(size, sizeof(s->known[0]));
+	s->good = xcalloc(size, sizeof(s->good[0]));
 	s->known_mask = size - 1;
 }
 
@@ -364,7 +368,7 @@ check_set(struct sets *s, struct rel owner, const struct key *key, size_t count,
 	if (checks->severity[CHECK_NAMES] == NOTE || s->again)
 		return;
 	/* A set that many names own is looked at once. */
-	good = &s->good[digest.word[0] % GOOD];
+	good = &s->good[digest.word[0] & s->known_mask];
 	if (rdata_names_hosts(first->type) && *good != digest.word[1] && check_names(s, owner, key, count))
 		*good = digest.word[1];
 	if (first->order == 0 || (first->type != T_A && first->type != T_AAAA && first->type != T_MX))

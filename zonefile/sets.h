@@ -28,7 +28,6 @@ struct waiting {
 	uint64_t set[WAITING_SIZE / 8];	/* struct rrset */
 };
 
-#define GOOD 4096
 /* One owner's, reused for the next; made for one zone, which it gives memory to. */
 struct sets {
 	struct sink *sink;
@@ -50,7 +49,7 @@ struct sets {
 		const struct rrset *set;
 	} *known;
 	size_t known_mask, made;
-	uint64_t good[GOOD];		/* digests of sets whose names were checked */
+	uint64_t *good;			/* as many digests of sets whose names were checked */
 	struct waiting *waiting;	/* NULL: no set waits */
 	unsigned next, fresh;		/* the last fresh ones before next have no node yet */
 };
