@@ -29,9 +29,9 @@ struct list {
 	size_t count, room;
 };
 
-/* Many runs are kept in lists by the first octet of their names: each is sorted in the cache, in little memory, and its
+/* Many runs are kept in lists by the first two octets of their names: each is sorted in the cache, in little memory, and its
  * own is free before the next is looked at. */
-#define LISTS 256
+#define LISTS (1u << 16)
 #define LISTS_FROM ((size_t)1 << 16)
 
 struct builder {
@@ -126,11 +126,11 @@ list_add(struct list *list, struct came came)
 	list->came[list->count++] = came;
 }
 
-/* The octet that names differ in first: that of rel_prefix() which counts most. */
+/* By what counts most of rel_prefix(). */
 static struct list *
 list_of(const struct builder *b, struct rel name)
 {
-	return &b->list[b->lists > 1 ? rel_prefix(name) >> 56 : 0];
+	return &b->list[b->lists > 1 ? rel_prefix(name) >> 48 : 0];
 }
 
 static void
