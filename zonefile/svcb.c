@@ -10,10 +10,10 @@
 #include "zonefile/arena.h"
 #include "zonefile/digits.h"
 
-enum { MANDATORY, ALPN, NO_DEFAULT_ALPN, PORT, IPV4HINT, ECH, IPV6HINT, DOHPATH, OHTTP };
+enum { MANDATORY, ALPN, NO_DEFAULT_ALPN, PORT, IPV4HINT, ECH, IPV6HINT, DOHPATH, OHTTP, GROUPS, DOCPATH };
 
 /* How the value of a key looks; a key without a row has octets. */
-enum form { OCTETS, KEYS, STRINGS, NOTHING, NUMBER, ADDRESSES4, BASE64, ADDRESSES6 };
+enum form { OCTETS, KEYS, STRINGS, NOTHING, NUMBER, NUMBERS, ADDRESSES4, BASE64, ADDRESSES6 };
 
 /* IANA's registry of service parameter keys. */
 static const struct row {
@@ -25,13 +25,16 @@ static const struct row {
 	[IPV4HINT] = { "ipv4hint", ADDRESSES4 }, [ECH] = { "ech", BASE64 },
 	[IPV6HINT] = { "ipv6hint", ADDRESSES6 }, [DOHPATH] = { "dohpath", OCTETS },
 	[OHTTP] = { "ohttp", NOTHING },
+	[GROUPS] = { "tls-supported-groups", NUMBERS }, [DOCPATH] = { "docpath", STRINGS },
 };
 #define ROWS (sizeof(rows) / sizeof(*rows))
+/* Keys from here on are read by name and printed by number: few other readers know the names. */
+#define LATE GROUPS
 
 static enum form
 form_of(unsigned key)
 {
-	return key < ROWS ? rows[key].form : OCTETS;
+	return key < LATE ? rows[key].form : OCTETS;
 }
 
 static unsigned
@@ -188,6 +191,8 @@ put_value(uint8_t *out, size_t size, enum form form, const char *value, size_t l
 		return len == 0 ? 0 : -1;
 	case NUMBER:
 		return put_number(out, size, value, len);
+	case NUMBERS:
+		return put_list(out, size, value, len, put_number);
 	case ADDRESSES4:
 		return put_list(out, size, value, len, put_ipv4);
 	case ADDRESSES6:
@@ -245,7 +250,7 @@ parse_param(struct parser *p, const struct word *word, const struct word *quoted
 	char shown[WORD_SHOW];
 	uint8_t *octets;
 	int key = key_of(word->text, name), len, n = -1;
-	enum form form = form_of(key);
+	enum form form = key >= 0 && (size_t)key < ROWS ? rows[key].form : OCTETS;
 
 	if (word->flags & WORD_QUOTED || key < 0)
 		return refuse(p, "%s is not a service parameter", word_show(shown, word));
@@ -259,6 +264,9 @@ parse_param(struct parser *p, const struct word *word, const struct word *quoted
 	octets = xmalloc(value.len + 1);
 	if ((len = word_octets(&value, octets, value.len)) >= 0 && (equals == NULL || len > 0 || quoted != NULL))
 		n = put_value(p->heap + p->used, p->size - p->used, form, (char *)octets, len);
+	/* No segment at all is the root's path. */
+	if (key == DOCPATH && len == 0)
+		n = 0;
 	free(octets);
 	if (n < 0 || n > UINT16_MAX)
 		return refuse(p, "%s has no good value", word_show(shown, word));
@@ -366,6 +374,7 @@ value_valid(const uint8_t *params, size_t all, unsigned key, const uint8_t *valu
 		return len > 0 && len % 16 == 0;
 	case BASE64:
 		return true;
+	case NUMBERS:
 	case OCTETS:
 		break;
 	}
@@ -396,7 +405,7 @@ svcb_valid(const uint8_t *params, size_t len)
 static char *
 add_key(char *out, unsigned key)
 {
-	return out + (key < ROWS ? sprintf(out, "%s", rows[key].name) : sprintf(out, "key%u", key));
+	return out + (key < LATE ? sprintf(out, "%s", rows[key].name) : sprintf(out, "key%u", key));
 }
 
 /* An octet within quotes. */
@@ -473,6 +482,7 @@ svcb_print(char *out, const uint8_t **at)
 		to = add_strings(to, value, len);
 		*to++ = '"';
 		break;
+	case NUMBERS:
 	case OCTETS:
 	case NOTHING:
 		*to++ = '"';
