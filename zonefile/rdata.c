@@ -125,7 +125,8 @@ rdata_field_len(enum field kind, const uint8_t *at, size_t len)
 	case F_GATEWAY:
 		return gateway_len(at[-2], at, len);
 	case F_RELAY:
-		return gateway_len(at[-1] & 0x7f, at, len);
+		/* Of later types nothing is known (RFC 8777 4.2.3). */
+		return (at[-1] & 0x7f) > 3 ? (ssize_t)len : gateway_len(at[-1] & 0x7f, at, len);
 	case F_HIT:
 		n = len < 4 ? 4 : 4u + at[0] + (at[2] << 8 | at[3]);
 		break;
@@ -194,7 +195,16 @@ digest_len(uint8_t type)
 	return type == 1 ? 20 : type == 2 ? 32 : type == 4 ? 48 : 0;
 }
 
+/* Behind the gateway of IPSECKEY. */
+static bool
+has_key(const uint8_t *rdata, size_t len)
+{
+	return 3 + (size_t)gateway_len(rdata[1], rdata + 3, len - 3) < len;
+}
+
 #define T_X25 19
+#define T_IPSECKEY 45
+#define T_RKEY 57
 #define T_ZONEMD 63
 #define T_TA 32768
 #define T_DLV 32769
@@ -212,7 +222,7 @@ rdata_fault(uint16_t type, const uint8_t *rdata, size_t len)
 		return digest_len(rdata[3]) == 0 || digest_len(rdata[3]) == len - 4 ? NULL :
 		    "a digest has 20 octets for type 1, 32 for type 2, 48 for type 4";
 	case T_SSHFP:
-		return rdata[1] - 1 > 1 || len - 2 == (rdata[1] == 1 ? 20 : 32) ? NULL :
+		return rdata[1] == 0 || rdata[1] > 2 || len - 2 == (rdata[1] == 1 ? 20 : 32) ? NULL :
 		    "a fingerprint has 20 octets for type 1, 32 for type 2";
 	case T_ZONEMD:
 		return rdata[5] == 1 ? len == 6 + 48 ? NULL : "a digest of SHA-384 has 48 octets" :
@@ -225,6 +235,12 @@ rdata_fault(uint16_t type, const uint8_t *rdata, size_t len)
 		return len >= 5 ? NULL : "an X.25 address has four digits or more";
 	case T_KEY:
 		return ((rdata[0] & 0xc0) == 0xc0) == (len == 4) ? NULL : "a key is there, or the flags say that there is none";
+	case T_RKEY:
+		return (rdata[0] | rdata[1]) == 0 ? NULL : "the flags of RKEY are 0";
+	case T_IPSECKEY:
+		return rdata[2] == 0 || has_key(rdata, len) ? NULL : "a key is missing behind the gateway";
+	case T_NSEC3:
+		return rdata[0] != 1 || rdata[5 + rdata[4]] == 20 ? NULL : "a hash of algorithm 1 has 20 octets (RFC 5155 5)";
 	case T_NSEC:
 		return len > name_len(rdata) ? NULL : "NSEC names one type or more (RFC 4034 4.1.2)";
 	case T_NAPTR:
@@ -306,7 +322,7 @@ rdata_valid(uint16_t type, const uint8_t *rdata, size_t len)
 				return false;
 			break;
 		case F_PORTS:
-			if (n < 1 || n > 1 + 65536 / 8)
+			if (n < 1 || n > 1 + 65536 / 8 || (n > 1 && at[n - 1] == 0))
 				return false;
 			break;
 		case F_SVCPARAMS:

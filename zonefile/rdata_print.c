@@ -12,6 +12,8 @@
 #include "zonefile/rdata_rare.h"
 #include "zonefile/svcb.h"
 
+#define T_AMTRELAY 260
+
 /* Writes what fits and counts everything. */
 struct text {
 	char *out;
@@ -464,8 +466,12 @@ print_rare(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t l
 	return n;
 }
 
-/* A list of ports cannot tell how many octets of zero follow the last one. */
-#define T_WKS 11
+/* Of AMTRELAY, whose relay may be of a type that has no text. */
+static bool
+relay_has_text(uint16_t type, const uint8_t *rdata)
+{
+	return type != T_AMTRELAY || (rdata[1] & 0x7f) <= 3;
+}
 
 size_t
 rdata_print(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t len)
@@ -484,7 +490,7 @@ rdata_print_relative(char *out, size_t size, uint16_t type, const uint8_t *rdata
 	if (row != NULL && row->layout[0] == F_END && (n = print_rare(out, size, type, rdata, len)) > 0)
 		return n;
 	if (row == NULL || row->layout[0] == F_END || row->layout[0] == F_OPAQUE ||
-	    !rare_has_text(row->layout[0], rdata, len) || (type == T_WKS && len > 5 && end[-1] == 0)) {
+	    !rare_has_text(row->layout[0], rdata, len) || !relay_has_text(type, rdata)) {
 		add(&t, "\\# ", 3);
 		add_number(&t, len, 1);
 		if (len > 0)

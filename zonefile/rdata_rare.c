@@ -151,7 +151,7 @@ loc_valid(const uint8_t *at, size_t len)
 	if (len != 16)
 		return false;
 	for (int i = 1; i < 4; i++)
-		if (at[i] >> 4 > 9 || (at[i] & 15) > 9)
+		if (at[i] >> 4 > 9 || (at[i] & 15) > 9 || (at[i] > 0 && at[i] < 16))
 			return false;
 	return angle_valid(get32(at + 4), 90) && angle_valid(get32(at + 8), 180);
 }
@@ -323,7 +323,7 @@ parse_atma(const struct word *word, uint8_t *out, size_t size, int *len)
 static bool
 atma_valid(const uint8_t *at, size_t len)
 {
-	if (len < 2 || at[0] > 1)
+	if (len < 2)
 		return false;
 	for (size_t i = 1; at[0] == 1 && i < len; i++)
 		if (at[i] < '0' || at[i] > '9')
@@ -452,7 +452,9 @@ bool
 rare_has_text(enum field kind, const uint8_t *at, size_t len)
 {
 	if (kind == F_LOC)
-		return at[0] == 0 && (at[1] == 0 || at[1] > 15) && (at[2] == 0 || at[2] > 15) && (at[3] == 0 || at[3] > 15);
+		return at[0] == 0;
+	if (kind == F_ATMA)
+		return at[0] <= 1;
 	for (const uint8_t *end = at + len; kind == F_APL && at < end; at += 4 + (at[3] & 0x7f))
 		if (at[0] != 0 || at[1] < 1 || at[1] > 2)
 			return false;

@@ -1,6 +1,7 @@
 #include "zonefile/svcb.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -335,16 +336,94 @@ find(const uint8_t *params, size_t len, unsigned key)
 	return NULL;
 }
 
-/* A path with the variable dns in it (RFC 9461 5). */
+/* Characters of one to four octets, none longer than need be (RFC 3629 4). */
+static bool
+utf8_valid(const uint8_t *at, const uint8_t *end)
+{
+	static const struct { uint8_t lead, most, second_from, second_to; unsigned more; } leads[] = {
+		{ 0x00, 0x7f, 0, 0, 0 }, { 0xc2, 0xdf, 0x80, 0xbf, 1 }, { 0xe0, 0xe0, 0xa0, 0xbf, 2 }, { 0xe1, 0xec, 0x80, 0xbf, 2 },
+		{ 0xed, 0xed, 0x80, 0x9f, 2 }, { 0xee, 0xef, 0x80, 0xbf, 2 }, { 0xf0, 0xf0, 0x90, 0xbf, 3 },
+		{ 0xf1, 0xf3, 0x80, 0xbf, 3 }, { 0xf4, 0xf4, 0x80, 0x8f, 3 },
+	};
+
+	while (at < end) {
+		const uint8_t c = *at++;
+		size_t i = 0;
+
+		while (i < sizeof(leads) / sizeof(*leads) && (c < leads[i].lead || c > leads[i].most))
+			i++;
+		if (i == sizeof(leads) / sizeof(*leads) || (size_t)(end - at) < leads[i].more)
+			return false;
+		for (unsigned k = 0; k < leads[i].more; k++, at++)
+			if (k == 0 ? *at < leads[i].second_from || *at > leads[i].second_to : (*at & 0xc0) != 0x80)
+				return false;
+	}
+	return true;
+}
+
+static bool
+percent_valid(const uint8_t *at, const uint8_t *end)
+{
+	return end - at > 2 && hex_digit[at[1]] != 0 && hex_digit[at[2]] != 0;
+}
+
+/* Names with commas between them, each perhaps with * or a colon and up to four digits (RFC 6570 2.3, 2.4).  Sets *dns
+ * when it is one of them. */
+static bool
+names_valid(const uint8_t *at, const uint8_t *end, bool *dns)
+{
+
+	for (;;) {
+		const uint8_t *name = at;
+
+		while (at < end && (isalnum(*at) || *at == '_' || (*at == '%' && percent_valid(at, end)) ||
+		    (*at == '.' && at > name && at[-1] != '.')))
+			at++;
+		if (at == name || at[-1] == '.')
+			return false;
+		*dns |= at - name == 3 && memcmp(name, "dns", 3) == 0;
+		if (at < end && *at == '*')
+			at++;
+		else if (at < end && *at == ':') {
+			const uint8_t *digit = ++at;
+
+			while (at < end && isdigit(*at))
+				at++;
+			if (at == digit || at > digit + 4 || *digit == '0')
+				return false;
+		}
+		if (at == end)
+			return true;
+		if (*at++ != ',')
+			return false;
+	}
+}
+
+/* A path with the variable dns in it (RFC 9461 5, RFC 6570 2). */
 static bool
 template_valid(const uint8_t *value, size_t len)
 {
-	const uint8_t *open = memchr(value, '{', len), *name;
+	const uint8_t *at = value, *end = value + len;
+	bool dns = false;
 
-	if (len == 0 || value[0] != '/' || open == NULL)
+	if (len == 0 || *value != '/' || !utf8_valid(value, end))
 		return false;
-	name = memmem(open, value + len - open, "dns", 3);
-	return name != NULL && memchr(name, '}', value + len - name) != NULL;
+	for (; at < end; at++) {
+		const uint8_t *close;
+
+		if (*at == '%' && !percent_valid(at, end))
+			return false;
+		if (*at != '{')
+			continue;
+		if ((close = memchr(at, '}', end - at)) == NULL)
+			return false;
+		at++;
+		at += memchr("+#./;?&", *at, 7) != NULL;
+		if (!names_valid(at, close, &dns))
+			return false;
+		at = close;
+	}
+	return dns;
 }
 
 static bool

@@ -69,7 +69,7 @@ static const struct { const char *type, *in, *out, *hex; } good[] = {
 	{ "NSEC3", "1 1 12 aabbccdd 2vptu5timamqttgl4luu9kg21e0aor3s A RRSIG",
 	    "1 1 12 AABBCCDD 2VPTU5TIMAMQTTGL4LUU9KG21E0AOR3S A RRSIG",
 	    "0101000C04AABBCCDD1417F3DF17B2B2ADAEF615257DE4D2020B80AC6C7C0006400000000002" },
-	{ "NSEC3", "1 0 0 - 00", NULL, "010000000001" "00" },
+	{ "NSEC3", "2 0 0 - 00", NULL, "020000000001" "00" },
 	{ "NSEC3PARAM", "1 0 10 -", NULL, "0100000A00" },
 	{ "TLSA", "3 1 1 " H16, "3 1 1 00112233445566778899AABBCCDDEEFF", "03010100112233445566778899AABBCCDDEEFF" },
 	{ "NAPTR", "100 50 \"s\" \"z3950+I2L+I2C\" \"\" _z._tcp.g.", "100 50 \"s\" \"z3950+I2L+I2C\" \"\" _z._tcp.g.", NULL },
@@ -126,6 +126,9 @@ static const struct { const char *type, *in, *out, *hex; } good[] = {
 	{ "NULL", "\\# 2 aabb", "\\# 2 AABB", "AABB" },
 	{ "DOA", "1 2 1 \"text/plain\" AQID", NULL, "0000000100000002" "01" "0A746578742F706C61696E" "010203" },
 	{ "DOA", "1 2 1 \"\" -", NULL, "0000000100000002" "0100" },
+	{ "SSHFP", "1 0 AABBCC", NULL, "0100AABBCC" },
+	{ "ATMA", "\\# 3 050102", "\\# 3 050102", "050102" },
+	{ "AMTRELAY", "\\# 3 010401", NULL, "010401" },
 	{ "AMTRELAY", "10 0 0 .", NULL, "0A00" },
 	{ "AMTRELAY", "10 1 1 203.0.113.15", NULL, "0A81CB00710F" },
 	{ "AMTRELAY", "10 0 2 2001:db8::15", NULL, "0A0220010DB8000000000000000000000015" },
@@ -264,6 +267,10 @@ bad_text_is_refused_where_it_is_bad(void **state)
 		{ "HTTPS", "1 . alpn=h2,,h3", "\"alpn=h2,,h3\" has no good value", 2 },
 		{ "HTTPS", "1 . ipv4hint=1.2.3", "\"ipv4hint=1.2.3\" has no good value", 2 },
 		{ "HTTPS", "1 . ipv4hint=1.2.3.4,", "\"ipv4hint=1.2.3.4,\" has no good value", 2 },
+		{ "HTTPS", "1 . dohpath=/x", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn; or a value is not what its parameter takes", 2 },
+		{ "RKEY", "1 3 8 AQID", "the flags of RKEY are 0", 3 },
+		{ "IPSECKEY", "10 1 2 192.0.2.1", "a key is missing behind the gateway", 3 },
+		{ "NSEC3", "1 0 0 - 00", "a hash of algorithm 1 has 20 octets (RFC 5155 5)", 4 },
 		{ "HTTPS", "1 . tls-supported-groups=", "\"tls-supported-groups=\" has no good value", 2 },
 		{ "HTTPS", "1 . tls-supported-groups=x", "\"tls-supported-groups=x\" has no good value", 2 },
 		{ "HTTPS", "1 . ohttp=1", "\"ohttp=1\" has no good value", 2 },
@@ -284,6 +291,28 @@ bad_text_is_refused_where_it_is_bad(void **state)
 			fail_msg("%s %s was taken", bad[i].type, bad[i].in);
 		assert_string_equal(error.text, bad[i].message);
 		assert_int_equal(error.word, bad[i].word);
+	}
+}
+
+static void
+paths_of_doh_are_templates_with_dns(void **state)
+{
+	static const struct { const char *path; bool good; } rows[] = {
+		{ "/q{?dns}", true }, { "/{dns}", true }, { "/a/{x}/{?y,dns*,z.w:12}{&b}", true }, { "/{+dns:9999}", true },
+		{ "/%20{?%41,dns}", true }, { "/", false }, { "", false }, { "q{?dns}", false }, { "/{?dns", false }, { "/?dns}", false },
+		{ "/{?dnsx}", false }, { "/{?x.dns}", false }, { "/{}", false }, { "/{?}", false }, { "/{!dns}", false }, { "/{dns,}", false },
+		{ "/{dns:0}", false }, { "/{dns:12345}", false }, { "/{dns:}", false }, { "/{{dns}}", false }, { "/ {dns}", true },
+		{ "/{dns.}", false }, { "/{d\\127ns}{dns}", false }, { "/{dns}{}", false }, { "/{dns}%4", false }, { "/{a..b,dns}", false }, { "/\\195\\164{dns}", true }, { "/\\195{dns}", false },
+		{ "/\\192\\175{dns}", false }, { "/\\237\\160\\128{dns}", false }, { "/\\240\\159\\152\\128{dns}", true },
+	};
+	struct rdata_error error;
+	char param[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		snprintf(param, sizeof(param), "1 . dohpath=\"%s\"", rows[i].path);
+		if ((rdata_from_text(wire, T_SVCB, param, strlen(param), origin, &error) > 0) != rows[i].good)
+			fail_msg("%s", rows[i].path);
 	}
 }
 
@@ -396,8 +425,7 @@ random_field(enum field kind, uint8_t *out)
 		return random_octets(out, 0, 300);
 	case F_PORTS:
 		at = random_octets(out, 1, 40);
-		if (random() % 2)
-			out[at++] = 0;
+		out[at - 1] |= at > 1;
 		return at;
 	case F_GATEWAY:
 		out[-2] &= 3;
@@ -446,7 +474,7 @@ random_field(enum field kind, uint8_t *out)
 	case F_LOC:
 		memset(out, 0, 16);
 		for (at = 1; at < 4; at++)
-			out[at] = (1 + random() % 9) << 4 | random() % 10;
+			out[at] = random() % 10 == 0 ? 0 : (1 + random() % 9) << 4 | random() % 10;
 		for (at = 4; at < 12; at += 4) {
 			uint32_t v = 0x80000000u + (random() % 648000001 - 324000000);
 
@@ -508,6 +536,14 @@ mend(uint16_t type, size_t len)
 		for (size_t i = 1; i < len; i++)
 			wire[i] = '0' + random() % 10;
 	}
+	if (type == 45 && wire[2] == 2)
+		wire[len++] = 7;
+	if (type == 45)
+		wire[2] = wire[2] == 2 ? 2 : 0;
+	if (type == T_NSEC3)
+		wire[0] |= 2;
+	if (type == 57)
+		wire[0] = wire[1] = 0;
 	if (type == T_KEY)
 		wire[0] = len == 4 ? wire[0] | 0xc0 : wire[0] & 0x7f;
 	if (type == T_NSEC && len == name_len(wire))
@@ -600,6 +636,10 @@ broken_rdata_is_not_valid(void **state)
 		{ "HINFO", "\1a", 2 }, { "CAA", "\0\0x", 3 }, { "CAA", "\0\1-", 3 }, { "DS", "\0\1\1\1", 4 },
 		{ "NSEC", "\0\0\0", 3 }, { "NSEC", "\0\0\2\1\0", 5 }, { "NSEC", "\0\1\1\1\0\1\1", 7 },
 		{ "NSEC", "\0\0\41aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 36 }, { "NSEC3", "\1\0\0\0\0\0", 6 },
+		{ "EUI48", "", 0 }, { "EUI64", "", 0 }, { "NID", "", 0 }, { "L64", "", 0 }, { "ISDN", "", 0 },
+		{ "WKS", "\1\2\3\4\6\1\0", 7 }, { "RKEY", "\1\0\3\10\1", 5 }, { "IPSECKEY", "\1\0\2", 3 },
+		{ "IPSECKEY", "\1\3\2\1a\0", 6 }, { "NSEC3", "\1\0\0\0\0\1\0", 7 }, { "ATMA", "\1abc", 4 },
+		{ "LOC", "\0\1\26\23\200\0\0\0\200\0\0\0\0\0\0\0", 16 }, { "AMTRELAY", "\1\1\1\2\3", 5 },
 		{ "SOA", "\0\0\0\0\0\1", 6 }, { "ANY", "", 0 }, { "LOC", "\0", 1 },
 	};
 
@@ -708,6 +748,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_becomes_rdata_and_text_again),
 		cmocka_unit_test(bad_text_is_refused_where_it_is_bad),
+		cmocka_unit_test(paths_of_doh_are_templates_with_dns),
 		cmocka_unit_test(random_rdata_of_every_layout_reads_back),
 		cmocka_unit_test(damaged_rdata_of_rare_types_reads_back_or_is_refused),
 		cmocka_unit_test(broken_rdata_is_not_valid),
