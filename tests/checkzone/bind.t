@@ -76,6 +76,38 @@ for (
 	ok(!ours($zone, "$dir/us"), 'and so do we');
 	like(slurp("$dir/us.log"), qr/^\Q$zone:4:\E\d+: error: .{1,400}$/m, 'at its line');
 }
+{	# RDATA of many types, changed by chance, is refused by both or by none.
+	srand 1;
+	my (@octets, @records, $odd);
+	open my $in, '<', "$top/tests/checkzone/octets" or die "octets: $!";
+	while (<$in>) {
+		my ($type, $hex) = split;
+		push @octets, [$type, $hex eq '-' ? '' : pack 'H*', $hex];
+	}
+	for my $n (0 .. 1499) {
+		my ($type, $rdata) = @{$octets[$n % @octets]};
+		for (0 .. rand 3) {
+			my $at = int rand(length($rdata) + 1);
+			substr($rdata, $at, rand() < 0.6 ? 1 : 0) = rand() < 0.3 ? '' : chr(rand() < 0.4 ? rand 4 : rand 256) if $at <= length $rdata;
+		}
+		push @records, [$type, $rdata];
+	}
+	# As many as errors are told.  BIND checks no names in this form.
+	while (my @some = splice @records, 0, 100) {
+		my $zone = write_file("$dir/zone", $head . join '', map { "n$_ TYPE$some[$_][0] \\# " . length($some[$_][1]) . ' '
+		    . unpack('H*', $some[$_][1]) . "\n" } 0 .. $#some);
+		ours($zone, "$dir/us");
+		binds($zone, "$dir/bind");
+		my %us = map { $_ => 1 } slurp("$dir/us.log") =~ /^\Q$zone\E:(\d+):\d+: error: (?!.*check-names)/mg;
+		my %bind = map { $_ => 1 } slurp("$dir/bind.log") =~ /zone:(\d+): near/g;
+		for (0 .. $#some) {
+			next if !$us{$_ + 4} == !$bind{$_ + 4};
+			diag(($us{$_ + 4} ? 'we refuse' : 'BIND refuses') . " type $some[$_][0]: " . unpack 'H*', $some[$_][1]);
+			$odd++;
+		}
+	}
+	is($odd // 0, 0, 'octets that are no RDATA of their type are refused as by BIND');
+}
 done_testing;
 __DATA__
 # Good: what follows the owner x.
