@@ -1,19 +1,20 @@
 #include "daemon/added.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/place.h"
 #include "daemon/current.h"
 #include "sync/commit.h"
 #include "zonefile/arena.h"
+#include "zonefile/count.h"
 #include "zonefile/name.h"
 
 static bool __attribute__((format(printf, 3, 4)))
@@ -29,19 +30,13 @@ refuse(struct sink *sink, const char *zone, const char *fmt, ...)
 	return false;
 }
 
-static const char *
-directory(char out[PATH_MAX])
-{
-	return conf_resolve(out, current_conf(), current_conf()->new_zones_directory);
-}
-
 /* DIRECTORY/example.org.conf; octets that a file's name had better not have stand as %2f, and the root is
  * %2e.conf, which is not hidden. */
 bool
 added_path(char out[PATH_MAX], const char *zone, const char *end)
 {
 	char place[PATH_MAX];
-	size_t len = (size_t)snprintf(out, PATH_MAX, "%s/", directory(place));
+	size_t len = (size_t)snprintf(out, PATH_MAX, "%s/", place_directory(place, current_conf()));
 
 	for (const char *first = zone; *zone != '\0' && len + 4 < PATH_MAX; zone++) {
 		bool plain = (*zone >= 'a' && *zone <= 'z') || (*zone >= '0' && *zone <= '9') || *zone == '-' ||
@@ -50,36 +45,6 @@ added_path(char out[PATH_MAX], const char *zone, const char *end)
 		len += (size_t)snprintf(out + len, PATH_MAX - len, plain ? "%c" : "%%%02x", (unsigned char)*zone);
 	}
 	return len < PATH_MAX && len + (size_t)snprintf(out + len, PATH_MAX - len, "%s", end) < PATH_MAX;
-}
-
-/* A name that has been made or taken away must still be so after a crash. */
-static int
-sync_directory(void)
-{
-	char path[PATH_MAX];
-	int fd = open(directory(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static int
-make_directory(void)
-{
-	char path[PATH_MAX];
-
-	directory(path);
-	for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-		*slash = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 static int
@@ -147,7 +112,7 @@ put_file(const char *zone, const char *block, struct sink *sink)
 		refuse(sink, zone, "its name is too long for a file");
 		return NULL;
 	}
-	if ((err = make_directory()) < 0 || (err = write_block(fresh, zone, block)) < 0) {
+	if ((err = place_make(current_conf())) < 0 || (err = write_block(fresh, zone, block)) < 0) {
 		refuse(sink, zone, "%s: %s", fresh, strerror(-err));
 		unlink(fresh);
 		return NULL;
@@ -155,7 +120,7 @@ put_file(const char *zone, const char *block, struct sink *sink)
 	conf = conf_read_zone(current_conf(), fresh, sink);
 	if (conf == NULL || !file_is_free(&conf->zones[0], sink))
 		goto fail;
-	if (rename(fresh, path) < 0 || (err = sync_directory()) < 0) {
+	if (rename(fresh, path) < 0 || (err = place_sync(current_conf())) < 0) {
 		refuse(sink, zone, "%s: %s", path, strerror(err < 0 ? -err : errno));
 		goto fail;
 	}
@@ -216,10 +181,27 @@ added_change(struct served *zone, const char *block, struct sink *sink)
 	return true;
 }
 
+/* A zone that goes has its block under another name until nothing of it is left, so that a crash meanwhile does not leave
+ * the rest for ever. */
+#define GONE ".gone"
+#define GONE_CLEAN ".gone-clean"	/* its file too */
+
+/* Commit thread. */
+static void
+on_forgotten(void *ctx, struct slot *slot, const struct commit_outcome *outcome)
+{
+	char *path = ctx;
+
+	(void)slot;
+	if (outcome->result == COMMIT_GONE)
+		unlink(path);
+	free(path);
+}
+
 bool
 added_remove(struct served *zone, bool clean, struct sink *sink)
 {
-	char path[PATH_MAX], file[PATH_MAX];
+	char path[PATH_MAX], gone[PATH_MAX], file[PATH_MAX];
 	struct slot *slot = slot_ref(zone->slot);
 	const char *name = slot_name(slot);
 	bool ok = is_added(zone, sink);
@@ -228,19 +210,62 @@ added_remove(struct served *zone, bool clean, struct sink *sink)
 	clean &= zone->conf->file != NULL && other_of(zone->conf->file, name) == NULL;
 	if (clean)
 		conf_resolve(file, current_conf(), zone->conf->file);
+	ok = ok && ((added_path(path, name, ".conf") && added_path(gone, name, clean ? GONE_CLEAN : GONE)) ||
+	    refuse(sink, name, "its name is too long for a file"));
 	if (ok) {
-		added_path(path, name, ".conf");
-		err = unlink(path) < 0 ? -errno : sync_directory();
+		err = rename(path, gone) < 0 ? -errno : place_sync(current_conf());
 		ok = err == 0 || refuse(sink, name, "%s: %s", path, strerror(-err));
 	}
 	if (ok) {
 		if (clean && zone->refresh != NULL)
 			refresh_unwrite(zone->refresh);
 		zones_remove(zone, current_conf());
-		commit_forget(slot, NULL, NULL);
 		if (clean && unlink(file) < 0 && errno != ENOENT)
 			ok = refuse(sink, name, "removed, but not its file: %s: %s", file, strerror(errno));
+		commit_forget(slot, on_forgotten, xstrdup(gone));
 	}
 	slot_unref(slot);
 	return ok;
+}
+
+/* What a crash has left of one. */
+static void
+sweep(const char *path, bool clean)
+{
+	struct sink sink = { .fn = log_report };
+	struct conf *conf = conf_read_zone(current_conf(), path, &sink);
+	const struct conf_zone *zone;
+	char file[PATH_MAX];
+	struct slot *slot;
+
+	if (conf == NULL || zones_find((zone = &conf->zones[0])->name) != NULL) {
+		unlink(path);
+	} else {
+		log_note("zone %s: its removal is finished", zone->name);
+		if (clean && zone->file != NULL && other_of(zone->file, zone->name) == NULL)
+			unlink(conf_resolve(file, current_conf(), zone->file));
+		slot = slot_ref(slot_add(zone->origin));
+		slot_remove(slot);
+		slot_apply();
+		commit_forget(slot, on_forgotten, xstrdup(path));
+		slot_unref(slot);
+	}
+	conf_free(conf);
+}
+
+void
+added_sweep(void)
+{
+	static const char *const ends[] = { GONE, GONE_CLEAN };
+	char pattern[PATH_MAX], place[PATH_MAX];
+	glob_t found;
+
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		if (snprintf(pattern, sizeof(pattern), "%s/*%s", place_directory(place, current_conf()), ends[i]) >= (int)sizeof(pattern) ||
+		    glob(pattern, 0, NULL, &found) != 0)
+			continue;
+		for (size_t k = 0; k < found.gl_pathc; k++)
+			sweep(found.gl_pathv[k], strcmp(ends[i], GONE_CLEAN) == 0);
+		globfree(&found);
+	}
 }

@@ -19,4 +19,5 @@ bool added_add(const char *name, const char *block, struct sink *);
 bool added_change(struct served *, const char *block, struct sink *);
 /* Its block is gone, and what the journal has; with clean its zone file too. */
 bool added_remove(struct served *, bool clean, struct sink *);
+void added_sweep(void);		/* at the start: finish what a crash has broken off */
 #endif

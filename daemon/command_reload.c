@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "daemon/command_impl.h"
+#include "daemon/current.h"
+#include "daemon/frozen.h"
 #include "daemon/log.h"
 #include "daemon/preview.h"
 #include "zonefile/arena.h"
@@ -205,11 +207,16 @@ void
 cmd_freeze(struct reply *reply, char **word)
 {
 	struct served *zone = command_zone(reply, word[0]);
+	int err;
 
 	if (zone == NULL)
 		return;
 	if (zone->file == NULL) {
 		reply_error(reply, "%s is a slave: its zone comes from its masters", slot_name(zone->slot));
+		return;
+	}
+	if ((err = frozen_set(current_conf(), zone->conf->name, true)) < 0) {
+		reply_error(reply, "%s is not frozen: that cannot be kept over a restart: %s", slot_name(zone->slot), strerror(-err));
 		return;
 	}
 	zone->frozen = true;
@@ -222,6 +229,8 @@ cmd_thaw(struct reply *reply, char **word)
 {
 	struct reload tell;
 	struct served *zone = begin(reply, word[0], &tell);
+	struct sink sink = { .fn = reply_report, .ctx = reply };
+	int err;
 
 	if (zone == NULL)
 		return;
@@ -229,6 +238,8 @@ cmd_thaw(struct reply *reply, char **word)
 		refuse(&tell, reply, zone, "is not frozen");
 		return;
 	}
+	if ((err = frozen_set(current_conf(), zone->conf->name, false)) < 0)
+		report_zone(&sink, WARNING, slot_name(zone->slot), "will be frozen again after a restart: %s", strerror(-err));
 	zone->frozen = false;
 	log_note("zone %s: thawed", slot_name(zone->slot));
 	reload_zone(zone, &tell);

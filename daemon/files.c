@@ -30,7 +30,7 @@ struct zone_file {
 	char *path;
 	struct reading *reading;	/* NULL: IDLE */
 	bool freed;			/* by its owner, while not IDLE */
-	bool force_next, bump_next;
+	bool force_next, bump_next, restore_next;
 	struct checks checks;
 	struct waiter *next;
 	struct master_files files;	/* of the last reading; pool thread while READING */
@@ -43,6 +43,7 @@ struct reading {
 	struct zone_file *file;
 	struct waiter *waiters;
 	bool force, bump, unchanged;
+	bool restore;			/* the file is not wanted */
 	bool served;			/* a version of this serial, when it began */
 	uint32_t serial;
 	struct checks checks;
@@ -62,6 +63,8 @@ static pthread_mutex_t done_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct reading *done_list;	/* under done_lock: committed, to be told */
 
 static void start(struct zone_file *);
+static void read_file(uv_work_t *);
+static void on_read(uv_work_t *, int);
 
 const char *
 zone_file_path(const struct zone_file *file)
@@ -158,6 +161,23 @@ failed(struct reading *r, struct load_outcome *o, const char *reason)
 	finish(r, o);
 }
 
+/* It was not to be read. */
+static void
+restored_instead(struct reading *r)
+{
+	struct load_outcome o = outcome_of(r, LOAD_DONE);
+
+	if (!o.served) {
+		log_warning("zone %s: is frozen, but the journal has no version of it: its file is read", o.zone);
+		r->restore = false;
+		uv_queue_work(loop, &r->work, read_file, on_read);
+		return;
+	}
+	log_note("zone %s: serial %u as it was kept, its file is frozen", o.zone, o.new_serial);
+	o.was_served = false;
+	finish(r, &o);
+}
+
 /* The file has errors and nothing was served: the journal may know the version before. */
 static void
 restored(struct reading *r)
@@ -223,7 +243,9 @@ on_wake(uv_async_t *async)
 		pthread_mutex_unlock(&done_lock);
 		if (r == NULL)
 			return;
-		if (r->zone == NULL)
+		if (r->restore)
+			restored_instead(r);
+		else if (r->zone == NULL)
 			restored(r);
 		else
 			committed(r);
@@ -293,7 +315,7 @@ read_file(uv_work_t *work)
 	struct sink sink = { .fn = note_error, .ctx = r }, log = { .fn = log_report };
 	struct master_files files = { .count = 0 };
 
-	r->unchanged = !r->force && file->known && !master_files_changed(&file->files);
+	r->unchanged = r->restore || (!r->force && file->known && !master_files_changed(&file->files));
 	if (r->unchanged)
 		return;
 	r->zone = master_load(file->path, slot_origin(file->slot), &r->checks, &sink, &files);
@@ -342,10 +364,14 @@ start(struct zone_file *file)
 	r->file = file;
 	r->waiters = file->next;
 	file->next = NULL;
-	r->force = file->force_next;
 	r->checks = file->checks;
-	r->bump = file->bump_next;
-	file->force_next = file->bump_next = false;
+	r->restore = file->restore_next;
+	file->restore_next = false;
+	if (!r->restore) {
+		r->force = file->force_next;
+		r->bump = file->bump_next;
+		file->force_next = file->bump_next = false;
+	}
 	if ((zone = slot_zone_ref(file->slot)) != NULL) {
 		r->served = true;
 		r->serial = zone_serial(zone);
@@ -353,21 +379,38 @@ start(struct zone_file *file)
 	}
 	r->started = uv_now(loop);
 	r->work.data = r;
-	uv_queue_work(loop, &r->work, read_file, on_read);
+	if (r->restore && !r->served)
+		commit_restore(file->slot, on_committed, r);
+	else
+		uv_queue_work(loop, &r->work, read_file, on_read);
 }
 
-void
-zone_file_load(struct zone_file *file, bool force, load_done_fn *done, void *ctx)
+static void
+ask(struct zone_file *file, bool restore, load_done_fn *done, void *ctx)
 {
 	struct waiter *w = xmalloc(sizeof(*w));
 
 	w->done = done;
 	w->ctx = ctx;
+	/* What was kept will do as long as nobody asks for the file. */
+	file->restore_next = restore && (file->next == NULL || file->restore_next);
 	w->next = file->next;
 	file->next = w;
-	file->force_next |= force;
 	if (file->reading == NULL)
 		start(file);
+}
+
+void
+zone_file_load(struct zone_file *file, bool force, load_done_fn *done, void *ctx)
+{
+	file->force_next |= force;
+	ask(file, false, done, ctx);
+}
+
+void
+zone_file_restore(struct zone_file *file, load_done_fn *done, void *ctx)
+{
+	ask(file, true, done, ctx);
 }
 
 bool

@@ -44,6 +44,8 @@ const char *zone_file_path(const struct zone_file *);
 /* Read the file if it changed since the last reading (always, with force), check it, publish it.  Called while
  * it is being read, it starts over after that.  done always runs, later. */
 void zone_file_load(struct zone_file *, bool force, load_done_fn *done, void *ctx);
+/* What the journal has instead, of a zone that is not served; the file, and that is warned of, when it has nothing. */
+void zone_file_restore(struct zone_file *, load_done_fn *done, void *ctx);
 /* The same, always, after a newer serial has been put into the file: newer than what is there and what is served. */
 void zone_file_bump(struct zone_file *, load_done_fn *done, void *ctx);
 /* Would zone_file_load() without force read it? */

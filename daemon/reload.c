@@ -55,10 +55,15 @@ load_zones(struct round *round, bool all)
 
 	zone = zones_all(&count);
 	for (size_t i = 0; i < count; i++) {
-		if (zone[i].file == NULL || zone[i].frozen || (!all && slot_since(zone[i].slot) != 0))
+		bool served = slot_since(zone[i].slot) != 0;
+
+		if (zone[i].file == NULL || (served && (zone[i].frozen || !all)))
 			continue;
 		round->left++;
-		zone_file_load(zone[i].file, false, on_loaded, round);
+		if (zone[i].frozen)
+			zone_file_restore(zone[i].file, on_loaded, round);
+		else
+			zone_file_load(zone[i].file, false, on_loaded, round);
 	}
 	count_down(round);
 }

@@ -8,8 +8,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "daemon/added.h"
 #include "daemon/autosecondary.h"
 #include "daemon/current.h"
+#include "daemon/frozen.h"
 #include "daemon/http.h"
 #include "daemon/inbox.h"
 #include "daemon/listeners.h"
@@ -258,6 +260,7 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 
 	now.loop = loop;
 	now.started = time(NULL);
+	frozen_read(conf);
 	if (workers == 0)
 		workers = conf->workers;
 	if (workers == 0)
@@ -284,6 +287,7 @@ void
 setup_loaded(void)
 {
 	now.loaded = true;
+	added_sweep();
 	announce_set_rate(current_conf()->notify_rate);
 }
 
@@ -329,6 +333,7 @@ setup_stop(void)
 	listeners_free();
 	free(now.server);
 	current_free();
+	frozen_free();
 	free(now.fixed.journal);
 	free(now.fixed.control_socket);
 	free(now.fixed.pid_file);

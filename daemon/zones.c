@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/config/acl.h"
+#include "daemon/frozen.h"
 #include "daemon/log.h"
 #include "daemon/mirrors.h"
 #include "daemon/serve/query.h"
@@ -142,6 +143,7 @@ drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, v
 	char rows[256];
 	struct load_outcome o = { .zone = slot_name(zone->slot), .result = LOAD_REMOVED, .text = rows };
 	struct zone *version = slot_zone_ref(zone->slot);
+	int err;
 
 	if (version != NULL) {
 		o.was_served = true;
@@ -156,6 +158,16 @@ drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, v
 	stop_zone(zone);
 	stop_announce(zone);
 	slot_remove(zone->slot);
+	if (zone->frozen && (err = frozen_set(conf, zone->conf->name, false)) < 0)
+		log_warning("zone %s: is still among those that are frozen: %s", o.zone, strerror(-err));
+}
+
+/* A zone that the operator has frozen is so again after a restart. */
+static struct served
+served_new(const struct conf_zone *want)
+{
+	return (struct served){ .slot = slot_add(want->origin),
+	    .frozen = want->type == CONF_MASTER && frozen_is(want->name) };
 }
 
 static void
@@ -275,7 +287,7 @@ zones_apply(const struct conf *conf, const struct tsig_keys *keys, load_done_fn 
 			continue;
 		}
 		if (d > 0)
-			zones[k].slot = slot_add(want[k]->origin);
+			zones[k] = served_new(want[k]);
 		else
 			zones[k] = served[i++];
 		set_zone(&zones[k], conf, want[k], keys);
@@ -310,7 +322,7 @@ void
 zones_add(const struct conf *conf, const struct conf_zone *want, const struct tsig_keys *keys)
 {
 	size_t at = zones_after(want->origin);
-	struct served fresh = { .slot = slot_add(want->origin) };
+	struct served fresh = served_new(want);
 
 	served = xrealloc(served, (count + 1) * sizeof(*served));
 	memmove(&served[at + 1], &served[at], (count - at) * sizeof(*served));
