@@ -17,7 +17,7 @@
 #include "zonefile/bump.h"
 #include "zonefile/dump.h"
 
-/* More than this is for a file. */
+/* More than this nobody reads. */
 #define RECORDS_SHOWN 1000000
 
 /* What the pool does for a command. */
