@@ -65,7 +65,11 @@ cmd_checkconf(struct reply *reply, char **word)
 	(void)word;
 	for (size_t i = 0; conf != NULL && i < conf->mirror_count; i++)
 		conf_check_secrets(conf, &conf->mirrors[i], ERROR, &sink);
-	if (conf != NULL && sink.errors == 0)
-		reply_fact(reply, current_conf()->path, "good, %zu zones, %zu mirrors", conf->zone_count, conf->mirror_count);
+	reply_fact(reply, "configuration", "%s", current_conf()->path);
+	reply_flag(reply, "good", conf != NULL && sink.errors == 0);
+	if (conf != NULL) {
+		reply_number(reply, "zones", conf->zone_count);
+		reply_number(reply, "mirrors", conf->mirror_count);
+	}
 	conf_free(conf);
 }

@@ -147,25 +147,23 @@ read_versions(uv_work_t *work)
 static void
 tell_versions(struct past *p)
 {
-	static const char *const column[] = { "serial", "at", "from", "removed", "added", NULL };
+	static const char *const column[] = { "serial", "at:time", "from", "removed", "added", NULL };
 
 	reply_columns(p->reply, column);
 	for (size_t i = 0; i < p->versions; i++) {
 		const struct past_version *v = &p->version[i];
 		char serial[16], at[32] = "-", removed[24] = "-", added[24] = "-";
-		time_t when = (time_t)v->at;
-		struct tm tm;
 
 		snprintf(serial, sizeof(serial), "%" PRIu32, v->serial);
 		if (v->at != 0) {
-			strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", localtime_r(&when, &tm));
+			snprintf(at, sizeof(at), "%" PRId64, v->at);
 			snprintf(removed, sizeof(removed), "%zu", v->removed);
 			snprintf(added, sizeof(added), "%zu", v->added);
 		}
 		reply_row(p->reply, (const char *const[]){ serial, at, v->at != 0 ? v->source : "-", removed, added });
 	}
 	if (p->versions == 0)
-		reply_row(p->reply, (const char *const[]){ "-", "-", "no change is known", "-", "-" });
+		reply_fact(p->reply, "changes", "none is known");
 	reply_end(p->reply);
 }
 

@@ -144,35 +144,24 @@ command_zone(struct reply *reply, const char *name)
 	return zone;
 }
 
-static const char *
-moment(char out[64], time_t at)
-{
-	struct tm tm;
-
-	if (at == 0)
-		return "never";
-	strftime(out, 64, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &tm));
-	return out;
-}
-
 static void
 slave_facts(struct reply *reply, const struct served *zone)
 {
 	const struct conf_remotes *masters = zone->conf->masters;
 	struct refresh_status s;
-	char text[64], peer[PEER_TEXT];
+	char peer[PEER_TEXT];
 
 	refresh_status(zone->refresh, &s);
 	for (size_t i = 0; i < masters->count; i++)
-		reply_fact(reply, "master", "%s%s%s", peer_print(peer, &masters->remote[i].address.any),
+		reply_item(reply, "master", "%s%s%s", peer_print(peer, &masters->remote[i].address.any),
 		    masters->remote[i].key != NULL ? " key " : "",
 		    masters->remote[i].key != NULL ? masters->remote[i].key->name : "");
 	if (s.from[0] != '\0')
 		reply_fact(reply, "transferred from", "%s", s.from);
-	reply_fact(reply, "master asked", "%s", moment(text, s.checked));
-	reply_fact(reply, "next", "%s", moment(text, s.next));
+	reply_time(reply, "master asked", s.checked);
+	reply_time(reply, "next", s.next);
 	if (s.expires != 0)
-		reply_fact(reply, s.expired ? "expired" : "expires", "%s", moment(text, s.expires));
+		reply_time(reply, s.expired ? "expired" : "expires", s.expires);
 }
 
 void
@@ -190,8 +179,8 @@ cmd_zonestatus(struct reply *reply, char **word)
 	reply_fact(reply, "role", "%s", command_zone_role(zone));
 	if (zone->conf->file != NULL)
 		reply_fact(reply, "file", "%s", conf_resolve(path, current_conf(), zone->conf->file));
-	if (zone->frozen)
-		reply_fact(reply, "frozen", "yes");
+	if (zone->refresh == NULL)
+		reply_flag(reply, "frozen", zone->frozen);
 	if ((version = slot_zone_ref(zone->slot)) != NULL) {
 		char digest[ZONE_DIGEST_TEXT];
 
@@ -199,8 +188,9 @@ cmd_zonestatus(struct reply *reply, char **word)
 		reply_number(reply, "records", zone_records(version));
 		reply_number(reply, "names", zone_names(version));
 		reply_number(reply, "memory", zone_memory(version));
-		reply_fact(reply, "signed", "%s", !zone_signed(version) ? "no" :
-		    zone_nsec3(version) != NULL ? "NSEC3" : "NSEC");
+		reply_flag(reply, "signed", zone_signed(version));
+		if (zone_signed(version))
+			reply_fact(reply, "denial", "%s", zone_nsec3(version) != NULL ? "NSEC3" : "NSEC");
 		reply_fact(reply, "digest", "%s", zone_digest_print(digest, zone_digest(version)));
 		reply_age(reply, "age", (time_t)slot_since(zone->slot));
 	}
@@ -325,7 +315,7 @@ cmd_querylog(struct reply *reply, char **word)
 	}
 	setup_log_queries(on);
 	log_note("query log: %s", on ? "on" : "off");
-	reply_fact(reply, "query log", "%s", on ? "on" : "off");
+	reply_flag(reply, "query log", on);
 }
 
 void

@@ -14,7 +14,7 @@ struct reply {
 	enum reply_status status;
 	json_t *facts;			/* object: key to string or number */
 	json_t *columns, *rows;		/* array of names; array of objects */
-	json_t *ages;			/* object: facts and columns that are seconds */
+	json_t *kinds;			/* object: facts and columns to "age", "time" or "flag" */
 	json_t *errors, *warnings;
 	json_t *said;			/* both in order, as text has them */
 	char *text;
@@ -32,7 +32,7 @@ reply_new(bool json, reply_end_fn *end, void *ctx)
 	reply->facts = json_object();
 	reply->columns = json_array();
 	reply->rows = json_array();
-	reply->ages = json_object();
+	reply->kinds = json_object();
 	reply->errors = json_array();
 	reply->warnings = json_array();
 	reply->said = json_array();
@@ -78,6 +78,34 @@ reply_number(struct reply *reply, const char *key, uint64_t value)
 }
 
 void
+reply_flag(struct reply *reply, const char *key, bool value)
+{
+	json_object_set_new(reply->facts, key, json_boolean(value));
+}
+
+void
+reply_time(struct reply *reply, const char *key, time_t at)
+{
+	json_object_set_new(reply->kinds, key, string("time"));
+	json_object_set_new(reply->facts, key, at == 0 ? json_null() : json_integer(at));
+}
+
+void
+reply_item(struct reply *reply, const char *key, const char *fmt, ...)
+{
+	json_t *list = json_object_get(reply->facts, key);
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (list == NULL)
+		json_object_set_new(reply->facts, key, list = json_array());
+	json_array_append_new(list, string(text));
+}
+
+void
 reply_columns(struct reply *reply, const char *const *columns)
 {
 	for (; *columns != NULL; columns++) {
@@ -85,7 +113,7 @@ reply_columns(struct reply *reply, const char *const *columns)
 		json_t *name = kind != NULL ? json_stringn(*columns, (size_t)(kind - *columns)) : string(*columns);
 
 		if (kind != NULL)
-			json_object_set_new(reply->ages, json_string_value(name), json_true());
+			json_object_set_new(reply->kinds, json_string_value(name), string(kind + 1));
 		json_array_append_new(reply->columns, name);
 	}
 }
@@ -93,7 +121,7 @@ reply_columns(struct reply *reply, const char *const *columns)
 void
 reply_age(struct reply *reply, const char *key, time_t since)
 {
-	json_object_set_new(reply->ages, key, json_true());
+	json_object_set_new(reply->kinds, key, string("age"));
 	json_object_set_new(reply->facts, key, since == 0 ? json_null() : json_integer(time(NULL) - since));
 }
 
@@ -104,14 +132,24 @@ reply_age_cell(char out[24], time_t since)
 	return out;
 }
 
+static const char *
+kind_of(const struct reply *reply, const char *key)
+{
+	const char *kind = json_string_value(json_object_get(reply->kinds, key));
+
+	return kind != NULL ? kind : "";
+}
+
 /* Cells that are numbers are numbers in JSON too. */
 static json_t *
-cell_value(const char *text)
+cell_value(const char *text, const char *kind)
 {
 	size_t len = strlen(text);
 
 	if (strcmp(text, "-") == 0)
 		return json_null();
+	if (strcmp(kind, "flag") == 0)
+		return json_boolean(strcmp(text, "yes") == 0);
 	if (len > 0 && len < 18 && strspn(text, "0123456789") == len)
 		return json_integer((json_int_t)strtoll(text, NULL, 10));
 	return string(text);
@@ -122,8 +160,11 @@ reply_row(struct reply *reply, const char *const *cells)
 {
 	json_t *row = json_object();
 
-	for (size_t i = 0; i < json_array_size(reply->columns); i++)
-		json_object_set_new(row, json_string_value(json_array_get(reply->columns, i)), cell_value(cells[i]));
+	for (size_t i = 0; i < json_array_size(reply->columns); i++) {
+		const char *name = json_string_value(json_array_get(reply->columns, i));
+
+		json_object_set_new(row, name, cell_value(cells[i], kind_of(reply, name)));
+	}
 	json_array_append_new(reply->rows, row);
 }
 
@@ -187,14 +228,20 @@ reply_usage(struct reply *reply, const char *fmt, ...)
 static const char *
 shown(const struct reply *reply, const char *key, const json_t *value, char buf[32])
 {
+	const char *kind = kind_of(reply, key);
 	long long n = json_integer_value(value);
-	bool age = json_object_get(reply->ages, key) != NULL;
+	time_t at = (time_t)n;
+	struct tm tm;
 
 	if (json_is_null(value))
 		return "-";
+	if (json_is_boolean(value))
+		return json_is_true(value) ? "yes" : "no";
 	if (!json_is_integer(value))
 		return json_string_value(value);
-	if (!age)
+	if (strcmp(kind, "time") == 0)
+		strftime(buf, 32, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &tm));
+	else if (strcmp(kind, "age") != 0)
 		snprintf(buf, 32, "%lld", n);
 	else if (n < 120)
 		snprintf(buf, 32, "%llds", n);
@@ -248,17 +295,37 @@ print_text(const struct reply *reply, FILE *out)
 
 	if (reply->text != NULL)
 		fputs(reply->text, out);
-	json_object_foreach(reply->facts, key, value)
-		fprintf(out, "%s: %s\n", key, shown(reply, key, value, buf));
+	json_object_foreach(reply->facts, key, value) {
+		bool never = json_is_null(value) && strcmp(kind_of(reply, key), "time") == 0;
+
+		if (!json_is_array(value))
+			fprintf(out, "%s: %s\n", key, never ? "never" : shown(reply, key, value, buf));
+		for (i = 0; i < json_array_size(value); i++)
+			fprintf(out, "%s: %s\n", key, json_string_value(json_array_get(value, i)));
+	}
 	if (json_array_size(reply->rows) > 0)
 		print_table(reply, out);
 	json_array_foreach(reply->said, i, value)
 		fprintf(out, "%s\n", json_string_value(value));
 }
 
+/* What kinds are in JSON. */
+static json_t *
+plain_value(const struct reply *reply, const char *key, json_t *value)
+{
+	time_t at = (time_t)json_integer_value(value);
+	struct tm tm;
+	char text[32];
+
+	if (!json_is_integer(value) || strcmp(kind_of(reply, key), "time") != 0)
+		return json_incref(value);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
+	return string(text);
+}
+
 /* The same with keys that programs like. */
 static json_t *
-plain_keys(const json_t *from)
+plain_keys(const struct reply *reply, const json_t *from)
 {
 	json_t *to = json_object(), *value;
 	const char *key;
@@ -268,7 +335,7 @@ plain_keys(const json_t *from)
 
 		for (char *p = plain; (p = strchr(p, ' ')) != NULL; p++)
 			*p = '_';
-		json_object_set(to, plain, value);
+		json_object_set_new(to, plain, plain_value(reply, key, value));
 		free(plain);
 	}
 	return to;
@@ -277,11 +344,11 @@ plain_keys(const json_t *from)
 static void
 print_json(struct reply *reply, FILE *out)
 {
-	json_t *all = plain_keys(reply->facts), *rows = json_array(), *row;
+	json_t *all = plain_keys(reply, reply->facts), *rows = json_array(), *row;
 	size_t i;
 
 	json_array_foreach(reply->rows, i, row)
-		json_array_append_new(rows, plain_keys(row));
+		json_array_append_new(rows, plain_keys(reply, row));
 	if (reply->text != NULL)
 		json_object_set_new(all, "text", string(reply->text));
 	if (json_array_size(reply->columns) > 0)
@@ -344,7 +411,7 @@ reply_piece(struct reply *reply, struct text *out, bool last)
 
 	if (reply->pieces++ == 0) {
 		text_print(out, "{\n");
-		facts = plain_keys(reply->facts);
+		facts = plain_keys(reply, reply->facts);
 		json_object_foreach(facts, key, value) {
 			text_print(out, "  \"%s\": ", key);
 			json_dump_callback(value, add_dumped, out, JSON_ENCODE_ANY);
@@ -354,7 +421,7 @@ reply_piece(struct reply *reply, struct text *out, bool last)
 		text_print(out, "  \"rows\": [");
 	}
 	json_array_foreach(reply->rows, i, value) {
-		json_t *row = plain_keys(value);
+		json_t *row = plain_keys(reply, value);
 
 		text_print(out, reply->rows_sent++ > 0 ? ",\n    " : "\n    ");
 		json_dump_callback(row, add_dumped, out, JSON_PRESERVE_ORDER);
@@ -371,7 +438,7 @@ reply_drop(struct reply *reply)
 	json_decref(reply->facts);
 	json_decref(reply->columns);
 	json_decref(reply->rows);
-	json_decref(reply->ages);
+	json_decref(reply->kinds);
 	json_decref(reply->errors);
 	json_decref(reply->warnings);
 	json_decref(reply->said);

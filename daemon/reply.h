@@ -21,10 +21,17 @@ struct reply *reply_new(bool json, reply_end_fn *end, void *ctx);
 /* One fact: "key: value" a line; numbers stay numbers in JSON, where the blanks of keys are '_'. */
 void reply_fact(struct reply *, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void reply_number(struct reply *, const char *key, uint64_t);
+/* "yes" or "no"; true or false in JSON. */
+void reply_flag(struct reply *, const char *key, bool);
+/* When; 0: never.  For people in local time, in JSON "2024-05-01T12:00:00Z" or null. */
+void reply_time(struct reply *, const char *key, time_t);
+/* One of several of a kind: a line each; in JSON a list. */
+void reply_item(struct reply *, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* How long ago; 0: never.  In JSON seconds or null, for people "3m", "2d". */
 void reply_age(struct reply *, const char *key, time_t since);
-/* A table of rows; columns NULL-ended, and as many cells in each row.  One table a reply.  "NAME:age" has times, as
- * reply_age_cell() prints them; a cell of "-" is null in JSON. */
+/* A table of rows; columns NULL-ended, and as many cells in each row.  One table a reply.  "NAME:age" has seconds, as
+ * reply_age_cell() prints them; "NAME:time" seconds since 1970, shown as reply_time() does; "NAME:flag" "yes" or "no".  A cell
+ * of "-" is null in JSON. */
 void reply_columns(struct reply *, const char *const *columns);
 void reply_row(struct reply *, const char *const *cells);
 const char *reply_age_cell(char out[24], time_t since);

@@ -127,6 +127,39 @@ ok(exists json('reload')->{rows}[0]{old}, 'what is not known');
 is(json('status')->{rows}[1]{age}, undef, 'is null');
 $tandem->write('example.org', version(2));
 
+sub kind { my ($value) = @_; return !defined $value ? 'null' : ref $value eq 'ARRAY' ? 'list' : JSON::PP::is_bool($value) ? 'flag' :
+    JSON::PP->new->allow_nonref->encode($value) =~ /^"/ ? 'text' : 'number' }
+configure($config, 'zone "slave.test" { type slave; masters { 127.0.0.1 port 1; 127.0.0.2 port 1; }; }; mirror "fleet" { type sqlite; file "kinds.sqlite3"; };');
+$tandem->ctl('reload');
+ok((until_true { json('mirror', 'status')->{rows}[0]{connected} } 5), 'the mirror is connected');
+my $time = qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\z/;
+for ([[qw(zonestatus example.org)], serial => 'number', records => 'number', memory => 'number', age => 'number', frozen => 'flag', signed => 'flag', role => 'text'],
+    [[qw(zonestatus slave.test)], master => 'list', master_asked => 'null', next => $time, serial => undef, frozen => undef],
+    [['status'], pid => 'number', running_for => 'number', zones => 'number', 'rows.0.serial' => 'number', 'rows.1.serial' => 'null', 'rows.1.age' => 'null'],
+    [[qw(history example.org)], 'rows.0.serial' => 'number', 'rows.0.at' => $time, 'rows.0.added' => 'number', 'rows.1.at' => 'null'],
+    [['checkconf'], good => 'flag', zones => 'number', configuration => 'text'],
+    [[qw(querylog off)], query_log => 'flag'],
+    [['stats'], answers => 'number', transfers_to_slaves => 'number'],
+    [[qw(reload example.org)], 'rows.0.old' => 'number', 'rows.0.ms' => 'number', 'rows.0.zone' => 'text'],
+    [[qw(mirror status)], 'rows.0.in_step' => 'number', 'rows.0.last_error' => 'null']) {
+	my ($command, %kind) = @$_;
+	my $reply = json(@$command);
+	for my $path (sort keys %kind) {
+		my ($value, $found) = ($reply, 1);
+		for (split /\./, $path) {
+			$found &&= ref $value eq 'ARRAY' ? $_ < @$value : exists $value->{$_};
+			$value = ref $value eq 'ARRAY' ? $value->[$_] : $value->{$_};
+		}
+		if (!defined $kind{$path}) { ok(!$found, "@$command: no $path") }
+		elsif (ref $kind{$path}) { like($value, $kind{$path}, "@$command: $path is a time") }
+		else { is($found ? kind($value) : 'nothing', $kind{$path}, "@$command: $path is a $kind{$path}") }
+	}
+}
+is(scalar @{json('zonestatus', 'slave.test')->{master}}, 2, 'of several masters all');
+like($tandem->ctl('zonestatus', 'slave.test'), qr/^master: 127\.0\.0\.1:1\nmaster: 127\.0\.0\.2:1\n.*^master asked: never$/ms, 'for people too');
+configure($config);
+$tandem->ctl('reload');
+
 # The same to files.
 $tandem->hush;
 $tandem->signal('USR2');
