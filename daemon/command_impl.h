@@ -31,6 +31,9 @@ command_fn cmd_history, cmd_diff, cmd_dump, cmd_rollback;	/* command_past.c */
 command_fn cmd_addzone, cmd_modzone, cmd_delzone;		/* command_added.c */
 command_fn cmd_freeze;						/* command_reload.c */
 
+/* Of command_mirror.c: compare and put right one zone's rows or all; false: the reply is to be ended. */
+bool command_compare(struct reply *, const char *zone, bool adopt);
+
 /* The table of what became of zones, which such a command fills and ends. */
 struct reload reload_to(struct reply *);
 #endif

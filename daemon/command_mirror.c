@@ -46,7 +46,7 @@ static void
 mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 {
 	struct mirror_status s;
-	char n[10][24], left[24], why[400];
+	char n[11][24], left[24], why[400];
 
 	mirror_status(mirror, &s);
 	snprintf(n[0], 24, "%zu", s.in_step);
@@ -59,15 +59,16 @@ mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 	snprintf(n[7], 24, "%" PRIu64, s.purges);
 	snprintf(n[8], 24, "%" PRIu64, s.rows_a_second);
 	snprintf(n[9], 24, "%zu", s.drifted);
+	snprintf(n[10], 24, "%zu", s.purges_waiting);
 	reply_row(reply, (const char *const[]){ name, connection(&s), n[0], n[1], n[2], n[9], n[8],
-	    time_left(left, s.seconds_left), n[3], n[4], n[5], n[6], n[7], trouble(why, &s) });
+	    time_left(left, s.seconds_left), n[3], n[4], n[5], n[6], n[7], n[10], trouble(why, &s) });
 }
 
 void
 command_mirror_state(struct reply *reply)
 {
 	static const char *const column[] = { "mirror", "connected", "in step", "behind", "held", "drifted", "rows/s", "left",
-		"deleted", "inserted", "updated", "transactions", "purges", "last error", NULL };
+		"deleted", "inserted", "updated", "transactions", "purges", "to purge", "last error", NULL };
 	struct mirror *const *mirror;
 	const struct served *zone;
 	size_t count, zones;
@@ -352,17 +353,14 @@ status(struct reply *reply, char **word)
 static bool
 each_mirror(struct reply *reply, const char *name, bool pause)
 {
-	struct mirror *const *mirror;
-	size_t count;
+	int err;
 
 	if (name != NULL && mirrors_find(name) == NULL) {
 		reply_error(reply, "%s: no such mirror in the configuration", name);
 		return false;
 	}
-	mirror = mirrors_all(&count);
-	for (size_t i = 0; i < count; i++)
-		if (name == NULL || mirror[i] == mirrors_find(name))
-			mirror_pause(mirror[i], pause);
+	if ((err = mirrors_pause(name, pause)) < 0)
+		reply_error(reply, "done, but a restart will not know of it: %s", strerror(-err));
 	command_mirror_state(reply);
 	return false;
 }
@@ -380,31 +378,15 @@ resume_mirror(struct reply *reply, char **word)
 }
 
 static bool
-each_compare(struct reply *reply, const char *name, void (*compare)(struct mirror *, struct slot *))
-{
-	struct served *zone = command_zone(reply, name);
-	struct mirror *const *mirror;
-	size_t count;
-
-	if (zone == NULL)
-		return false;
-	mirror = mirrors_all(&count);
-	for (size_t i = 0; i < count; i++)
-		compare(mirror[i], zone->slot);
-	command_mirror_state(reply);
-	return false;
-}
-
-static bool
 resync(struct reply *reply, char **word)
 {
-	return each_compare(reply, word[0], mirror_resync);
+	return command_compare(reply, word[0], false);
 }
 
 static bool
 adopt(struct reply *reply, char **word)
 {
-	return each_compare(reply, word[0], mirror_adopt);
+	return command_compare(reply, word[0], true);
 }
 
 void
@@ -421,7 +403,7 @@ cmd_mirror(struct reply *reply, char **word)
 		{ "resume", 0, 1, resume_mirror, " [MIRROR]" },
 		{ "verify", 0, 1, verify, " [ZONE]" },
 		{ "repair", 1, 1, resync, " ZONE" },
-		{ "resync", 1, 1, resync, " ZONE" },
+		{ "resync", 0, 1, resync, " [ZONE]" },
 		{ "adopt", 1, 1, adopt, " ZONE" },
 		{ "import", 1, 3, import, " DOMAIN [FILE [MIRROR]]" },
 	};
@@ -439,6 +421,6 @@ cmd_mirror(struct reply *reply, char **word)
 		reply_end(reply);
 		return;
 	}
-	reply_usage(reply, "mirror %s: there are mirror status, pause, resume, verify, repair, adopt and import", word[0]);
+	reply_usage(reply, "mirror %s: there are mirror status, pause, resume, verify, repair, resync, adopt and import", word[0]);
 	reply_end(reply);
 }

@@ -27,6 +27,8 @@ mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot)
 		snprintf(out, CELL, "not mirrored");
 	else if (z.state == MIRROR_HELD)
 		snprintf(out, CELL, "held: %s", z.why);
+	else if (!z.met)
+		snprintf(out, CELL, "unknown");
 	else if (!z.known)
 		snprintf(out, CELL, "not there yet");
 	else

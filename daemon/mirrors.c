@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/current.h"
 #include "daemon/ending.h"
 #include "daemon/log.h"
 #include "daemon/export.h"
+#include "daemon/paused.h"
 #include "daemon/trusted.h"
 #include "zonefile/arena.h"
 
@@ -73,7 +75,7 @@ start_mirror(const struct conf *conf, const struct conf_mirror *m)
 		.key_file = m->key_file != NULL ? conf_resolve(key, conf, m->key_file) : NULL,
 		.connections = m->connections,
 		.verify_interval = m->verify_interval, .repair_drift = m->repair_drift,
-		.export_metadata = m->export_metadata,
+		.export_metadata = m->export_metadata, .paused = paused_is(conf, m->name),
 		.masters = m->supermasters ? trusted_learn : NULL,
 	};
 	const char **hosts = list_of(m->hosts, m->host_count);
@@ -233,6 +235,21 @@ mirrors_find(const char *name)
 		if (strcmp(running[i].name, name) == 0)
 			return mirrors[i];
 	return NULL;
+}
+
+int
+mirrors_pause(const char *name, bool pause)
+{
+	int err = 0, result;
+
+	for (size_t i = 0; i < mirror_count; i++) {
+		if (name != NULL && strcmp(running[i].name, name) != 0)
+			continue;
+		mirror_pause(mirrors[i], pause);
+		if ((result = paused_set(current_conf(), running[i].name, pause)) < 0)
+			err = result;
+	}
+	return err;
 }
 
 void

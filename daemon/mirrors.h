@@ -18,6 +18,8 @@ void mirrors_set_zone(const struct conf *, const struct conf_zone *, struct slot
 void mirrors_drop_zone(const struct conf *, const struct conf_zone *, char *text, size_t);
 void mirrors_settled(void);		/* that was all of them */
 void mirrors_look(void);		/* mirror_look() */
+/* One or, name NULL, all; holds until it is taken back.  0 or -errno: it does, but not over a restart. */
+int mirrors_pause(const char *name, bool);
 
 /* Any thread: the slot has a new version. */
 void mirrors_wake(struct slot *);

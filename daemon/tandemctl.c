@@ -46,7 +46,7 @@ static const char usage[] =
 "                       take one away that was added; with its file\n"
 "  mirror status        how far the mirrored databases are\n"
 "  mirror pause|resume [MIRROR]\n"
-"  mirror resync ZONE   compare all rows of a zone again\n"
+"  mirror resync [ZONE] compare all rows again, and put them right\n"
 "  querylog [on|off]    a line for each question in the log\n"
 "  stats                counters of queries and answers\n"
 "  stop                 finish what is under way, then end\n"

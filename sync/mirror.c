@@ -88,6 +88,8 @@ give_back(struct mirror *m, struct tracked **batch, size_t count)
 		m->working_since = 0;
 	else if (count > 0)
 		pthread_cond_broadcast(&m->wake);
+	if (m->awaiting > 0)
+		pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -271,6 +273,7 @@ copy_conf(struct mirror *m, const struct mirror_conf *conf)
 	m->verify_interval = conf->verify_interval * (int64_t)1000;
 	m->repair = conf->repair_drift;
 	m->exports = conf->export_metadata;
+	m->status.paused = conf->paused;
 	m->masters = conf->masters;
 	copy_exports(m, conf);
 	snprintf(m->status.name, sizeof(m->status.name), "%s", conf->name);
@@ -486,31 +489,67 @@ mirror_look(struct mirror *m)
 	pthread_mutex_unlock(&m->lock);
 }
 
-static void
-compare_again(struct mirror *m, struct slot *slot, bool adopt)
+uint64_t
+mirror_compare(struct mirror *m, struct slot *slot, bool adopt)
 {
 	struct tracked *z;
+	uint64_t ticket = 0;
 
 	pthread_mutex_lock(&m->lock);
 	z = tracked_find(&m->zones, slot_origin(slot));
 	if (z != NULL && z->slot == slot) {
+		ticket = ++z->request;
 		z->resync = true;
 		z->adopt |= adopt;
 		queue(m, z, true);
 	}
 	pthread_mutex_unlock(&m->lock);
+	return ticket;
+}
+
+/* With the lock.  Why it will not be done soon; NULL: it will. */
+static const char *
+hindrance(const struct mirror *m, const struct tracked *z)
+{
+	if (m->stopping || z == NULL || z->slot == NULL)
+		return "it is no longer mirrored here";
+	if (m->status.paused)
+		return "the mirror is paused";
+	if (m->status.standby)
+		return "another instance writes";
+	if (!m->gate.open)
+		return m->status.error[0] != '\0' ? m->status.error : "not connected yet";
+	if (z->queued || z->busy != NULL)
+		return NULL;
+	if (z->state == MIRROR_HELD)
+		return z->why;
+	return slot_since(z->slot) == 0 ? "it has no version yet" : NULL;
 }
 
 void
-mirror_resync(struct mirror *m, struct slot *slot)
+mirror_await(struct mirror *m, const uint8_t *origin, uint64_t ticket, struct mirror_compared *out)
 {
-	compare_again(m, slot, false);
-}
+	const char *why;
 
-void
-mirror_adopt(struct mirror *m, struct slot *slot)
-{
-	compare_again(m, slot, true);
+	*out = (struct mirror_compared){ .done = false };
+	pthread_mutex_lock(&m->lock);
+	m->awaiting++;
+	for (;;) {
+		struct tracked *z = tracked_find(&m->zones, origin);
+
+		if (z != NULL && z->compared >= ticket) {
+			out->done = true;
+			out->rows = z->rows;
+			break;
+		}
+		if ((why = hindrance(m, z)) != NULL) {
+			snprintf(out->why, sizeof(out->why), "%s", why);
+			break;
+		}
+		mirror_wait(m, INT64_MAX);
+	}
+	m->awaiting--;
+	pthread_mutex_unlock(&m->lock);
 }
 
 /* With the lock.  How long at the speed since there was last nothing to do. */
@@ -585,7 +624,7 @@ mirror_zone_status(struct mirror *m, const uint8_t *origin, struct mirror_zone *
 	z = tracked_find(&m->zones, origin);
 	there = z != NULL && z->slot != NULL;
 	if (there) {
-		*out = (struct mirror_zone){ z->state, z->known, z->serial, "" };
+		*out = (struct mirror_zone){ z->state, z->met, z->known, z->serial, "" };
 		if (z->state == MIRROR_HELD && z->why != NULL)
 			snprintf(out->why, sizeof(out->why), "%s", z->why);
 	}

@@ -38,6 +38,7 @@ struct mirror_conf {
 	unsigned connections;		/* to MySQL that write at once; 0: 1 */
 	uint32_t verify_interval;	/* seconds in which each zone's rows are compared once; 0: never */
 	bool repair_drift;		/* and mended; else told */
+	bool paused;			/* until mirror_pause() says otherwise */
 	bool export_metadata;		/* mirror_set_meta() and what follows */
 	const struct target_key *keys; size_t key_count;
 	const struct target_supermaster *supermasters; size_t supermaster_count;
@@ -65,14 +66,15 @@ void mirror_settled(struct mirror *);
 void mirror_pause(struct mirror *, bool);
 /* At once, what waits to be tried again; soon, a look whether the target is where we left it, which is taken now and then anyway. */
 void mirror_look(struct mirror *);
-void mirror_resync(struct mirror *, struct slot *);	/* compare all rows, and change those that differ */
-void mirror_adopt(struct mirror *, struct slot *);	/* the same, also when the domain belongs to nobody */
+/* Compare all rows, and change those that differ; adopt: also when the domain belongs to nobody.  For mirror_await(). */
+uint64_t mirror_compare(struct mirror *, struct slot *, bool adopt);
 
 /* A snapshot. */
 enum mirror_zone_state { MIRROR_IN_STEP, MIRROR_BEHIND, MIRROR_HELD };
 struct mirror_zone {
 	enum mirror_zone_state state;
-	bool known;			/* the target has it at serial */
+	bool met;			/* the target was asked for it, since our start */
+	bool known;			/* it has it at serial */
 	uint32_t serial;		/* in the target */
 	char why[256];			/* HELD: the reason */
 };
@@ -104,6 +106,14 @@ bool mirror_zone_status(struct mirror *, const uint8_t *origin, struct mirror_zo
 /* Any thread, and these wait for the database, on a connection of their own.  The mirror stays between visit and leave. */
 void mirror_visit(struct mirror *);
 void mirror_leave(struct mirror *);
+
+/* Waits until what mirror_compare() asked for is done, or cannot be for now. */
+struct mirror_compared {
+	bool done;
+	uint64_t rows;			/* that were changed */
+	char why[512];			/* not done */
+};
+void mirror_await(struct mirror *, const uint8_t *origin, uint64_t ticket, struct mirror_compared *);
 
 /* Are the rows those of the zone?  fn hears of each difference.  Returns 0, or -errno with a sentence when they
  * could not be compared. */

@@ -44,6 +44,7 @@ struct mirror {
 	bool stopping;
 	unsigned writers, alive, leaving;	/* threads */
 	unsigned visitors;		/* other threads */
+	unsigned awaiting;		/* of them, in mirror_await() */
 	struct mirror_status status;	/* without the counts of zones */
 	struct gate {
 		bool open;		/* the target was asked where its zones are, and the lease is ours */

@@ -19,7 +19,8 @@ struct item {
 	struct zone *now, *from;	/* from with delta: UPDATE */
 	struct delta *delta;
 	size_t rows;			/* about so many */
-	bool resync, adopt, changed, created;
+	uint64_t changes, request;
+	bool resync, adopt, created;
 };
 
 struct telling {
@@ -149,6 +150,7 @@ plan(struct writer *w, struct tracked *z, struct item *item)
 	pthread_mutex_lock(&m->lock);
 	slot = z->slot != NULL ? slot_ref(z->slot) : NULL;
 	item->resync = z->resync;
+	item->request = z->request;
 	item->adopt = z->adopt;
 	withdrawn = z->withdrawn;
 	z->resync = z->adopt = false;
@@ -244,7 +246,7 @@ write_group(struct writer *w, struct item *item, size_t count)
 		result = write_item(w, &item[i], &sink);
 		if (result == TARGET_OK && item[i].meta != NULL && item[i].now != NULL)
 			result = target_export(w->target, item[i].tracked->origin, item[i].meta->row, item[i].meta->count);
-		item[i].changed = changes(after) != changes(&before);
+		item[i].changes = changes(after) - changes(&before);
 		item[i].created = after->domains_created != before.domains_created ||
 		    after->domains_deleted != before.domains_deleted;
 	}
@@ -256,7 +258,7 @@ remember_item(struct mirror *m, struct item *item)
 {
 	struct tracked *z = item->tracked;
 
-	tell_powerdns(m, z, item->changed, item->created);
+	tell_powerdns(m, z, item->changes > 0, item->created);
 	if (item->action == REMOVE) {
 		pthread_mutex_lock(&m->lock);
 		gate_take_state(z, NULL);
@@ -282,8 +284,11 @@ remember_item(struct mirror *m, struct item *item)
 	z->written = ++m->gate.written;
 	if (item->meta != NULL)
 		z->exported = item->meta->hash;
-	if (item->action == COMPARE)
+	if (item->action == COMPARE) {
 		z->drifted = false;
+		z->compared = item->request;
+		z->rows = item->changes;
+	}
 	pthread_mutex_unlock(&m->lock);
 	in_step(m, item);
 }
@@ -316,7 +321,7 @@ committed(struct writer *w, struct item *item, size_t count)
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* This zone waits for another version, for mirror_resync() or for HELD_RETRY; the others go on. */
+/* This zone waits for another version, for mirror_compare() or for HELD_RETRY; the others go on. */
 static void
 hold(struct writer *w, struct item *item)
 {

@@ -46,6 +46,8 @@ struct tracked {
 	bool resync, adopt, withdrawn;	/* withdrawn: it had a version and has none now */
 	bool asked;			/* where the target is with it, since it was last away */
 	bool met;			/* ever */
+	uint64_t request, compared;	/* mirror_compare()'s, and the last that was done */
+	uint64_t rows;			/* that it changed */
 	uint64_t seen, written;		/* by which look, and after which count of those written */
 	bool drifted;			/* its rows are not those that we wrote */
 	enum tracked_class class;

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "daemon/config/acl.h"
 #include "daemon/config/clause.h"
@@ -190,6 +191,55 @@ check_zones(struct parser *p)
 	free(at);
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Two names of one server are not seen through; the mirror then says that it stands by. */
+static bool
+same_server(const struct conf_mirror *a, const struct conf_mirror *b)
+{
+	unsigned port = a->port != 0 ? a->port : 3306;
+
+	if (a->host_count == 0 || b->host_count == 0)
+		return a->host_count == b->host_count && same_text(a->socket, b->socket);
+	if (port != (b->port != 0 ? b->port : 3306))
+		return false;
+	for (size_t i = 0; i < a->host_count; i++)
+		for (size_t j = 0; j < b->host_count; j++)
+			if (strcasecmp(a->hosts[i], b->hosts[j]) == 0)
+				return true;
+	return false;
+}
+
+static bool
+same_database(const struct conf_mirror *a, const struct conf_mirror *b)
+{
+	if (a->type != b->type)
+		return false;
+	if (a->type == CONF_MIRROR_SQLITE)
+		return same_text(a->file, b->file);
+	return same_server(a, b) && same_text(a->database, b->database);
+}
+
+/* One owner of a database writes at a time: the second of them would wait for ever. */
+static void
+check_owners(struct parser *p)
+{
+	const struct conf_mirror *mirrors = p->mirrors.items;
+	const struct spot *spots = p->mirror_spots.items;
+
+	for (size_t i = 0; i < p->mirrors.count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (same_database(&mirrors[i], &mirrors[j]) && same_text(mirrors[i].owner, mirrors[j].owner) &&
+			    strcmp(mirrors[i].name, mirrors[j].name) != 0)
+				refuse_at(p, &spots[i], "mirror \"%s\" has the database and the owner \"%s\" of mirror \"%s\", %s line %u: "
+				    "only one of them would ever write; give it an owner of its own", mirrors[i].name,
+				    mirrors[i].owner, mirrors[j].name, spots[j].file->path, spots[j].line);
+}
+
 static void
 check_mirrors(struct parser *p)
 {
@@ -334,6 +384,7 @@ whole_finish(struct parser *p)
 	remotes_finish(p);
 	check_zones(p);
 	check_mirrors(p);
+	check_owners(p);
 	check_channels(p);
 	check_mirror_uses(p, p->mirrors.items, p->mirrors.count);
 	/* An acl in a circle has no end. */

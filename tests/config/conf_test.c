@@ -159,6 +159,14 @@ static const struct complaint {
 	    "tandem.conf:1:38: error: kind 'slave' is not known; it is one of: native, master\n" },
 	{ "mirror m { type sqlite; file f; }; mirror m { type sqlite; file g; };",
 	    "tandem.conf:1:43: error: mirror \"m\" is there twice, first in " },
+	{ "mirror m { type sqlite; file f; owner o; }; mirror n { type sqlite; file f; owner o; };",
+	    "tandem.conf:1:52: error: mirror \"n\" has the database and the owner \"o\" of mirror \"m\", " },
+	{ "mirror m { type mysql; host h, i; database d; user u; owner o; };\n"
+	    "mirror n { type mysql; host I port 3306; database d; user v; owner o; };",
+	    "tandem.conf:2:8: error: mirror \"n\" has the database and the owner \"o\" of mirror \"m\", " },
+	{ "mirror m { type mysql; socket s; database d; user u; };\n"
+	    "mirror n { type mysql; socket s; database d; user v; };",
+	    "tandem.conf:2:8: error: mirror \"n\" has the database and the owner " },
 	{ "mirror m { type sqlite; file f; pdns-api \"http://127.0.0.1:8081\"; };",
 	    "tandem.conf:1:33: error: 'pdns-api' needs a key-file\n" },
 	{ "mirror m { type sqlite; file f; pdns-api \"https://x\" key-file k; };",

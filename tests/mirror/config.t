@@ -4,6 +4,7 @@ use lib 'tests/lib';
 use Ask qw(ask);
 use Daemon; use MariaDB; use PowerDNS;
 use Peer qw(run slurp until_true);
+use Time::HiRes ();
 
 my $mariadb = MariaDB->start;
 my $pdns = PowerDNS->start(mysql => $mariadb, cache => 0);
@@ -106,6 +107,17 @@ is($mariadb->serial('c.test'), 4, 'and mirrors nothing');
 configure(zone('c.test'));
 ok($mariadb->reaches('c.test', serial => 5, within => 10), 'with the mirror back it catches up');
 
+# Two mirrors that would wait for each other.
+my $twice = 'mirror "copy" { type mysql; host "127.0.0.1" port ' . $mariadb->port . '; database "powerdns"; user "tandem"; password-file "'
+    . $mariadb->password_file . '"; owner "tandem@test"; };';
+configure(zone('c.test') . $twice);
+my $refused = $tandem->ctl('reload');
+isnt($?, 0, 'a second mirror with the same database and owner');
+like($refused, qr/mirror "fleet" has the database and the owner "tandem\@test" of mirror "copy".*owner of its own/s, 'is refused at reload');
+like(run('./tandem-checkconf', $tandem->path('tandem.conf')), qr/of mirror "copy"/, 'and by tandem-checkconf');
+isnt($?, 0, 'which ends with 1');
+configure(zone('c.test'));
+
 # By command.
 $tandem->ctl('mirror', 'pause');
 is($?, 0, 'mirror pause');
@@ -115,14 +127,61 @@ is($tandem->serial('c.test'), 6, 'a paused mirror does not hold up serving');
 is($mariadb->serial('c.test'), 5, 'and stays behind');
 $tandem->ctl('mirror', 'resume');
 ok($mariadb->reaches('c.test', serial => 6, within => 10), 'until it is resumed');
-$mariadb->sql("UPDATE powerdns.records SET content = '192.0.2.66' WHERE name = 'ns1.c.test'");
-$tandem->ctl('mirror', 'resync', 'c.test');
-is($?, 0, 'mirror resync');
-ok((until_true { !grep { /192\.0\.2\.66/ } $mariadb->rows('c.test') } 10), 'puts right what somebody changed');
-$mariadb->sql('DROP TABLE powerdns.tandem_state');
+# A pause stays when the clause changes, at the next start, and when another mirror is resumed.
+$tandem->ctl('mirror', 'pause', 'fleet');
+configure(zone('c.test'), 'unmirrorable skip;');
 $tandem->write('c.test', text(7));
+$tandem->ctl('reload');
+is($tandem->serial('c.test'), 7, 'a reload that touches the clause');
+like($tandem->ctl('mirror', 'status'), qr/fleet +paused/, 'leaves the mirror paused');
+$tandem->stop;
+$tandem->launch;
+ok($tandem->reaches('c.test', serial => 7, within => 10), 'a start');
+like($tandem->ctl('mirror', 'status'), qr/fleet +paused/, 'leaves it paused, too');
+like($tandem->ctl('zonestatus', 'c.test'), qr/mirror fleet: +unknown/, 'where the zone is there is not known');
+is($mariadb->serial('c.test'), 6, 'nothing is written');
+my $said = $tandem->ctl('mirror', 'resync', 'c.test');
+isnt($?, 0, 'what is asked for meanwhile is not done');
+like($said, qr/c\.test +- +the mirror is paused/, 'which is told');
+$tandem->ctl('mirror', 'resume');
+ok($mariadb->reaches('c.test', serial => 7, within => 10), 'resumed');
+$tandem->stop;
+$tandem->launch;
+ok((until_true { $tandem->ctl('mirror', 'status') =~ /fleet +yes/ } 10), 'for good');
+
+# Put right by command, which waits and tells.
+$mariadb->sql("UPDATE powerdns.records SET content = '192.0.2.66' WHERE name = 'ns1.c.test'");
+$said = $tandem->ctl('mirror', 'resync', 'c.test');
+is($?, 0, 'mirror resync') or diag($said);
+is(scalar(grep { /192\.0\.2\.66/ } $mariadb->rows('c.test')), 0, 'has put right what somebody changed when it ends');
+like($said, qr/fleet +c\.test +1 +put right/, 'and tells how much');
+$mariadb->sql("DELETE FROM powerdns.records WHERE name = 'ns1.c.test'");
+$said = $tandem->ctl('--json', 'mirror', 'resync');
+is($?, 0, 'mirror resync of all zones') or diag($said);
+is(rows('c.test'), 3, 'puts all right');
+like($said, qr/"zones_put_right": *1\b/, 'and tells, as JSON too') or diag($said);
+
+# What waits to be tried again is tried at once when it is resumed.
+$mariadb->kill9;
+$tandem->write('c.test', text(8));
 $tandem->signal('HUP');
-ok($mariadb->reaches('c.test', serial => 7, within => 70), 'a state table that was dropped is made again') or diag($tandem->log);
+ok((until_true { $tandem->ctl('mirror', 'status') =~ /fleet +no .*(?:gone away|Lost connection|connect)/i } 10), 'the database is away, and why is told') or diag($tandem->ctl('mirror', 'status'));
+like($tandem->ctl('zones'), qr/c\.test .* 7 behind/, 'where the zone was is still told');
+$said = $tandem->ctl('mirror', 'resync');
+isnt($?, 0, 'what cannot be done now is not waited for');
+like($said, qr/'mirror status' shows/, 'how to watch it is told');
+my $loud = Time::HiRes::time();
+# Until it waits for many seconds.
+until_true { Time::HiRes::time() - $loud > 8 } 12;
+$mariadb->launch;
+my $resumed = Time::HiRes::time();
+$tandem->ctl('mirror', 'resume');
+ok($mariadb->reaches('c.test', serial => 8, within => 2), 'mirror resume does not wait for the next try');
+note(sprintf 'after %.2f s', Time::HiRes::time() - $resumed);
+$mariadb->sql('DROP TABLE powerdns.tandem_state');
+$tandem->write('c.test', text(9));
+$tandem->signal('HUP');
+ok($mariadb->reaches('c.test', serial => 9, within => 70), 'a state table that was dropped is made again') or diag($tandem->log);
 is(rows('c.test'), 3, 'with the zone as it is');
 $tandem->stop;
 is($tandem->{status}, 0, 'TERM ends it with 0');

@@ -1063,14 +1063,16 @@ a_zone_that_is_held_back_holds_back_no_other(void **state)
 static void
 a_resync_compares_and_so_does_a_drift(void **state)
 {
+	struct mirror_compared compared;
 	struct mirror_status status;
 
 	(void)state;
 	edit("example.", 1);
 	start_mirror(MIRROR_KEEP);
 	reached(all_in_step);
-	mirror_resync(mirror, slot_of("example."));
-	await(db.compares >= 2);
+	mirror_await(mirror, wire("example."), mirror_compare(mirror, slot_of("example."), false), &compared);
+	assert_true(compared.done);
+	assert_int_equal(compared.rows, 1);
 	assert_int_equal(db.compares, 2);
 	reached(all_in_step);
 	/* Another one wrote: the difference does not fit. */
@@ -1083,6 +1085,18 @@ a_resync_compares_and_so_does_a_drift(void **state)
 	assert_int_equal(db.compares, 3);
 	mirror_status(mirror, &status);
 	assert_int_equal(status.held, 0);
+	/* What cannot be done now is not waited for. */
+	db.refuses = "example";
+	mirror_await(mirror, wire("example."), mirror_compare(mirror, slot_of("example."), false), &compared);
+	assert_false(compared.done);
+	assert_string_equal(compared.why, "it belongs to somebody");
+	db.refuses = NULL;
+	mirror_pause(mirror, true);
+	mirror_await(mirror, wire("example."), mirror_compare(mirror, slot_of("example."), false), &compared);
+	assert_false(compared.done);
+	assert_string_equal(compared.why, "the mirror is paused");
+	mirror_pause(mirror, false);
+	await(db.compares >= 5);
 }
 
 static bool
