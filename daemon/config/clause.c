@@ -7,6 +7,7 @@
 #include "daemon/config/channel.h"
 #include "daemon/config/key.h"
 #include "daemon/config/number.h"
+#include "daemon/config/places.h"
 #include "daemon/config/remote.h"
 #include "daemon/config/value.h"
 
@@ -57,7 +58,7 @@ const struct conf conf_defaults = {
 	.transfer_message_size = 16383,	/* what compression pointers reach */
 	.allow_new_zones = true,
 	.new_zones_directory = "var/zones",
-	.control_socket = "var/run/tandemd.sock",
+	.control_socket = places_control,
 	.journal = "var/journal.sqlite3",
 	.port = 53,
 	.tcp_clients = 1000,

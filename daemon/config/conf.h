@@ -169,7 +169,7 @@ struct conf {
 	/* options */
 	const char *directory;		/* default: of the configuration file; relative paths start here */
 	const char *pid_file;		/* NULL: none */
-	const char *control_socket;	/* default var/run/tandemd.sock; controls { unix "..."; } */
+	const char *control_socket;	/* default places_control; controls { unix "..."; } */
 	const char *journal;		/* default var/journal.sqlite3 */
 	unsigned workers;		/* 0: one a core */
 	uint16_t port;

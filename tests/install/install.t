@@ -1,0 +1,30 @@
+# What is installed finds what is installed.
+use strict; use warnings; use Test::More;
+use lib 'tests/lib';
+use Cwd qw(getcwd);
+use Daemon;
+use Peer qw(run spew until_true);
+
+my $top = getcwd();
+my $tandem = Daemon->prepare('tests/install/tandem.conf');
+my $dir = $tandem->dir;
+my @places = ("prefix=$dir/usr", "sbindir=$dir/usr/sbin", "bindir=$dir/usr/bin", "sysconfdir=$dir/etc", "localstatedir=$dir/var", "mandir=$dir/man");
+unlink glob('*.installed'), 'daemon/config/places.installed.o';
+my $said = run('make', 'install', @places);
+is($?, 0, 'make install') or diag $said;
+my ($daemon, $ctl) = map { "$dir/usr/sbin/$_" } qw(tandemd tandemctl);
+$tandem->spawn($daemon, '-c', 'tandem.conf');
+$tandem->up(30, sub { defined $tandem->serial('example.org') });
+$said = run($ctl, 'status');
+is($?, 0, 'without a word about a socket the client finds the server') or diag $said;
+like($said, qr/^example\.org +master +1 /m, 'and asks it');
+like(run("$dir/usr/bin/tandem-checkconf", '-p', "$dir/tandem.conf"), qr{^\tunix "\Q$dir\E/var/run/tandem/tandemd\.sock";$}m, 'which tandem-checkconf knows');
+like(run("$top/tandemd", '-p', '-c', "$dir/tandem.conf"), qr{^\tunix "var/run/tandemd\.sock";$}m, 'in the source tree it is another');
+like(run($ctl, '-h'), qr{\Q$dir\E/var/run/tandem/tandemd\.sock}, 'the help says where');
+$tandem->stop;
+$said = run('make', 'uninstall', @places);
+is($?, 0, 'make uninstall') or diag $said;
+is(join(' ', sort grep { -f } glob "$dir/usr/*bin/* $dir/man/*/*"), '', 'leaves none of them');
+ok(-e "$dir/etc/tandem/tandem.conf", 'but the configuration');
+unlink glob('*.installed'), 'daemon/config/places.installed.o';
+done_testing;
