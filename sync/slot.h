@@ -55,7 +55,7 @@ uint64_t slot_since(const struct slot *);
  * on until its readers have left. */
 void slot_publish(struct slot *, struct zone *);
 
-/* When the zone of a slave expires, in seconds since 1970, for those who ask (RFC 7314); 0, as at first: as its
+/* When the zone of a slave expires, by steady_now(), for those who ask (RFC 7314); 0, as at first: as its
  * SOA says.  Any thread. */
 void slot_set_expires(struct slot *, uint64_t);
 uint64_t slot_expires(const struct slot *);

@@ -1,8 +1,7 @@
 /* query_transfer.c - what other servers ask: AXFR, IXFR, NOTIFY. */
 #include "daemon/serve/query_impl.h"
 
-#include <time.h>
-
+#include "sync/steady.h"
 #include "zonefile/serial.h"
 
 void
@@ -16,7 +15,7 @@ query_tell_expiry(struct query *q)
 	if (expires == 0) {
 		q->edns.expires = get32(soa + 2 + get16(soa) - 8);
 	} else {
-		now = (uint64_t)time(NULL);
+		now = (uint64_t)steady_now();
 		q->edns.expires = expires > now ? (int64_t)(expires - now) : 0;
 	}
 }

@@ -12,6 +12,7 @@
 #include "daemon/transfer/keep.h"
 #include "daemon/transfer/probe.h"
 #include "sync/commit.h"
+#include "sync/steady.h"
 #include "zonefile/arena.h"
 #include "zonefile/message.h"
 #include "zonefile/name.h"
@@ -67,7 +68,7 @@ struct refresh {
 	bool has_expire;		/* of the master that it was fetched from */
 	uint32_t expire;
 	uint64_t asked_ms;		/* uv_now() of the last check */
-	int64_t checked, next, expires;	/* seconds since 1970 */
+	int64_t checked, next, expires;	/* steady_now() */
 	int64_t refused_since;		/* by all masters; 0: it is not */
 	int64_t behind_since;		/* a master has a newer version; 0: none is known to */
 	unsigned failures;		/* in a row */
@@ -124,12 +125,6 @@ say(struct refresh *r, enum severity severity, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	now.report(now.ctx, &report);
-}
-
-static int64_t
-clock_now(void)
-{
-	return (int64_t)time(NULL);
 }
 
 /* So that zones that were fetched together are not asked for together for ever. */
@@ -248,7 +243,7 @@ write_file(struct refresh *r)
 	r->unwritten = false;
 	if (zone == NULL)
 		return;
-	r->written = clock_now();
+	r->written = steady_now();
 	r->writing = true;
 	r->refs++;
 	keep_write(zone, r->conf.file, r->conf.full_style, on_written, r);
@@ -274,7 +269,7 @@ static void
 on_time(uv_timer_t *timer)
 {
 	struct refresh *r = timer->data;
-	int64_t t = clock_now();
+	int64_t t = steady_now();
 
 	if (wants_file(r) && t >= r->written + WRITE_GAP)
 		write_file(r);
@@ -290,13 +285,13 @@ on_time(uv_timer_t *timer)
 static void
 schedule(struct refresh *r)
 {
-	int64_t t = clock_now(), at = r->next;
+	int64_t t = steady_now(), at = r->next;
 
 	if (!r->expired && r->expires > 0 && r->expires < at)
 		at = r->expires;
 	if (wants_file(r) && r->written + WRITE_GAP < at)
 		at = r->written + WRITE_GAP;
-	/* The two clocks differ, and the one for people is set now and then: look at least each hour. */
+	/* The loop's clock stands still while the machine sleeps: look at least each hour. */
 	uv_timer_start(&r->timer, on_time, (uint64_t)clamp(at - t, 0, 3600) * 1000, 0);
 }
 
@@ -317,7 +312,7 @@ idle(struct refresh *r)
 		return;
 	}
 	r->again = false;
-	r->next = clock_now();
+	r->next = steady_now();
 	uv_timer_start(&r->timer, on_time, ms < NOTIFY_GAP_MS ? NOTIFY_GAP_MS - ms : 0, 0);
 }
 
@@ -342,13 +337,14 @@ confirmed(struct refresh *r, bool has_expire, uint32_t expire_in)
 	r->trouble = NULL;
 	r->failures = 0;
 	r->behind_since = 0;
-	r->checked = clock_now();
+	r->checked = steady_now();
 	if (timers_of(r, &t)) {
 		r->next = r->checked + jitter(refresh_interval(r, t.refresh));
 		r->expires = r->checked + (has_expire && expire_in < t.expire ? expire_in : t.expire);
 		r->expired = false;
 		slot_set_expires(r->slot, (uint64_t)r->expires);
-		commit_clock(r->slot, (struct journal_clock){ r->checked, r->expires });
+		commit_clock(r->slot, (struct journal_clock){ steady_to_clock(r->checked),
+		    steady_to_clock(r->expires) });
 	}
 	idle(r);
 }
@@ -373,7 +369,7 @@ failed(struct refresh *r, const char *fmt, ...)
 	if (r->conf.cycle > 0 && retry > r->conf.cycle)
 		retry = r->conf.cycle;
 	r->failures++;
-	r->next = clock_now() + jitter(retry > 0 ? retry : 1);
+	r->next = steady_now() + jitter(retry > 0 ? retry : 1);
 	/* The same each time is news once. */
 	if (r->trouble == NULL || strcmp(r->trouble, text) != 0)
 		say(r, WARNING, "%s", text);
@@ -482,7 +478,7 @@ committed(struct refresh *r)
 		if (r->why[0] != '\0')
 			say(r, WARNING, "%s", r->why);
 		r->unwritten = true;
-		if (wants_file(r) && clock_now() >= r->written + WRITE_GAP)
+		if (wants_file(r) && steady_now() >= r->written + WRITE_GAP)
 			write_file(r);
 		confirmed(r, r->has_expire, r->expire);
 		return;
@@ -659,7 +655,7 @@ note_refusal(struct refresh *r)
 			r->refused_since = 0;
 	}
 	if (refused == r->masters && r->refused_since == 0)
-		r->refused_since = time(NULL);
+		r->refused_since = steady_now();
 }
 
 static void
@@ -675,7 +671,7 @@ decide(struct refresh *r)
 	note_refusal(r);
 	if ((i = best(r)) < r->masters) {
 		if (r->behind_since == 0)
-			r->behind_since = clock_now();
+			r->behind_since = steady_now();
 		if (have && !r->forced)
 			say(r, NOTE, "stale: %s has serial %" PRIu32 ", we have %" PRIu32,
 			    address_of(&r->master[i], address), r->master[i].serial, t.serial);
@@ -820,11 +816,27 @@ check(struct refresh *r)
 
 /* --- what is kept --- */
 
+/* Returns false when the system's clock was set back since: then as much is left as there was. */
+static bool
+take_clock(struct refresh *r, const struct journal_clock *kept)
+{
+	int64_t ahead;
+
+	r->checked = steady_from_clock(kept->checked);
+	r->expires = steady_from_clock(kept->expires);
+	if ((ahead = r->checked - steady_now()) <= 0)
+		return true;
+	r->checked -= ahead;
+	r->expires -= ahead;
+	return false;
+}
+
 static void
 on_loaded(void *ctx, const struct kept *kept)
 {
 	struct refresh *r = ctx;
-	int64_t t = clock_now();
+	int64_t t = steady_now();
+	bool known;			/* when it was last checked */
 
 	if (r->freed) {
 		zone_unref(kept->zone);
@@ -832,10 +844,7 @@ on_loaded(void *ctx, const struct kept *kept)
 		return;
 	}
 	r->next = t;
-	if (kept->has_clock) {
-		r->checked = kept->clock.checked;
-		r->expires = kept->clock.expires;
-	}
+	known = kept->has_clock && take_clock(r, &kept->clock);
 	if (kept->zone != NULL && kept->has_clock && r->expires <= t) {
 		say(r, ERROR, "serial %" PRIu32 " expired, queries get SERVFAIL", zone_serial(kept->zone));
 		r->expired = true;
@@ -845,9 +854,9 @@ on_loaded(void *ctx, const struct kept *kept)
 		const struct rrset *soa = zone_soa(kept->zone);
 		const uint8_t *end = soa->rdata + soa->size;
 
-		if (!kept->has_clock)
+		if (!kept->has_clock || r->expires > t + get32(end - 8))
 			r->expires = t + get32(end - 8);
-		else if (r->checked <= t)	/* a clock that was set back since is not to be waited for */
+		if (known)
 			r->next = r->checked + jitter(refresh_interval(r, get32(end - 16)));
 		slot_set_expires(r->slot, (uint64_t)r->expires);
 		r->restoring = true;
@@ -955,7 +964,7 @@ refresh_change(struct refresh *r, const struct refresh_conf *conf)
 		interrupt(r);
 	set_conf(r, conf);
 	if (other && r->state != LOADING && r->state != COMMITTING) {
-		r->next = clock_now();
+		r->next = steady_now();
 		idle(r);
 	} else if (r->state == IDLE && r->failures == 0 && timers_of(r, &t)) {
 		/* It may have to be asked earlier now. */
@@ -1054,8 +1063,10 @@ refresh_status(const struct refresh *r, struct refresh_status *out)
 
 	*out = (struct refresh_status){
 		.served = zone != NULL, .expired = r->expired, .busy = r->state != IDLE,
-		.serial = zone != NULL ? zone_serial(zone) : 0, .checked = r->checked, .next = r->next,
-		.expires = r->expires, .refused_since = r->refused_since, .behind_since = r->behind_since,
+		.serial = zone != NULL ? zone_serial(zone) : 0, .checked = steady_to_clock(r->checked),
+		.next = steady_to_clock(r->next), .expires = steady_to_clock(r->expires),
+		.refused_since = steady_to_clock(r->refused_since),
+		.behind_since = steady_to_clock(r->behind_since),
 		.failures = r->failures, .trouble = r->trouble != NULL ? r->trouble : "",
 	};
 	snprintf(out->from, sizeof(out->from), "%s", r->last_from != NULL ? r->last_from : "");

@@ -5,11 +5,11 @@ use parent 'Peer';
 use Ask qw(serial);
 use Peer qw(free_port spew slurp until_true);
 
-# Bind->start(zone => file, ...).  SIGHUP reads the files again.  Before the zones may come -options => { clause => value, ... }
-# and -top => statements.
+# Bind->start(zone => file, ...).  SIGHUP reads the files again.  Before the zones may come -options => { clause => value, ... },
+# -top => statements, and -port.
 sub start {
 	my ($class, %file) = @_;
-	my $self = $class->new(port => free_port());
+	my $self = $class->new(port => delete $file{-port} // free_port());
 	my %option = (notify => 'no', 'allow-transfer' => '{ any; }', %{delete $file{-options} // {}});
 	my $options = join '', map { "$_ $option{$_};\n" } sort keys %option;
 	my $top = delete $file{-top} // '';

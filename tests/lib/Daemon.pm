@@ -31,9 +31,10 @@ sub configure {
 	spew($self->path('tandem.conf'), $text);
 }
 
+# @before: a command that starts it.
 sub launch {
-	my ($self) = @_;
-	$self->spawn("$top/tandemd", '-c', 'tandem.conf');
+	my ($self, @before) = @_;
+	$self->spawn(@before, "$top/tandemd", '-c', 'tandem.conf');
 	return $self->up(30, sub { ask($self->{port}, 'up.test', 'A', timeout => 0.2) });
 }
 

@@ -12,8 +12,9 @@ use Socket qw(SOCK_DGRAM SOCK_STREAM);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(scratch free_port program until_true slurp spew run);
+our @EXPORT_OK = qw(scratch free_port program setclock until_true slurp spew run);
 
+my $top = Cwd::getcwd();	# the tests run from the top of the tree
 my $owner = $$;		# children forked by a test must not end its servers
 my ($scratch, @running);
 # Ends by exit, so that END runs.
@@ -42,6 +43,13 @@ sub program {
 	my ($path) = @_;
 	-x $path or die "$path is not built; make $path builds it\n";
 	return Cwd::abs_path($path);
+}
+
+# What stands before a command whose system clock is ahead by the seconds in a file.
+sub setclock {
+	my ($file) = @_;
+	# A sanitizer wants to be loaded first.
+	return ('env', 'LD_PRELOAD=' . program("$top/tests/lib/setclock.so"), 'ASAN_OPTIONS=verify_asan_link_order=0:' . ($ENV{ASAN_OPTIONS} // ''), "SETCLOCK=$file");
 }
 
 # Polls until the code returns something true, and returns that; undef when the time is over.  That is the time of a

@@ -54,12 +54,14 @@ my $n = 0;
 		my $self = Peer::new($class, keep => $dir);
 		pipe my $from, my $to or die;
 		my @args = ($program, @{$self{options} // []}, $dir, $zone, @{$self{masters}});
-		$self->work(sub { $SIG{XFSZ} = 'IGNORE'; close $to; open STDIN, '<&', $from; exec 'setpriv', '--pdeathsig', 'KILL', @args });
+		$self->work(sub { $SIG{XFSZ} = 'IGNORE'; close $to; open STDIN, '<&', $from; exec Peer::setclock("$dir/ahead"), 'setpriv', '--pdeathsig', 'KILL', @args });
 		close $from;
 		$to->autoflush(1);
 		$self->{to} = $to;
 		return $self;
 	}
+	# Its clock is set so many seconds ahead of what it is.
+	sub set_clock { my ($self, $seconds) = @_; Peer::spew("$self->{keep}/ahead", $seconds) }
 	sub tell { my ($self, $text) = @_; print { $self->{to} } "$text\n" }
 	sub says {
 		my ($self, $like, $within) = @_;
@@ -212,6 +214,54 @@ subtest 'expiry and return' => sub {
 	$m->set(7);
 	ok($again->says(qr/published 7/, 10), 'back with the master');
 	$again->quit;
+};
+
+subtest 'the system clock is set' => sub {
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port]);
+	ok($s->says(qr/published 7/), 'fetched');
+	my $asked = $m->asked;
+	for my $jump (86400 * 30, -86400 * 30, 3600, 86400 * 365 * 80, 0) {	# more than the expiry of a day; 2106
+		$s->set_clock($jump);
+		$m->set($jump ? '-' : 7);
+		# A command makes it look at the clock.
+		$s->tell('notify 7');
+		$s->tell('status');
+		my $like = qr/status: served serial 7, checked [+-]\d\d?, next \+3\d\d\d, expires \+86\d\d\d, .*\n\z/;
+		ok($s->says($like), "set by $jump s, all moments move along") or diag $s->log;
+		unlike($s->log, qr/expired|withdrawn/, 'nothing expires');
+	}
+	is($m->asked, $asked, 'nobody is asked');
+	$m->set(8);
+	$s->set_clock(-86400);
+	$s->tell('notify 8');
+	ok($s->says(qr/published 8/), 'a NOTIFY counts');
+	is($s->quit, 0, 'ends');
+	$m->set('-');
+	for my $back (86400 * 30, 86400 * 365 * 80) {	# what was kept is in the future then
+		my $again = Slave->start(masters => [$m->port], keep => $s->{keep});
+		$again->set_clock(-86400 - $back);
+		ok($again->says(qr/published 8/), "served after a restart with a clock set back by $back s");
+		$again->tell('status');
+		ok($again->says(qr/status: served busy serial 8, checked [+-]\d\d?, next [+-]\d+, expires \+86\d\d\d/), 'its time is that which it had, and its master is asked at once')
+		    or diag $again->log;
+		$again->kill9;
+	}
+};
+
+subtest 'times go on by themselves when the clock is set back' => sub {
+	no warnings 'redefine';
+	local *soa = sub { my ($serial) = @_; return "$zone. 300 SOA ns.$zone. admin.$zone. $serial 1 1 5 60" };
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port], options => [@quick]);
+	ok($s->says(qr/published 7/), 'fetched');
+	$s->set_clock(-86400);
+	$m->set(8);
+	ok($s->says(qr/published 8/), 'the next refresh comes');
+	$s->set_clock(-2 * 86400);
+	$m->set('REFUSED');
+	ok($s->says(qr/withdrawn/, 10), 'and so does expiry');
+	$s->quit;
 };
 
 subtest 'a disk that is full' => sub {

@@ -3,9 +3,9 @@ use strict; use warnings; use Test::More;
 use lib 'tests/lib';
 use Bind;
 use Daemon;
-use Peer qw(free_port scratch spew until_true);
+use Peer qw(free_port scratch setclock spew until_true);
 
-my $port = free_port();
+my ($port, $bind_port) = (free_port(), free_port());
 my %file = map { $_ => scratch() . "/$_.master" } qw(example.org nofile.test);
 sub zone {
 	my ($name, $serial, $more) = @_;
@@ -13,9 +13,10 @@ sub zone {
 	    join('', map { "host$_ A 192.0.2.$_\n" } 2 .. 60) . ($more // ''));
 }
 zone($_, 1) for keys %file;
-my $bind = Bind->start(-top => 'key "xfr" { algorithm hmac-sha256; secret "c2VjcmV0IG9mIHRoZSB0ZXN0cw=="; };',
+sub bind_server { return Bind->start(-port => $bind_port, -top => 'key "xfr" { algorithm hmac-sha256; secret "c2VjcmV0IG9mIHRoZSB0ZXN0cw=="; };',
     -options => { 'allow-transfer' => '{ key "xfr"; }', notify => 'explicit', 'notify-delay' => 0,
-	'also-notify' => "{ 127.0.0.1 port $port key \"xfr\"; }", 'ixfr-from-differences' => 'yes' }, %file);
+	'also-notify' => "{ 127.0.0.1 port $port key \"xfr\"; }", 'ixfr-from-differences' => 'yes' }, %file) }
+my $bind = bind_server();
 my $tandem = Daemon->prepare('tests/slave/tandem.conf', master => $bind->port, more => '', port => $port);
 $tandem->{port} = $port;
 $tandem->launch;
@@ -54,5 +55,27 @@ ok($tandem->reaches($_->[0], serial => $_->[1], within => 5), "$_->[0] is served
 like($tandem->ctl('refresh', 'example.org'), qr/failed: /, 'refresh says that nobody answers');
 is($? >> 8, 1, 'and ends with 1');
 is($tandem->serial('example.org'), 2, 'the old version is served');
+
+# A clock that is wrong: signatures are refused, what is served stays, and all goes on once it is right.
+$tandem->stop;
+zone('example.org', 3);
+unlink "$file{'example.org'}.jnl";
+my $ahead = $tandem->path('ahead');
+$tandem->launch(setclock($ahead));
+$bind = bind_server();
+ok($tandem->reaches('example.org', serial => 3, within => 10), 'a third version');
+spew($ahead, 7200);
+$tandem->hush;
+zone('example.org', 4);
+$bind->signal('HUP');
+like($tandem->ctl('refresh', 'example.org'), qr/failed: .*BADTIME/, 'two hours ahead its master refuses its signatures');
+ok(until_true(sub { $bind->log =~ /NOTIFY.*BADTIME|refresh.*BADTIME|notify.*(BADTIME|clocks are unsynchronized)|TSIG.*(BADTIME|expired)/i }, 10), 'it refuses those of its master');
+is($tandem->serial('example.org'), 3, 'the old version is served');
+like($tandem->ctl('status', 'example.org'), qr/BADTIME/, 'status tells');
+spew($ahead, -7200);
+like($tandem->ctl('refresh', 'example.org'), qr/failed: .*BADTIME/, 'two hours behind too');
+unlike($tandem->said, qr/expired|withdrawn/, 'nothing expires');
+spew($ahead, 0);
+ok($tandem->reaches('example.org', serial => 4, within => 10), 'and by itself the new one, once the clock is right') or diag($tandem->said);
 
 done_testing;
