@@ -132,8 +132,9 @@ $prepare{Knot} = sub {
 			$remotes .= "  - id: $ids[-1]\n    address: 127.0.0.1\@$_\n$key";
 		}
 		$zones .= "  - domain: $zone\n    storage: $dir\n    file: $zone\n    semantic-checks: off\n";
+		# Without zonefile-sync -1 it may write an old version over an edit when it ends.
 		$zones .= $how->{master} ? "    master: $ids[0]\n    acl: [plain-transfer, $name-notify]\n    refresh-max-interval: 2\n    retry-max-interval: 2\n"
-		    : "    zonefile-load: difference\n    journal-content: changes\n    notify: [@{[join ', ', @ids]}]\n    acl: $name-transfer\n" .
+		    : "    zonefile-load: difference\n    zonefile-sync: -1\n    journal-content: changes\n    notify: [@{[join ', ', @ids]}]\n    acl: $name-transfer\n" .
 		    "    provide-ixfr: " . ($how->{ixfr} ? 'on' : 'off') . "\n";
 	}
 	$text .= ($remotes ? "remote:\n$remotes" : '') . "acl:\n";
