@@ -562,6 +562,79 @@ a_search_for_an_absent_name_ends_however_full_the_zone(void **state)
 	alarm(0);
 }
 
+/* More names than are sorted at once, each in two places when the records are mixed. */
+enum { MANY = 90000 };
+
+static void
+many_owner(char out[64], unsigned n)
+{
+	static const char *const below[] = { "", ".b", ".B.a\\000", ".\\001x.zz" };
+
+	snprintf(out, 64, n % 16 == 5 ? "%c%u%s" : "%c%u%s.tail", (n % 3 ? 'a' : 'A') + (int)(n * 7 % 26), n, below[n % 4]);
+}
+
+static struct zone *
+build_many(const unsigned *order)
+{
+	struct model m = { .count = 0 };
+	struct builder *b = builder_new(origin, &quiet);
+
+	put_soa(&m, 1);
+	put_name(&m, "@", T_NS, "ns.else.");
+	add_all(b, &m);
+	for (unsigned i = 0; i < 2 * MANY; i++) {
+		unsigned n = order[i] / 2;
+		uint8_t rdata[5] = { 4, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n, 1 };
+		char owner[64];
+
+		many_owner(owner, n);
+		builder_add(b, &(struct rr){ wire(owner), 300, order[i] % 2 ? T_TXT : T_A, order[i] % 2 ? 5 : 4, rdata }, NULL);
+	}
+	return builder_finish(b);
+}
+
+static void
+a_large_zone_is_the_same_however_its_records_came(void **state)
+{
+	unsigned *order = xmalloc(2 * MANY * sizeof(*order));
+	struct zone *zone[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * MANY; i++)
+		order[i] = i;
+	zone[0] = build_many(order);
+	srandom(1034);
+	for (unsigned i = 2 * MANY; i > 1; i--) {
+		unsigned k = (unsigned)random() % i, other = order[i - 1];
+
+		order[i - 1] = order[k];
+		order[k] = other;
+	}
+	zone[1] = build_many(order);
+	free(order);
+	assert_non_null(zone[0]);
+	assert_non_null(zone[1]);
+	assert_true(zone_digest_equal(zone_digest(zone[0]), zone_digest(zone[1])));
+	assert_int_equal(zone_names(zone[0]), zone_names(zone[1]));
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t last[DNAME_MAX], name[DNAME_MAX];
+		struct zone_walk walk;
+		const struct node *node = zone_walk(&walk, zone[i]);
+		size_t names = 1;
+
+		zone_owner(zone[i], node, last);
+		for (; (node = zone_next(&walk)) != NULL; names++) {
+			zone_owner(zone[i], node, name);
+			assert_true(name_cmp(last, name) < 0);
+			assert_ptr_equal(zone_node(zone[i], name), node);
+			memcpy(last, name, sizeof(last));
+		}
+		assert_int_equal(names, zone_names(zone[i]));
+		assert_int_equal(zone_records(zone[i]), 2 * MANY + 2);
+		zone_unref(zone[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -577,6 +650,7 @@ main(void)
 		cmocka_unit_test(a_delta_that_does_not_fit_is_refused),
 		cmocka_unit_test(no_octets_make_delta_decode_read_past_them),
 		cmocka_unit_test(a_thousand_versions_take_the_memory_of_one),
+		cmocka_unit_test(a_large_zone_is_the_same_however_its_records_came),
 		cmocka_unit_test(a_search_for_an_absent_name_ends_however_full_the_zone),
 	};
 
