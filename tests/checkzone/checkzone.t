@@ -90,6 +90,17 @@ sub bind_reads {
 	same("and ldns's text is the same zone to us", (checkzone('-D', '-c', $lax, 'example.org', "$dir/ldns"))[1], $out);
 	my ($again, $text) = checkzone('-D', '-c', $lax, 'example.org', $flat);
 	ok($text eq $out, 'and our text is what we print of it');
+	# Both forms, but for HIP, which the two have no name for.
+	for my $style ('absolute', 'relative') {
+		my ($status, $styled) = checkzone('-f', $style, '-c', $lax, 'example.org', "$here/common.zone");
+		my $file = write_file("$dir/$style", $styled =~ s/^\S+\s.*\bHIP\s.*\n//mr);
+		for my $reader ([qw(kzonecheck -o)], ['nsd-checkzone']) {
+			SKIP: {
+				skip "$reader->[0] is not installed", 1 if system("command -v $reader->[0] >/dev/null") != 0;
+				is(system("@$reader example.org $file >$dir/log 2>&1"), 0, "$reader->[0] reads our $style text") or diag(slurp("$dir/log"));
+			}
+		}
+	}
 	my @owners = map { (split)[0] } split /\n/, $out;
 	is($owners[0], 'example.org.', 'the SOA is first');
 	is(scalar(grep { (split)[2] ne 'IN' || /  |\t/ } split /\n/, $out), 0, 'one space between fields');
