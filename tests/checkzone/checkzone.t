@@ -106,6 +106,23 @@ sub bind_reads {
 	is(scalar(grep { (split)[2] ne 'IN' || /  |\t/ } split /\n/, $out), 0, 'one space between fields');
 }
 
+{	# order, of names of any octets and of RDATA; each record is told by a number of its own
+	srand 7;
+	my $n = 0;
+	my $octet = sub { my $c = int rand() < 0.5 ? 32 + rand 95 : rand 256; return sprintf '\\%03d', $c };
+	my $label = sub { join '', map { rand() < 0.6 ? ('a' .. 'c', 'A' .. 'C')[rand 6] : $octet->() } 0 .. rand 4 };
+	my %owner = map { my $name = join '.', map { $label->() } 0 .. rand 3; ($name => 1) } 1 .. 600;
+	my $zone = "\$TTL 60\n\@ SOA a. b. 7 2 3 4 5\n NS ns.other.\n" . join('', map { "$_ TYPE65280 \\# 2 " . sprintf("%04x\n", ++$n) } keys %owner)
+	    . join('', map { "set MX 1 " . join('', map { ('a' .. 'c', 'A' .. 'C', 'a.b')[rand 7] } 0 .. rand 5) . ++$n . ".\n" } 1 .. 99)
+	    . join('', map { "set TXT \"" . join('', map { $octet->() } 1 .. rand 3) . '" ' . ++$n . "\n" } 1 .. 99);
+	my ($status, $out) = checkzone(\$zone, '-D', '-c', "$dir/lax.conf", 'example.org', '-');
+	my $file = write_file("$dir/order", $out);
+	my @order = map { [map { /TYPE65280 \\# 2 (\S+)/ ? lc $1 : /(\d+)\.$|"(\d+)"$/ && ($1 // $2) } grep { !/\sSOA\s/ } split /\n/, s/\t/ /gr] }
+	    $out, scalar `ldns-read-zone -z $file`;
+	is(scalar @{$order[0]}, keys(%owner) + 199, 'a zone of random names');
+	is_deeply(@order, 'has the order that ldns gives it');
+}
+
 {	# options and verdicts
 	my $good = "\$TTL 60\n\@ SOA a b 7 2 3 4 5\n NS ns.other.\nx 90 A 192.0.2.1\n";
 	my ($status, $out, $err) = checkzone(\$good, 'example.org', '-');
