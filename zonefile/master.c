@@ -235,7 +235,7 @@ implied_ttl(struct reader *r, const struct frame *f, uint16_t type, int len, uin
 
 		*ttl = (uint32_t)min[0] << 24 | min[1] << 16 | min[2] << 8 | min[3];
 		if (*ttl > TTL_MAX)
-			*ttl = TTL_MAX;
+			*ttl = 0;	/* RFC 2181 8 */
 		r->default_ttl = *ttl;
 		r->has_default = true;
 	} else
