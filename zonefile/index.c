@@ -140,6 +140,21 @@ rel_below(struct rel name, struct rel above)
 	return i == name.len - above.len && rel_cmp((struct rel){ name.label + i, above.len }, above) == 0;
 }
 
+/* Its first eight octets in lower case, the first on top, 0 where there is none.  false: there is one that needs
+ * to be told apart from the end. */
+static bool
+label_prefix(const uint8_t *label, uint64_t *key)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	unsigned len = label[0] < 8 ? label[0] : 8;
+	uint64_t v = hash_load(label + 1, len), none = len < 8 ? ~UINT64_C(0) << 8 * len : 0;
+
+	v = name_lower_word(v);
+	*key = __builtin_bswap64(v);
+	v |= none;
+	return ((v - 2 * each) & ~v & 0x80 * each) == 0;
+}
+
 /* Eight octets of a key that orders as the names do: labels from the apex down in lower case, each ended by
  * 0, octets 0 and 1 told apart from that end by a 1 before them. */
 uint64_t
@@ -149,6 +164,11 @@ rel_prefix(struct rel name)
 	uint64_t key = 0;
 	unsigned n = label_offsets(name, offset), room = 8;
 
+	if (n == 0)
+		return 0;
+	if ((n == 1 || name.label[offset[n - 1]] >= 8) && label_prefix(name.label + offset[n - 1], &key))
+		return key;
+	key = 0;
 	while (n-- > 0 && room > 0) {
 		const uint8_t *label = name.label + offset[n];
 
@@ -169,7 +189,7 @@ rel_prefix(struct rel name)
 			room--;
 		}
 	}
-	return room == 8 ? 0 : key << 8 * room;
+	return key << 8 * room;
 }
 
 /* Is this lower case name the node's, in whatever case that is kept? */
