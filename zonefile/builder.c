@@ -200,34 +200,45 @@ refuse_owner(struct builder *b, const uint8_t *owner, const struct place *place)
 		report_zone(b->sets.sink, ERROR, zone, "%s is not in the zone", name);
 }
 
-/* A delegation of a wildcard means nothing (RFC 4592 4.2), and "*" is no hash (RFC 5155 3). */
-static void
-refuse_star(struct builder *b, const struct rr *rr, const struct place *place)
+static void __attribute__((noinline, cold))
+refuse_here(struct builder *b, const struct rr *rr, const struct place *place, const char *what)
 {
-	char name[DNAME_TEXT_MAX], zone[DNAME_TEXT_MAX];
-	const char *type = rr->type == T_NS ? "NS" : "NSEC3";
+	char name[DNAME_TEXT_MAX], zone[DNAME_TEXT_MAX], type[RRTYPE_TEXT_MAX];
+	const char *word = rrtype_print(type, rr->type);
 
 	name_print(name, rr->owner);
 	name_print_plain(zone, b->sets.zone->origin);
 	b->sets.errors++;
 	if (place != NULL)
-		report_at(b->sets.sink, ERROR, place, "%s is a wildcard, which has no %s record", name, type);
+		report_at(b->sets.sink, ERROR, place, "%s is %s, which has no %s record", name, what, word);
 	else
-		report_zone(b->sets.sink, ERROR, zone, "%s is a wildcard, which has no %s record", name, type);
+		report_zone(b->sets.sink, ERROR, zone, "%s is %s, which has no %s record", name, what, word);
+}
+
+/* Where the type may not be, or NULL.  A delegation of a wildcard means nothing (RFC 4592 4.2), and "*" is no hash (RFC
+ * 5155 3).  DS is the parent's (RFC 4035 2.4), which is not for slaves to say: other masters than BIND take it. */
+static const char *
+misplaced(const struct rr *rr, int len, const struct checks *checks)
+{
+	if ((rr->type == T_NS || rr->type == T_NSEC3) && rr->owner[0] == 1 && rr->owner[1] == '*')
+		return "a wildcard";
+	return rr->type == T_DS && len == 0 && checks != NULL && checks->severity[CHECK_INTEGRITY] != NOTE ?
+	    "the apex of the zone" : NULL;
 }
 
 static void
 note(struct builder *b, const struct rr *rr, const struct place *place, bool removal)
 {
 	int len = below_origin(b->sets.zone, rr->owner);
+	const char *what;
 	struct rec *rec;
 
 	if (len < 0) {
 		refuse_owner(b, rr->owner, place);
 		return;
 	}
-	if (!removal && rr->owner[0] == 1 && rr->owner[1] == '*' && (rr->type == T_NS || rr->type == T_NSEC3)) {
-		refuse_star(b, rr, place);
+	if (!removal && (what = misplaced(rr, len, b->sets.checks)) != NULL) {
+		refuse_here(b, rr, place, what);
 		return;
 	}
 	if ((unsigned)len != b->owner_len || memcmp(b->owner, rr->owner, (size_t)len) != 0) {

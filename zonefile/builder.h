@@ -34,7 +34,7 @@ void builder_add(struct builder *, const struct rr *, const struct place *);
 void builder_remove(struct builder *, const struct rr *);
 
 /* The zone with one reference, and the builder is gone.  NULL when there was an error: a
- * record out of the zone, no SOA or two, no NS at the apex, NS or NSEC3 at a wildcard, CNAME or
- * DNAME twice or beside other data (RFC 1034 3.6.2, RFC 2181 10.1). */
+ * record out of the zone, no SOA or two, no NS at the apex, NS or NSEC3 at a wildcard, with integrity checked DS at the
+ * apex, CNAME or DNAME twice or beside other data (RFC 1034 3.6.2, RFC 2181 10.1). */
 struct zone *builder_finish(struct builder *);
 #endif

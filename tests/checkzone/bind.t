@@ -353,6 +353,7 @@ DNAME x.
 4:5 this is not RDATA of type A | A \# 3 010203
 4:9 "is-sue" is not a tag | CAA 0 is-sue "a"
 4:7 '(' is not closed | TXT ( a
+4:1 example. is the apex of the zone, which has no DS record | !@ DS 1 8 9 aabb
 4:1 *.x.example. is a wildcard, which has no NS record | !*.x NS a.
 4:1 *.example. is a wildcard, which has no NS record | !* 300 IN TYPE2 \# 1 00
 4:1 *.x.example. is a wildcard, which has no NSEC3 record | !*.x NSEC3 1 0 0 - 0P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM A
