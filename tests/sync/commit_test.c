@@ -241,6 +241,24 @@ an_older_serial_is_refused_unless_the_operator_wrote_it(void **state)
 	assert_true(journal_has(6));
 }
 
+/* The small change is published as another object than what was offered. */
+static void
+when_to_look_at_signatures_again_is_published_too(void **state)
+{
+	struct zone *offered[3] = { make_zone("example.", 1, 200, 1), make_zone("example.", 2, 200, 2), make_zone("example.", 3, 20, 2) };
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct zone *now;
+
+		zone_set_look_again(offered[i], 1000 + i);
+		assert_int_equal(offer(offered[i], 0)->result, COMMIT_DONE);
+		now = slot_zone_ref(slot);
+		assert_int_equal(zone_look_again(now), 1000 + i);
+		zone_unref(now);
+	}
+}
+
 static void
 a_small_change_shares_memory_and_a_big_one_does_not(void **state)
 {
@@ -519,6 +537,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_same_content_is_not_published_again, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    an_older_serial_is_refused_unless_the_operator_wrote_it, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    when_to_look_at_signatures_again_is_published_too, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    a_small_change_shares_memory_and_a_big_one_does_not, begin, end),
 		cmocka_unit_test_setup_teardown(many_wait_and_are_taken_in_order, begin, end),
