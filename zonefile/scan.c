@@ -181,17 +181,23 @@ at_end(struct scan *s, struct sink *sink)
 	return SCAN_FAILED;
 }
 
-/* What some editors put before the first line. */
+/* What files begin with that are no text of today, and what to do about it. */
 static const char *
-byte_order_mark(const struct scan *s)
+no_text(const struct scan *s)
 {
-	static const struct { uint8_t len; char octets[4], *name; } marks[] = {
-		{ 3, "\xef\xbb\xbf", "UTF-8" }, { 2, "\xff\xfe", "UTF-16" }, { 2, "\xfe\xff", "UTF-16" },
+	static const char compressed[] = "is a compressed one; unpack it first", utf16[] =
+	    "begins with a byte-order mark of UTF-16; save it as plain text (UTF-8 without BOM)";
+	static const struct { uint8_t len; char octets[5]; const char *what; } marks[] = {
+		{ 3, "\xef\xbb\xbf", "begins with a byte-order mark of UTF-8; save it as plain text (UTF-8 without BOM)" },
+		{ 2, "\xff\xfe", utf16 }, { 2, "\xfe\xff", utf16 },
+		{ 4, "\0\0\0\2", "is in BIND's format raw; named-compilezone -f raw -F text makes a master file of it" },
+		{ 4, "\0\0\0\3", "is in BIND's format map; named-compilezone -f map -F text makes a master file of it" },
+		{ 2, "\x1f\x8b", compressed }, { 4, "\xfd" "7zX", compressed }, { 4, "\x28\xb5\x2f\xfd", compressed },
 	};
 
 	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
 		if (s->end - s->at >= marks[i].len && memcmp(s->at, marks[i].octets, marks[i].len) == 0)
-			return marks[i].name;
+			return marks[i].what;
 	return NULL;
 }
 
@@ -348,11 +354,10 @@ more:
 	first = s->octets == 0;
 	if ((err = fill(s)) == 0) {
 		block = s->block;
-		if (!first || (why = byte_order_mark(s)) == NULL)
+		if (!first || (why = no_text(s)) == NULL)
 			goto again;
 		place_of(s, s->at, 1, &place);
-		report_at(sink, ERROR, &place, "the file begins with a byte-order mark of %s; save it as plain text "
-		    "(UTF-8 without BOM)", why);
+		report_at(sink, ERROR, &place, "the file %s", why);
 		return SCAN_FAILED;
 	}
 	place = (struct place){ .file = s->file };

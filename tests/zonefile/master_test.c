@@ -239,6 +239,25 @@ a_byte_order_mark_is_the_one_error(void **state)
 }
 
 static void
+what_is_no_text_is_told_as_what_it_is(void **state)
+{
+	static const struct { const char *octets; size_t len; const char *told; } rows[] = {
+		{ "\0\0\0\2\0\0\0\1", 8, "z:1:1: error: the file is in BIND's format raw; named-compilezone -f raw -F text makes a" },
+		{ "\0\0\0\3", 4, "z:1:1: error: the file is in BIND's format map;" },
+		{ "\37\213\10\0", 4, "z:1:1: error: the file is a compressed one; unpack it first\n" },
+		{ "\3757zXZ", 6, "z:1:1: error: the file is a compressed one;" },
+		{ "\50\265\57\375", 4, "z:1:1: error: the file is a compressed one;" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		put("z", rows[i].octets, rows[i].len);
+		assert_null(load("z", NULL));
+		assert_non_null(strstr(told, rows[i].told));
+	}
+}
+
+static void
 all_errors_of_a_file_are_told_in_one_pass(void **state)
 {
 	static const char want[] =
@@ -549,6 +568,7 @@ main(void)
 		cmocka_unit_test(every_way_to_write_records_is_read),
 		cmocka_unit_test(every_error_is_told_with_its_place),
 		cmocka_unit_test(a_byte_order_mark_is_the_one_error),
+		cmocka_unit_test(what_is_no_text_is_told_as_what_it_is),
 		cmocka_unit_test(all_errors_of_a_file_are_told_in_one_pass),
 		cmocka_unit_test(a_million_errors_end_in_time),
 		cmocka_unit_test(the_ttl_comes_from_where_bind_takes_it),
