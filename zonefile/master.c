@@ -621,6 +621,7 @@ read_file(struct reader *r, struct frame *up, const struct word *word, const cha
 {
 	struct frame f = { .up = up, .depth = up != NULL ? up->depth + 1 : 0 };
 	enum scan_outcome outcome;
+	bool nothing = true;
 	struct stat st;
 	int err;
 
@@ -642,6 +643,7 @@ read_file(struct reader *r, struct frame *up, const struct word *word, const cha
 	f.origin_len = name_len(origin);
 	memcpy(f.origin, origin, f.origin_len);
 	while ((outcome = scan_next(&f.scan, r->sink)) != SCAN_END && outcome != SCAN_FAILED) {
+		nothing = false;
 		if (outcome == SCAN_BAD) {
 			/* Its owner may have been what was wrong. */
 			if (!f.scan.inherits)
@@ -654,7 +656,7 @@ read_file(struct reader *r, struct frame *up, const struct word *word, const cha
 			read_record(r, &f);
 	}
 	scan_close(&f.scan);
-	return 0;
+	return nothing && outcome == SCAN_FAILED ? -EILSEQ : 0;
 }
 
 int

@@ -235,6 +235,7 @@ a_byte_order_mark_is_the_one_error(void **state)
 	for (size_t i = 0; i < COUNT(marks); i++) {
 		assert_null(load_text(marks[i]));
 		assert_non_null(strstr(told, "z:1:1: error: the file begins with a byte-order mark of UTF-"));
+		assert_string_equal(strchr(told, '\n'), "\n");
 	}
 }
 
@@ -254,6 +255,7 @@ what_is_no_text_is_told_as_what_it_is(void **state)
 		put("z", rows[i].octets, rows[i].len);
 		assert_null(load("z", NULL));
 		assert_non_null(strstr(told, rows[i].told));
+		assert_string_equal(strchr(told, '\n'), "\n");
 	}
 }
 
