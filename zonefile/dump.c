@@ -9,6 +9,7 @@
 
 #include "zonefile/arena.h"
 #include "zonefile/name.h"
+#include "zonefile/octets.h"
 #include "zonefile/rdata.h"
 
 /* Text of one record, most of the time in the small buffer. */
@@ -230,6 +231,32 @@ dump_relative(FILE *out, const struct zone *zone)
 	}
 	free(line.more);
 	return err;
+}
+
+bool
+dump_is_of(const struct zone *zone, const char *path)
+{
+	const uint8_t *rdata = zone_soa(zone)->rdata;
+	char head[3 * DNAME_TEXT_MAX + 128], soa[2 * DNAME_TEXT_MAX + 64];
+	bool found = false;
+	size_t len;
+	FILE *in;
+
+	if ((in = fopen(path, "r")) == NULL)
+		return false;
+	len = fread(head, 1, sizeof(head) - 1, in);
+	fclose(in);
+	head[len] = '\0';
+	/* No name has a blank in it.  Behind the type there is a tab, or a space in full style. */
+	for (const char *at = head + 1; len > 0 && !found && (at = strstr(at, "SOA")) != NULL; at += 3) {
+		if ((at[-1] != '\t' && at[-1] != ' ') || (at[3] != '\t' && at[3] != ' '))
+			continue;
+		len = rdata_print_relative(soa, sizeof(soa) - 1, T_SOA, rdata + 2, get16(rdata),
+		    at[3] == '\t' ? zone_origin(zone) : NULL);
+		soa[len++] = '\n';
+		found = strncmp(at + 4, soa, len) == 0;
+	}
+	return found;
 }
 
 static int

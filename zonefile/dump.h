@@ -2,6 +2,7 @@
 #ifndef ZONEFILE_DUMP_H
 #define ZONEFILE_DUMP_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "zonefile/builder.h"
@@ -19,4 +20,7 @@ int dump_relative(FILE *, const struct zone *);
 int dump_zone(const struct zone *, const char *path);
 /* The same with the canonical text, which other programs take apart more easily. */
 int dump_zone_full(const struct zone *, const char *path);
+
+/* Whether the file at path is one of these two with the SOA of this zone, by its beginning. */
+bool dump_is_of(const struct zone *, const char *path);
 #endif

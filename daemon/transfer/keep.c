@@ -128,9 +128,10 @@ load(uv_work_t *work)
 	reader_give(r);
 	if (l->file == NULL)
 		return;
-	if (access(l->file, F_OK) < 0)
-		l->kept.file_missing = true;
-	else if (l->kept.zone == NULL)
+	/* A crash may have come between the journal and the file. */
+	if (l->kept.zone != NULL)
+		l->kept.file_old = !dump_is_of(l->kept.zone, l->file);
+	else if (access(l->file, F_OK) == 0)
 		l->kept.zone = master_load(l->file, l->origin, NULL, &sink, NULL);
 }
 

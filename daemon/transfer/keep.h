@@ -16,7 +16,7 @@ void keep_stop(void);		/* what is under way ends first, with the loop */
 /* done is called once, later. */
 struct kept {
 	struct zone *zone;		/* NULL: none; the reference is for who hears it */
-	bool file_missing;		/* it is the journal's, and the file is not there */
+	bool file_old;			/* it is the journal's, and the file is of another version or not there */
 	bool has_clock;
 	struct journal_clock clock;
 };

@@ -860,7 +860,7 @@ on_loaded(void *ctx, const struct kept *kept)
 			r->next = r->checked + jitter(refresh_interval(r, get32(end - 16)));
 		slot_set_expires(r->slot, (uint64_t)r->expires);
 		r->restoring = true;
-		r->unwritten = kept->file_missing;
+		r->unwritten = kept->file_old;
 		submit(r, kept->zone, 0);
 	} else {
 		idle(r);

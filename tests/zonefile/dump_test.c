@@ -167,6 +167,44 @@ a_full_disk_is_an_error(void **state)
 	zone_unref(zone);
 }
 
+static void
+a_file_is_known_by_its_soa(void **state)
+{
+	static const uint8_t soa[] = "\3SOA\7example";
+	static const struct {
+		const char *text;	/* with another serial it is not the same */
+		const uint8_t *origin;
+	} zones[] = {
+		{ "@ 300 IN SOA a b 4294967295 1 2 3 4\n@ 300 NS SOA\nSOA 300 A 192.0.2.1\n", soa },
+		{ "@ 60 IN SOA SOA.other. b\\032.c 4294967295 1 2 3 4\n@ 300 NS SOA\nSOA 300 A 192.0.2.1\n", soa },
+		{ "@ 60 IN SOA . . 4294967295 1 2 3 4\n@ 60 NS a\na 60 A 192.0.2.1\n", (const uint8_t *)"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+		struct zone *zone = load_text(zones[i].text, zones[i].origin), *next;
+		char *text = strdup(zones[i].text), *digit = strstr(text, "295");
+
+		digit[2] = '4';
+		next = load_text(text, zones[i].origin);
+		unlink(path);
+		assert_false(dump_is_of(zone, path));
+		assert_int_equal(dump_zone(zone, path), 0);
+		assert_true(dump_is_of(zone, path));
+		assert_false(dump_is_of(next, path));
+		assert_int_equal(dump_zone_full(next, path), 0);
+		assert_true(dump_is_of(next, path));
+		assert_false(dump_is_of(zone, path));
+		assert_int_equal(truncate(path, 20), 0);
+		assert_false(dump_is_of(next, path));
+		assert_int_equal(truncate(path, 0), 0);
+		assert_false(dump_is_of(next, path));
+		free(text);
+		zone_unref(zone);
+		zone_unref(next);
+	}
+}
+
 static int
 make_dir(void **state)
 {
@@ -195,6 +233,7 @@ main(void)
 		cmocka_unit_test(long_records_are_whole),
 		cmocka_unit_test(a_failed_dump_leaves_the_old_file),
 		cmocka_unit_test(a_full_disk_is_an_error),
+		cmocka_unit_test(a_file_is_known_by_its_soa),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
