@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "zonefile/arena.h"
+#include "zonefile/check_cds.h"
 #include "zonefile/check_dnssec.h"
 #include "zonefile/index.h"
 #include "zonefile/name.h"
@@ -400,6 +401,16 @@ check_set(struct state *s, const struct node *node, const struct rrset *set)
 }
 
 static void
+check_parent(struct state *s)
+{
+	uint16_t type;
+	const char *fault = cds_fault(s->zone, &type);
+
+	if (fault != NULL)
+		say(s, s->checks->severity[CHECK_DNSSEC], zone_apex(s->zone), type, "%s", fault);
+}
+
+static void
 check_digest(struct state *s)
 {
 	enum severity severity = s->checks->severity[CHECK_ZONEMD];
@@ -463,6 +474,7 @@ check_zone(struct zone *zone, const struct checks *checks, time_t now, struct si
 	check_nodes(&s);
 	check_size(&s);
 	if (checks->severity[CHECK_DNSSEC] != NOTE) {
+		check_parent(&s);
 		check_dnssec(zone, checks->severity[CHECK_DNSSEC], now, sink);
 		if (checks->severity[CHECK_DNSSEC] == ERROR)
 			s.err = sink->errors > 0 ? -EINVAL : s.err;
@@ -535,6 +547,13 @@ check_changed(struct state *s, const struct zone *from, const uint8_t *const *na
 	}
 }
 
+/* A version shares the sets of the other one that did not change. */
+static bool
+apex_differs(const struct zone *from, const struct zone *to, uint16_t type)
+{
+	return node_set(zone_apex(from), type) != node_set(zone_apex(to), type);
+}
+
 static int
 name_order(const void *a, const void *b)
 {
@@ -555,6 +574,9 @@ check_change(const struct zone *from, struct zone *to, const uint8_t **name, siz
 			name[n++] = name[i];
 	check_changed(&s, from, name, n);
 	check_size(&s);
+	if (checks->severity[CHECK_DNSSEC] != NOTE && (apex_differs(from, to, T_CDS) || apex_differs(from, to, T_CDNSKEY) ||
+	    apex_differs(from, to, T_DNSKEY)))
+		check_parent(&s);
 	if (checks->severity[CHECK_DNSSEC] != NOTE)
 		check_dnssec_change(from, to, name, n, checks->severity[CHECK_DNSSEC], now, sink);
 	if (checks->severity[CHECK_ZONEMD] != NOTE)

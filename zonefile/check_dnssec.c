@@ -11,6 +11,7 @@
 #include "zonefile/version.h"
 
 #define SOON 86400		/* seconds before their end in which signatures are told */
+#define ITERATIONS 50		/* that BIND 9.20, and since 2024 others, still hash */
 
 enum fault { EXPIRED, ENDING, FUTURE, UNSIGNED, NO_NSEC, CHAIN, CHAIN3, FAULTS };
 
@@ -204,6 +205,9 @@ check_dnssec(struct zone *zone, enum severity severity, time_t now, struct sink 
 	tell(&s, severity, sink);
 	name_print_plain(of, zone_origin(zone));
 	zone_set_look_again(zone, s.now + (uint32_t)s.next);
+	if (zone_nsec3(zone) != NULL && zone_nsec3(zone)->iterations > ITERATIONS)
+		report_zone(sink, severity, of, "NSEC3PARAM has %u iterations: with more than %d validators take the zone as"
+		    " unsigned, and it should have none (RFC 9276 3.1)", zone_nsec3(zone)->iterations, ITERATIONS);
 	if (s.first3 == NULL && s.nsec == NULL)
 		report_zone(sink, severity, of, "is signed and has neither NSEC nor NSEC3 with parameters of NSEC3PARAM");
 }

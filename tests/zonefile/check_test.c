@@ -259,6 +259,10 @@ signed_zones_are_checked_for_what_validators_see(void **state)
 		    SIG("A", GOOD), "ns.example. has no NSEC record\n" },
 		{ SIG("SOA", GOOD) SIG("NS", GOOD) "ns A 192.0.2.1\n" SIG("A", GOOD),
 		    "is signed and has neither NSEC nor NSEC3 with parameters of NSEC3PARAM\n" },
+		{ SIG("SOA", GOOD) SIG("NS", GOOD) " NSEC3PARAM 1 0 51 -\n" SIG("NSEC3PARAM", GOOD) "ns A 192.0.2.1\n" SIG("A", GOOD)
+		    "10000000000000000000000000000000 NSEC3 1 0 51 - 10000000000000000000000000000000 A\n" SIG("NSEC3", GOOD),
+		    "NSEC3PARAM has 51 iterations: with more than 50 validators take the zone as unsigned, and it should have none"
+		    " (RFC 9276 3.1)\n" },
 	};
 	char text[4096];
 
@@ -269,6 +273,36 @@ signed_zones_are_checked_for_what_validators_see(void **state)
 		if (strcmp(told, rows[i].told) != 0)
 			fail_msg("row %zu told: %sand not: %s", i, told, rows[i].told);
 	}
+}
+
+#define KEY "@ DNSKEY 257 3 8 AwEAAaDJd0KO\n"
+#define UNFIT " no DNSKEY of the zone is what it is made from (RFC 7344 4.1)\n"
+#define BESIDE " one record of algorithm 0 says that there is to be no DS, and others stand beside it (RFC 8078 4)\n"
+
+static void
+what_the_parent_is_told_fits_the_keys(void **state)
+{
+	static const struct row rows[] = {
+		{ KEY "@ CDS 44311 8 1 DFC88AED38BB1AFEAB9330EBD6A8BA1157A774D3\n", "" },
+		{ KEY "@ CDS 44311 8 2 B18860478A3718D11C2319C9C76ABC7BAB36E19906FE2C311F60CCE7E6D52D03\n", "" },
+		{ KEY "@ CDS 44311 8 4 8FEA755F277D5B2424F5989D1D50BB05902D917AD4876E1B65BE4CF7DFEBD5065DD5DE058075646903C3D4C961F0E044\n", "" },
+		{ KEY "@ CDS 44311 8 9 00\n", "" },
+		{ KEY "@ CDS 44311 8 1 DFC88AED38BB1AFEAB9330EBD6A8BA1157A774D4\n", "example. CDS:" UNFIT },
+		{ KEY "@ CDS 44312 8 1 DFC88AED38BB1AFEAB9330EBD6A8BA1157A774D3\n", "example. CDS:" UNFIT },
+		{ "@ CDS 44311 8 1 DFC88AED38BB1AFEAB9330EBD6A8BA1157A774D3\n", "example. CDS:" UNFIT },
+		/* One that stands ready may be there, but not alone in its algorithm. */
+		{ KEY "@ CDS 44311 8 1 DFC88AED38BB1AFEAB9330EBD6A8BA1157A774D3\n@ CDS 1 8 9 00\n", "" },
+		{ KEY "@ CDS 44311 8 1 DFC88AED38BB1AFEAB9330EBD6A8BA1157A774D3\n@ CDS 1 13 9 00\n", "example. CDS:" UNFIT },
+		{ "@ CDS 0 0 0 00\n@ CDNSKEY 0 3 0 AA==\n", "" },
+		{ KEY "@ CDS 0 0 0 00\n@ CDS 44311 8 1 DFC88AED38BB1AFEAB9330EBD6A8BA1157A774D3\n", "example. CDS:" BESIDE },
+		{ KEY "@ CDNSKEY 257 3 8 AwEAAaDJd0KO\n", "" },
+		{ KEY "@ CDNSKEY 256 3 8 AwEAAaDJd0KO\n", "example. CDNSKEY:" UNFIT },
+		{ "@ CDNSKEY 0 3 0 AA==\n@ CDNSKEY 257 3 8 AwEAAaDJd0KO\n", "example. CDNSKEY:" BESIDE },
+		{ "a CDS 1 8 9 00\na CDNSKEY 257 3 8 AQID\n", "" },
+	};
+
+	(void)state;
+	CHECK_ROWS(rows);
 }
 
 static struct zone *
@@ -369,6 +403,9 @@ changes_are_checked_where_they_are(void **state)
 		/* Signed as a whole, or in another way, is a look at the whole. */
 		{ "@ SOA ns hm 1 2 3 4 5\n NS ns\nns A 192.0.2.1\nd A 192.0.2.1\n", APEX("2", "ns") HOST("ns", "@", GOOD) "d A 192.0.2.1\n",
 		    "d.example. A: has no signature\nd.example. has no NSEC record\n" },
+		/* What was wrong before is not told again. */
+		{ APEX("1", "ns") "@ CDS 1 8 9 00\n" SIG("CDS", GOOD) TAIL, APEX("2", "b") "@ CDS 1 8 9 00\n" SIG("CDS", GOOD) HOST("b", "ns", GOOD) TAIL, "" },
+		{ APEX("1", "ns") TAIL, APEX("2", "ns") "@ CDS 1 8 9 00\n" SIG("CDS", GOOD) TAIL, "example. CDS:" UNFIT },
 		{ HERE1 TAIL, "@ SOA ns hm 2 2 3 4 5\n NS ns\nns A 192.0.2.1\n", "" },
 		{ APEX3("1") HASHED("1", "3") HASHED("3", "1"), APEX3("2") HASHED("1", "2") HASHED("2", "3") HASHED("3", "1"), "" },
 		{ APEX3("1") HASHED("1", "3") HASHED("3", "1"), APEX3("2") HASHED("1", "3") HASHED("2", "3") HASHED("3", "1"),
@@ -514,6 +551,7 @@ main(void)
 		cmocka_unit_test(each_check_has_its_clause),
 		cmocka_unit_test(limits_are_kept),
 		cmocka_unit_test(the_digest_of_the_zone_is_verified),
+		cmocka_unit_test(what_the_parent_is_told_fits_the_keys),
 		cmocka_unit_test(changes_are_checked_where_they_are),
 		cmocka_unit_test(signatures_that_run_out_meanwhile_are_told_with_the_next_change),
 		cmocka_unit_test(changes_show_what_the_whole_does),
