@@ -424,9 +424,14 @@ dbfile_begin(struct dbfile *f)
 
 	if (f->damaged && (err = set_aside(f)) < 0)
 		return err;
-	/* Removed or replaced from outside: what is written to it would be lost. */
-	if (f->db != NULL && (f->reopen || moved(f)))
+	/* What is written to a file that is no longer there would be lost. */
+	if (f->db != NULL && moved(f)) {
+		dbfile_report(f, ERROR, NULL, "%s %s: somebody has removed or replaced it; what is there is used, or a new one "
+		    "is made: %s", f->format->what, f->path, f->format->loss);
 		close_file(f);
+	} else if (f->db != NULL && f->reopen) {
+		close_file(f);
+	}
 	if (f->db == NULL && (err = open_or_replace(f)) < 0)
 		return err;
 	f->written = sqlite3_total_changes64(f->db);

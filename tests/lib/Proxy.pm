@@ -21,6 +21,10 @@ sub start {
 # command byte and what follows.  "count N" loses the Nth packet from now, whatever it is.
 sub lose { my ($self, $when, $pattern) = @_; spew($self->path('lose'), "$when $pattern") }
 
+# "hold" keeps the next packet that matches, and all that come after it, until go() is called.
+sub held { my ($self, $within) = @_; return until_true { -e $self->path('held') } $within }
+sub go { my ($self) = @_; unlink $self->path('held') }
+
 # From now on each packet of a client waits so long, as on a slow link.
 sub delay { my ($self, $seconds) = @_; spew($self->path('delay'), $seconds) }
 
@@ -64,10 +68,11 @@ sub serve {
 				my $packet = substr $buffer{$socket}, 0, $length, '';
 				my $loses = $self->loses(substr $packet, 4);
 				sleep slurp($self->path('delay')) if -s $self->path('delay');
+				if ($loses eq 'hold') { sleep 0.005 while -e $self->path('held') }
 				if ($loses eq 'before') { $end->($socket); last }
 				print {$other{$socket}} $packet;
 				$other{$socket}->flush;
-				next if $loses eq '';
+				next if $loses eq '' || $loses eq 'hold';
 				sysread $other{$socket}, my $reply, 65536;	# the server has done it
 				$end->($socket);
 			}
@@ -83,6 +88,7 @@ sub loses {
 		return '';
 	}
 	return '' if $when ne 'count' && $packet !~ /$what/i;
+	spew($self->path('held'), '') if $when eq 'hold';
 	unlink $self->path('lose');
 	return $when eq 'count' ? 'before' : $when;
 }

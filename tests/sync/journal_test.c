@@ -614,6 +614,7 @@ a_removed_file_is_made_again_and_readers_follow(void **state)
 	assert_true(leads(reader, 0, 2));
 	remove_files("journal*");
 	write_history(j, 0, 3);
+	assert_int_equal(errors, 1);
 	assert_true(leads(reader, 0, 3));
 	journal_close(j);
 	assert_true(leads(reader, 0, 3));
