@@ -58,8 +58,9 @@ void
 signals_start(uv_loop_t *loop, void (*stop_daemon)(void))
 {
 	on_stop = stop_daemon;
-	/* A client that closes early is no reason to die. */
+	/* A client that closes early is no reason to die, nor is a file that may not grow. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	for (size_t i = 0; i < COUNT(signals); i++) {
 		uv_signal_init(loop, &signals[i].handle);
 		uv_signal_start(&signals[i].handle, signals[i].run, signals[i].number);

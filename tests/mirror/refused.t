@@ -2,7 +2,7 @@
 use strict; use warnings; use Test::More;
 use lib 'tests/lib';
 use Daemon; use MariaDB; use Proxy;
-use Peer qw(slurp spew until_true);
+use Peer qw(run slurp spew until_true);
 use Time::HiRes qw(sleep time);
 
 my $mariadb = MariaDB->start(innodb_lock_wait_timeout => 1);
@@ -122,4 +122,41 @@ for my $how (qw(deleted torn)) {
 	is(scalar(grep { !$id{$_} } $mariadb->rows('example.org', ids => 1)), 1, "journal $how: other rows keep their ids");
 }
 
+# The journal is removed, or torn, under the running daemon: it is said, served and mirrored on, by the difference alone.
+sub journal { $tandem->path('var/journal.sqlite3') }
+for my $how (qw(removed torn)) {
+	$tandem->hush;
+	if ($how eq 'removed') {
+		unlink glob journal() . '*';
+	} else {
+		open my $file, '+<', journal() or die;
+		print $file 'torn' x 256;
+		close $file;
+	}
+	my $counters = $mariadb->counters;
+	for (1 .. 2) {
+		$serial++;
+		$tandem->write('example.org', slurp($tandem->path('example.org')) =~ s/h \d+ /h $serial /r);
+		$tandem->ctl('reload', 'example.org');
+	}
+	in_step("journal $how meanwhile");
+	# What SQLite has in memory hides the tear until the next start.
+	ok($tandem->says(qr/journal .*removed or replaced/, 5), "journal $how meanwhile: said") or diag($tandem->said) if $how eq 'removed';
+	cmp_ok(MariaDB::changes($counters, $mariadb->counters)->{records} // 0, '<=', 4, "journal $how meanwhile: the SOA alone is written");
+}
+
+# Its disk is full: nothing new is served, and nothing that is not served is mirrored; then both go on.
+$tandem->hush;
+my $room = 20_000 + length $tandem->log;	# the log may grow
+run('prlimit', '--pid', $tandem->pid, "--fsize=$room:");
+$serial++;
+$tandem->write('example.org', text($serial, 20_000) =~ s/192\.0\.2\.(\d+)$/192.0.3.$1/gmr);
+$tandem->signal('HUP');
+ok($tandem->says(qr/journal .*until the journal can be written/s, 10), 'no room for the journal: said') or diag($tandem->said);
+is($tandem->serial('example.org'), $serial - 1, 'the old version is served');
+is($mariadb->serial('example.org'), $serial - 1, 'and mirrored');
+like($tandem->ctl('mirror', 'verify', 'example.org'), qr/zones as they should be:? +1\b/, 'with its rows');
+run('prlimit', '--pid', $tandem->pid, '--fsize=unlimited:');
+ok((until_true { $tandem->ctl('reload', 'example.org'); $tandem->serial('example.org') == $serial } 10), 'with room the new one is') or diag($tandem->said);
+in_step('room for the journal');
 done_testing;
