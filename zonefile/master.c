@@ -132,6 +132,16 @@ refuse_name(struct reader *r, const struct frame *f, const struct word *word, in
 	return refuse_at(r, f, word, 0, "%s", name_error_text(error));
 }
 
+/* What editors and web pages put where a blank was meant looks like one: 0xa0, in UTF-8 behind 0xc2. */
+static const char *
+no_break(const struct frame *f)
+{
+	for (size_t i = 0; i < f->scan.count; i++)
+		if (memchr(f->scan.word[i].text, 0xa0, f->scan.word[i].len) != NULL)
+			return " (there is a no-break space in the line, which is no blank)";
+	return "";
+}
+
 /* A word where a type, a class or a TTL should be. */
 static int __attribute__((noinline, cold))
 refuse_word(struct reader *r, const struct frame *f, const struct word *word)
@@ -148,7 +158,7 @@ refuse_word(struct reader *r, const struct frame *f, const struct word *word)
 		nearest_offer(&near, type->name);
 	word_show(shown, word);
 	if (near.best == NULL)
-		return refuse_at(r, f, word, 0, "%s is no record type", shown);
+		return refuse_at(r, f, word, 0, "%s is no record type%s", shown, no_break(f));
 	return refuse_at(r, f, word, 0, "%s is no record type; did you mean %s?", shown, near.best);
 }
 
@@ -177,8 +187,8 @@ parse_ttl(struct reader *r, const struct frame *f, const struct word *word, uint
 	uint64_t v;
 
 	if (!word_period(word, &v))
-		return refuse_at(r, f, word, 0, "%s is no TTL: a number, or numbers with the units w d h m s",
-		    word_show(shown, word));
+		return refuse_at(r, f, word, 0, "%s is no TTL: a number, or numbers with the units w d h m s%s",
+		    word_show(shown, word), no_break(f));
 	if (v > UINT32_MAX)
 		return refuse_at(r, f, word, 0, "TTL %.*s is above %d", (int)(word->len < 40 ? word->len : 40),
 		    word->text, TTL_MAX);

@@ -182,6 +182,9 @@ every_error_is_told_with_its_place(void **state)
 		{ "www TXT \"a", "4:9: error: quote is not closed before the end of the file" },
 		{ "www TXT a )\n", "4:11: error: ')' without '(' before it" },
 		{ "www TXT ( a\nb A 1.2.3.4\n", "4:9: error: '(' is not closed before the end of the file" },
+		{ "www\302\240A 1.2.3.4\n", "4:8: error: \"1.2.3.4\" is no TTL: a number, or numbers with the units w d h m s"
+		    " (there is a no-break space in the line, which is no blank)" },
+		{ "www\240A x\n", "4:7: error: \"x\" is no record type (there is a no-break space in the line, which is no blank)" },
 		{ "www TXT a\1\n", "4:10: error: octet 1 (0x01) must be written as \\001" },
 		{ "www \r A 1.2.3.4\n", "4:5: error: a carriage return ends no line by itself; save the file with lines that end as in Unix or DOS" },
 		{ "$TTL\n", "4:5: error: something is missing of $TTL SECONDS" },
