@@ -12,6 +12,7 @@
 
 #include "daemon/command.h"
 #include "daemon/control.h"
+#include "daemon/heap.h"
 #include "daemon/http.h"
 #include "daemon/lockfile.h"
 #include "daemon/log.h"
@@ -237,6 +238,7 @@ start(struct conf *conf, const struct options *o)
 		return false;
 	}
 	http_start(loop, pages);
+	heap_start(loop);
 	if (setup_start(loop, conf, o->workers))
 		return true;
 	control_stop();
@@ -264,6 +266,7 @@ serve(struct conf *conf, const struct options *o)
 	uv_run(loop, UV_RUN_DEFAULT);
 	control_stop();
 	signals_stop(remove_pid);
+	heap_stop();
 	setup_stop();
 	remove_pid();
 	log_note("tandemd: stopped");

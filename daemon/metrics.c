@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "daemon/command_impl.h"
 #include "daemon/current.h"
+#include "daemon/heap.h"
 #include "daemon/mirrors.h"
 #include "daemon/server.h"
 #include "daemon/setup.h"
@@ -131,14 +131,10 @@ write_cpu(struct metrics *m)
 static void
 write_memory(struct metrics *m)
 {
-	FILE *in = fopen("/proc/self/statm", "re");
-	uint64_t all, resident;
+	uint64_t octets = heap_resident();
 
-	if (in == NULL)
-		return;
-	if (fscanf(in, "%" SCNu64 " %" SCNu64, &all, &resident) == 2)
-		plain(m, resident * (uint64_t)sysconf(_SC_PAGESIZE));
-	fclose(in);
+	if (octets > 0)
+		plain(m, octets);
 }
 
 static void

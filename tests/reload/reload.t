@@ -239,6 +239,23 @@ ok($tandem->reaches('example.org', serial => 15, within => 5), 'until it is mend
 $tandem->ctl('stop');
 is($tandem->ended(10), 0, 'tandemctl stop ends it');
 
+# Memory that was needed once.
+{
+	$tandem->launch;
+	$tandem->reaches('example.org', serial => 15, within => 5);
+	my $before = $tandem->pss;
+	for (1 .. 2) {
+		$tandem->write('example.org', version($good, 14 + 2 * $_) . join '', map { "h$_ A 10.1.1.1\nh$_ TXT x$_\n" } 1 .. 400_000);
+		$tandem->ctl('reload', 'example.org');
+		$tandem->write('example.org', version($good, 15 + 2 * $_));
+		$tandem->ctl('reload', 'example.org');
+	}
+	is($tandem->serial('example.org'), 19, 'a zone was large, twice');
+	my $sanitized = run("ldd", "./tandemd") =~ /asan|tsan/;
+	ok($sanitized || (until_true { $tandem->pss < $before + 30 } 10), 'and its memory goes back to the system') or diag $before, ' to ', $tandem->pss;
+	$tandem->stop;
+}
+
 configure("options { bogus 1; };\nzone \"a.test\" { type master; };\nzoone \"x\" { };\n");
 my $said = $tandem->refuses;
 is($? >> 8, 1, 'a start with a broken configuration ends with 1');
