@@ -156,35 +156,6 @@ export_supermaster(struct target *t, const struct target_supermaster *s)
 	return result;
 }
 
-struct reading {
-	target_supermaster_fn *fn;
-	void *ctx;
-};
-
-static void
-supermaster_row(void *ctx, const char *const *value, const size_t *len)
-{
-	const struct reading *r = ctx;
-
-	(void)len;
-	if (value[0] != NULL && value[1] != NULL)
-		r->fn(r->ctx, &(struct target_supermaster){ value[0], value[1], value[2] });
-}
-
-/* Outside of a transaction, so that nothing has to be given up when the table is not for us. */
-enum target_result
-target_supermasters(struct target *t, target_supermaster_fn *fn, void *ctx)
-{
-	struct reading r = { fn, ctx };
-	enum target_result result;
-
-	if (!t->connected)
-		return target_fail(t, TARGET_LOST, "not connected");
-	result = t->ops->query(t, target_sql(t, "SELECT ip, nameserver, account FROM supermasters "
-	    "ORDER BY ip, nameserver, account"), supermaster_row, &r);
-	return result == TARGET_BROKEN ? TARGET_HELD : target_done(t, result);
-}
-
 enum target_result
 target_export_all(struct target *t)
 {

@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+#include "sync/pdns_text.h"
 #include "sync/target.h"
 
 /* SQL under way.  Values are quoted in the standard's way, '' for ', which is right for SQLite, and for MySQL
@@ -19,6 +20,7 @@ void text_quote(struct text *, const char *, size_t len);	/* s NULL: NULL */
 
 /* The values of one row, NULL for NULL. */
 typedef void sql_row_fn(void *ctx, const char *const *value, const size_t *len);
+sql_row_fn sql_count;			/* the only value into an int64_t */
 
 /* All that can fail says why by target_fail(). */
 struct target_ops {
@@ -64,22 +66,46 @@ enum target_result target_done(struct target *, enum target_result);
 /* A statement in t->sql: %s text, %q quoted text or NULL, %n int64_t. */
 struct text *target_sql(struct target *, const char *fmt, ...);
 
-/* The rows of a domain in target_rows.c: all of a zone into an empty one, those that differ, those that differ from
- * what is there. */
+/* A domain as it stands in the database. */
+#define FORM_MAX 32
+struct domain {
+	char name[PDNS_NAME_TEXT];
+	bool there, state;		/* a row in domains, one in tandem_state */
+	bool make, fresh;		/* to be made when it is not there; made in this transaction */
+	int64_t id;
+	char account[64], type[16], owner[64], digest[ZONE_DIGEST_TEXT + 8], form[FORM_MAX];
+	uint32_t serial;
+};
+enum target_result domain_name(struct target *, const uint8_t *origin, char name[PDNS_NAME_TEXT]);
+enum target_result domain_find(struct target *, const uint8_t *origin, struct domain *);	/* to be written */
+enum target_result domain_look(struct target *, const uint8_t *origin, struct domain *);
+/* Those that are to be made. */
+enum target_result domain_make(struct target *, struct domain *, size_t count);
+/* May we write this domain?  If it is nobody's, take it. */
+enum target_result domain_own(struct target *, struct domain *, bool adopt);
+bool domain_ours(const struct target *, const struct domain *);
+bool domain_at(const struct target *, const struct domain *, struct zone_digest);
+enum target_result domain_set_state(struct target *, const struct domain *, const struct zone *);
+const char *target_kind(const struct target *);		/* for domains.type */
+
+/* PRESIGNED and NSEC3PARAM as they are wanted, and nothing against them. */
+enum target_result target_meta_write(struct target *, int64_t domain, const struct rows_meta *want);
+enum target_result target_meta_check(struct target *, int64_t domain, const struct rows_meta *want, unsigned *wrong);
+
+/* The rows of a domain: all of a zone into an empty one, those that differ, those that differ from what is there. */
 enum target_result target_rows_new(struct target *, int64_t domain,
     const struct zone *, struct sink *);
 enum target_result target_rows_diff(struct target *, int64_t domain, const struct zone *from,
     const struct zone *to, const struct delta *, struct sink *);
 enum target_result target_rows_compare(struct target *, int64_t domain,
     const struct zone *, struct sink *);
+/* What rows_each() or rows_diff() came to; written: what fn came to. */
+enum target_result target_rows_result(struct target *, int err, enum target_result written);
 
 #define LEASE_BEAT "UPDATE tandem_lease SET beat = beat + 1 WHERE owner = %q AND part = 'beat' AND token = %q"
 
 /* Inside a transaction: TARGET_OK when the lease is ours, until it ends. */
 enum target_result target_lease_hold(struct target *);
-
-enum target_result target_rows_verify(struct target *, int64_t domain, const struct zone *,
-    target_difference_fn *, void *ctx, struct target_verdict *);
 
 enum target_result target_export_rows(struct target *, int64_t domain, const struct target_meta *, size_t count);
 

@@ -1,5 +1,6 @@
 /* target_text.c - SQL under way. */
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sync/target_impl.h"
@@ -80,4 +81,11 @@ target_sql(struct target *t, const char *fmt, ...)
 	text_str(out, fmt);
 	va_end(ap);
 	return out;
+}
+
+void
+sql_count(void *ctx, const char *const *value, const size_t *len)
+{
+	(void)len;
+	*(int64_t *)ctx = strtoll(value[0], NULL, 10);
 }

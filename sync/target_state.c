@@ -1,0 +1,148 @@
+/* target_state.c - where the zones are: tandem_state, in the target's own database. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sync/target_impl.h"
+
+/* How rows are derived, apart from the zone: what was written in another form is in step with no version. */
+static const char *
+form(const struct target *t, char out[FORM_MAX])
+{
+	snprintf(out, FORM_MAX, "1 %u %s", t->conf->style.version, t->conf->style.skip ? "skip" : "fail");
+	return out;
+}
+
+static struct zone_digest
+digest_parse(const char *text)
+{
+	struct zone_digest digest = { { 0, 0 } };
+	char again[ZONE_DIGEST_TEXT];
+
+	if (sscanf(text, "%16" SCNx64 "%16" SCNx64, &digest.word[0], &digest.word[1]) != 2 ||
+	    strcmp(zone_digest_print(again, digest), text) != 0)
+		digest = (struct zone_digest){ { 0, 0 } };
+	return digest;
+}
+
+bool
+domain_at(const struct target *t, const struct domain *d, struct zone_digest at)
+{
+	char digest[ZONE_DIGEST_TEXT], ours[FORM_MAX];
+
+	return d->state && strcmp(d->digest, zone_digest_print(digest, at)) == 0 && strcmp(d->form, form(t, ours)) == 0;
+}
+
+struct states {
+	target_state_fn *fn;
+	void *ctx;
+	char form[FORM_MAX];
+};
+
+static void
+states_row(void *ctx, const char *const *value, const size_t *len)
+{
+	struct states *s = ctx;
+	struct target_state state = { .name = value[0] };
+
+	(void)len;
+	state.serial = (uint32_t)strtoul(value[1], NULL, 10);
+	if (strcmp(value[3], s->form) == 0)
+		state.digest = digest_parse(value[2]);
+	state.disabled = strcmp(value[2], "disabled") == 0;
+	state.changed_at = strtoll(value[4], NULL, 10);
+	s->fn(s->ctx, &state);
+}
+
+/* The ids of SQLite's tables are given out again, and operators delete domains: a state counts only beside its domain. */
+#define STATES "SELECT s.name, s.serial, s.digest, s.form, s.changed_at FROM tandem_state s JOIN domains d " \
+	"ON d.id = s.domain_id AND d.name = s.name AND d.account = s.owner WHERE s.owner = %q"
+
+enum target_result
+target_states(struct target *t, target_state_fn *fn, void *ctx)
+{
+	struct states s = { .fn = fn, .ctx = ctx };
+
+	if (!t->connected)
+		return target_fail(t, TARGET_LOST, "not connected");
+	form(t, s.form);
+	return target_done(t, t->ops->query(t, target_sql(t, STATES, t->conf->owner), states_row, &s));
+}
+
+struct one_state {
+	struct target *t;
+	struct target_state *state;
+	bool known;
+};
+
+static void
+one_state(void *ctx, const struct target_state *state)
+{
+	struct one_state *one = ctx;
+
+	one->known = true;
+	*one->state = *state;
+	one->state->name = one->t->state_name;
+}
+
+enum target_result
+target_state(struct target *t, const uint8_t *origin, struct target_state *state, bool *known)
+{
+	struct one_state one = { t, state, false };
+	struct states s = { .fn = one_state, .ctx = &one };
+	char name[PDNS_NAME_TEXT];
+	enum target_result result;
+
+	*known = false;
+	if ((result = domain_name(t, origin, name)) != TARGET_OK)
+		return result;
+	if (!t->connected)
+		return target_fail(t, TARGET_LOST, "not connected");
+	strcpy(t->state_name, name);
+	form(t, s.form);
+	result = t->ops->query(t, target_sql(t, STATES " AND s.name = %q", t->conf->owner, name), states_row, &s);
+	*known = one.known;
+	return target_done(t, result);
+}
+
+/* Those of many new domains share a statement. */
+static enum target_result
+add_state(struct target *t, const struct domain *d, int64_t serial, const char *digest, const char *ours, int64_t now)
+{
+	struct text *row = target_sql(t, "(%n, %q, %q, %n, %q, %q, %n)", d->id, t->conf->owner, d->name, serial, digest,
+	    ours, now);
+
+	text_str(&t->states, t->state_rows++ > 0 ? ", " :
+	    "INSERT INTO tandem_state (domain_id, owner, name, serial, digest, form, changed_at) VALUES ");
+	text_put(&t->states, row->s, row->len);
+	return TARGET_OK;
+}
+
+enum target_result
+domain_set_state(struct target *t, const struct domain *d, const struct zone *zone)
+{
+	char digest[ZONE_DIGEST_TEXT], ours[FORM_MAX];
+	int64_t serial = zone_serial(zone), now = time(NULL);
+	enum target_result result = TARGET_OK;
+
+	zone_digest_print(digest, zone_digest(zone));
+	form(t, ours);
+	if (t->conf->kind_master)
+		result = t->ops->post(t, target_sql(t, "UPDATE domains SET notified_serial = %n WHERE id = %n",
+		    serial, d->id), 1);
+	if (result != TARGET_OK)
+		return result;
+	if (d->state)
+		return t->ops->post(t, target_sql(t, "UPDATE tandem_state SET serial = %n, digest = %q, form = %q, changed_at = %n "
+		    "WHERE domain_id = %n AND owner = %q", serial, digest, ours, now, d->id, t->conf->owner), 1);
+	if (d->fresh)
+		return add_state(t, d, serial, digest, ours, now);
+	/* One of another domain that had this id is no longer of use. */
+	result = t->ops->post(t, target_sql(t, "DELETE FROM tandem_state WHERE domain_id = %n", d->id), -1);
+	if (result != TARGET_OK)
+		return result;
+	return t->ops->post(t, target_sql(t, "INSERT INTO tandem_state (domain_id, owner, name, serial, digest, form, changed_at) "
+	    "VALUES (%n, %q, %q, %n, %q, %q, %n)", d->id, t->conf->owner, d->name, serial, digest, ours, now), 1);
+}
