@@ -3,7 +3,7 @@ use strict; use warnings; use Test::More;
 use lib 'tests/lib';
 use Bind;
 use Daemon;
-use Peer qw(free_port scratch setclock spew until_true);
+use Peer qw(free_port program run scratch setclock spew until_true);
 
 my ($port, $bind_port) = (free_port(), free_port());
 my %file = map { $_ => scratch() . "/$_.master" } qw(example.org nofile.test);
@@ -33,6 +33,21 @@ $bind->signal('HUP');
 ok($tandem->reaches('example.org', serial => 2, within => 10), 'NOTIFY brings serial 2');
 like($tandem->log, qr/zone example\.org: IXFR from .* done: serial 2/, 'as a difference');
 
+# What comes whole goes on as a difference: it is in the journal, before a restart and after it.
+zone('nofile.test', 2, "new A 192.0.2.99\n");
+$bind->signal('HUP');
+ok($tandem->reaches('nofile.test', serial => 2, within => 10), 'another zone, of which all is fetched');
+like($tandem->log, qr/zone nofile\.test: AXFR from .* done: serial 2/, 'by AXFR') ;
+zone('nofile.test', 1);		# the file that a slave of ours would have
+sub ixfr_out {
+	my ($what) = @_;
+	my $out = run(program('tests/transfer/fetch'), '-f', $file{'nofile.test'}, '127.0.0.1', $port, 'nofile.test');
+	ok((until_true { $tandem->said =~ /zone nofile\.test: IXFR from 1 to serial 2 for / } 5), $what) or diag($out, $tandem->said);
+	$tandem->hush;
+}
+ixfr_out('is given as a difference');
+zone('nofile.test', 2, "new A 192.0.2.99\n");
+
 # Commands.
 like($tandem->ctl('refresh', 'example.org'), qr/example\.org\s+2\s+2\s+0\s+0\s+\d+\s+same content/, 'refresh waits and finds nothing newer');
 is($? >> 8, 0, 'and ends with 0');
@@ -51,7 +66,9 @@ $tandem->stop;
 $bind->stop;
 $tandem->launch;
 ok($tandem->reaches($_->[0], serial => $_->[1], within => 5), "$_->[0] is served after a restart without its master")
-    for ['example.org', 2], ['nofile.test', 1];
+    for ['example.org', 2], ['nofile.test', 2];
+zone('nofile.test', 1);
+ixfr_out('what came whole before the restart is a difference still');
 like($tandem->ctl('refresh', 'example.org'), qr/failed: /, 'refresh says that nobody answers');
 is($? >> 8, 1, 'and ends with 1');
 is($tandem->serial('example.org'), 2, 'the old version is served');
