@@ -1,0 +1,212 @@
+/* refresh_clock.c - a slave's zone between two looks at its masters: when the next is, when it expires, when its file is
+ * written. */
+#include "daemon/transfer/refresh_impl.h"
+
+#include <stdarg.h>
+
+#include "daemon/transfer/keep.h"
+
+#define FIRST_RETRY 5		/* seconds, of a zone that has never been there; doubled up to */
+#define LAST_RETRY 640
+#define WRITE_GAP 60		/* seconds between writings of a zone's file */
+
+/* So that zones that were fetched together are not asked for together for ever. */
+int64_t
+refresh_jitter(int64_t seconds)
+{
+	return seconds - (int64_t)((uint64_t)rand() % (uint64_t)(seconds / 10 + 1));
+}
+
+static int64_t
+clamp(int64_t v, int64_t min, int64_t max)
+{
+	if (max > 0 && v > max)
+		v = max;
+	return v < min ? min : v;
+}
+
+/* Returns false when there is no zone. */
+bool
+refresh_timers_of(struct refresh *r, struct refresh_timers *t)
+{
+	struct zone *zone = slot_zone_ref(r->slot);
+	const uint8_t *end;
+
+	if (zone == NULL)
+		return false;
+	end = zone_soa(zone)->rdata + zone_soa(zone)->size;
+	*t = (struct refresh_timers){ get32(end - 20), get32(end - 16), get32(end - 12), get32(end - 8) };
+	zone_unref(zone);
+	return true;
+}
+
+static void
+on_written(void *ctx, int err)
+{
+	struct refresh *r = ctx;
+
+	r->writing = false;
+	if (err < 0 && !r->freed) {
+		refresh_say(r, ERROR, "%s was not written: %s; the journal has the zone", r->conf.file, strerror(-err));
+		r->unwritten = true;
+	}
+	if (!r->freed && r->state == IDLE)
+		refresh_schedule(r);
+	refresh_drop(r);
+}
+
+static void
+write_file(struct refresh *r)
+{
+	struct zone *zone = slot_zone_ref(r->slot);
+
+	r->unwritten = false;
+	if (zone == NULL)
+		return;
+	r->written = steady_now();
+	r->writing = true;
+	r->refs++;
+	keep_write(zone, r->conf.file, r->conf.full_style, on_written, r);
+}
+
+static void
+expire(struct refresh *r)
+{
+	refresh_say(r, ERROR, "expired: no master has confirmed it in time, queries get SERVFAIL");
+	r->expired = true;
+	commit_withdraw(r->slot, NULL, NULL);
+}
+
+static bool
+wants_file(const struct refresh *r)
+{
+	return r->unwritten && !r->writing && r->conf.file != NULL;
+}
+
+static void
+on_time(uv_timer_t *timer)
+{
+	struct refresh *r = timer->data;
+	int64_t t = steady_now();
+
+	if (wants_file(r) && t >= r->written + WRITE_GAP)
+		write_file(r);
+	if (!r->expired && r->expires > 0 && t >= r->expires)
+		expire(r);
+	if (t >= r->next)
+		refresh_check(r);
+	else
+		refresh_schedule(r);
+}
+
+/* What comes first. */
+void
+refresh_schedule(struct refresh *r)
+{
+	int64_t t = steady_now(), at = r->next;
+
+	if (!r->expired && r->expires > 0 && r->expires < at)
+		at = r->expires;
+	if (wants_file(r) && r->written + WRITE_GAP < at)
+		at = r->written + WRITE_GAP;
+	/* The loop's clock stands still while the machine sleeps: look at least each hour. */
+	uv_timer_start(&r->timer, on_time, (uint64_t)clamp(at - t, 0, 3600) * 1000, 0);
+}
+
+void
+refresh_idle(struct refresh *r)
+{
+	uint64_t ms = uv_now(refresh_common.loop) - r->asked_ms;
+
+	r->state = IDLE;
+	r->forced = r->restoring = false;
+	refresh_schedule(r);
+	if (r->retransfer) {
+		refresh_retransfer(r);
+		return;
+	}
+	if (!r->again) {
+		r->all = false;
+		return;
+	}
+	r->again = false;
+	r->next = steady_now();
+	uv_timer_start(&r->timer, on_time, ms < NOTIFY_GAP_MS ? NOTIFY_GAP_MS - ms : 0, 0);
+}
+
+/* How long after a master has confirmed the zone it is asked again. */
+int64_t
+refresh_interval(const struct refresh *r, uint32_t refresh)
+{
+	int64_t seconds = clamp(refresh, r->conf.min_refresh, r->conf.max_refresh);
+
+	if (r->conf.cycle > 0 && seconds > r->conf.cycle)
+		seconds = r->conf.cycle;
+	return seconds > 0 ? seconds : 1;
+}
+
+/* A master that is to be believed has what we have. */
+void
+refresh_confirmed(struct refresh *r, bool has_expire, uint32_t expire_in)
+{
+	struct refresh_timers t;
+
+	free(r->trouble);
+	r->trouble = NULL;
+	r->failures = 0;
+	r->behind_since = 0;
+	r->checked = steady_now();
+	if (refresh_timers_of(r, &t)) {
+		r->next = r->checked + refresh_jitter(refresh_interval(r, t.refresh));
+		r->expires = r->checked + (has_expire && expire_in < t.expire ? expire_in : t.expire);
+		r->expired = false;
+		slot_set_expires(r->slot, (uint64_t)r->expires);
+		commit_clock(r->slot, (struct journal_clock){ steady_to_clock(r->checked),
+		    steady_to_clock(r->expires) });
+	}
+	refresh_idle(r);
+}
+
+void __attribute__((format(printf, 2, 3)))
+refresh_failed(struct refresh *r, const char *fmt, ...)
+{
+	char text[1024];
+	struct refresh_timers t;
+	int64_t retry;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (refresh_timers_of(r, &t)) {
+		retry = clamp(t.retry, r->conf.min_retry, r->conf.max_retry);
+	} else {
+		retry = FIRST_RETRY << (r->failures < 7 ? r->failures : 7);
+		retry = clamp(retry, 0, LAST_RETRY);
+	}
+	if (r->conf.cycle > 0 && retry > r->conf.cycle)
+		retry = r->conf.cycle;
+	r->failures++;
+	r->next = steady_now() + refresh_jitter(retry > 0 ? retry : 1);
+	/* The same each time is news once. */
+	if (r->trouble == NULL || strcmp(r->trouble, text) != 0)
+		refresh_say(r, WARNING, "%s", text);
+	free(r->trouble);
+	r->trouble = xstrdup(text);
+	refresh_idle(r);
+}
+
+void
+refresh_write_soon(struct refresh *r)
+{
+	r->unwritten = true;
+	if (wants_file(r) && steady_now() >= r->written + WRITE_GAP)
+		write_file(r);
+}
+
+void
+refresh_write_now(struct refresh *r)
+{
+	if (wants_file(r))
+		write_file(r);
+}
