@@ -18,7 +18,7 @@
 #define CHECK_MAX (64 * 1024 * 1024)
 
 struct dbfile {
-	char *path;
+	char *path, *wal;
 	const struct dbfile_format *format;
 	bool reader;
 	report_fn *report;
@@ -26,7 +26,7 @@ struct dbfile {
 	sqlite3 *db;			/* NULL: none could be opened yet */
 	sqlite3_stmt **statement;
 	dev_t dev;			/* of the file that db has open */
-	ino_t ino;
+	ino_t ino, wal_ino;		/* and of its -wal; 0: there was none */
 	bool damaged;			/* found while it was used */
 	bool reopen;			/* it may be well again, but this handle is not */
 	bool told;			/* that it cannot be written */
@@ -214,6 +214,7 @@ close_file(struct dbfile *f)
 	sqlite3_close(f->db);
 	f->db = NULL;
 	f->damaged = f->reopen = false;
+	f->wal_ino = 0;
 }
 
 static int
@@ -281,6 +282,14 @@ check_file(struct dbfile *f)
 	return err;
 }
 
+static ino_t
+wal_ino(const struct dbfile *f)
+{
+	struct stat st;
+
+	return stat(f->wal, &st) < 0 ? 0 : st.st_ino;
+}
+
 static int
 open_file(struct dbfile *f)
 {
@@ -311,6 +320,8 @@ open_file(struct dbfile *f)
 		return -errno;
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
+	if (f->reader)
+		f->wal_ino = wal_ino(f);
 	return 0;
 }
 
@@ -381,6 +392,26 @@ moved(const struct dbfile *f)
 	return stat(f->path, &st) < 0 || st.st_dev != f->dev || st.st_ino != f->ino;
 }
 
+static bool
+lost_wal(const struct dbfile *f)
+{
+	return f->db != NULL && f->wal_ino != 0 && f->wal_ino != wal_ino(f);
+}
+
+/* Readers do not see what is written to a -wal that is no longer there; we still have it. */
+static int
+save_wal(struct dbfile *f)
+{
+	int err = execute(f, "PRAGMA wal_checkpoint(FULL)");
+
+	if (err < 0)
+		return err;
+	close_file(f);
+	dbfile_report(f, WARNING, NULL, "%s %s: somebody has removed it; what was in it has been saved", f->format->what,
+	    f->wal);
+	return 0;
+}
+
 struct dbfile *
 dbfile_new(const char *path, const struct dbfile_format *format, bool reader,
     report_fn *report, void *ctx)
@@ -388,6 +419,7 @@ dbfile_new(const char *path, const struct dbfile_format *format, bool reader,
 	struct dbfile *f = xcalloc(1, sizeof(*f));
 
 	f->path = xstrdup(path);
+	f->wal = xasprintf("%s-wal", path);
 	f->format = format;
 	f->statement = xcalloc(format->statements, sizeof(sqlite3_stmt *));
 	f->reader = reader;
@@ -401,16 +433,19 @@ dbfile_new(const char *path, const struct dbfile_format *format, bool reader,
 void
 dbfile_free(struct dbfile *f)
 {
+	if (!f->reader && lost_wal(f))
+		save_wal(f);
 	close_file(f);
 	free(f->statement);
 	free(f->path);
+	free(f->wal);
 	free(f);
 }
 
 int
 dbfile_ready(struct dbfile *f)
 {
-	if (f->reader && f->db != NULL && (f->damaged || f->reopen || moved(f)))
+	if (f->reader && f->db != NULL && (f->damaged || f->reopen || moved(f) || f->wal_ino != wal_ino(f)))
 		close_file(f);
 	if (f->db != NULL)
 		return 0;
@@ -431,6 +466,8 @@ dbfile_begin(struct dbfile *f)
 		close_file(f);
 	} else if (f->db != NULL && f->reopen) {
 		close_file(f);
+	} else if (lost_wal(f) && (err = save_wal(f)) < 0) {
+		return err;
 	}
 	if (f->db == NULL && (err = open_or_replace(f)) < 0)
 		return err;
@@ -443,6 +480,8 @@ dbfile_commit(struct dbfile *f)
 {
 	int err = execute(f, "COMMIT");
 
+	if (f->wal_ino == 0)
+		f->wal_ino = wal_ino(f);
 	if (err == 0 && f->told && sqlite3_total_changes64(f->db) != f->written) {
 		dbfile_report(f, NOTE, NULL, "%s %s: can be written again", f->format->what, f->path);
 		f->told = false;

@@ -621,6 +621,29 @@ a_removed_file_is_made_again_and_readers_follow(void **state)
 	journal_close(reader);
 }
 
+static void
+a_removed_wal_loses_nothing_and_readers_follow(void **state)
+{
+	struct journal *j = open_it(), *reader = journal_open_reader(path), *late;
+
+	(void)state;
+	write_history(j, 0, 2);
+	assert_true(leads(reader, 0, 2));
+	remove_files("*-wal");
+	write_history(j, 2, 3);
+	assert_int_equal(errors, 0);
+	assert_non_null(strstr(last_report, "-wal: somebody has removed it; what was in it has been saved"));
+	write_history(j, 3, 4);
+	late = journal_open_reader(path);
+	assert_true(leads(late, 0, 4));
+	assert_true(leads(reader, 0, 4));
+	journal_close(late);
+	remove_files("*-wal");
+	journal_close(j);
+	assert_true(leads(reader, 0, 4));
+	journal_close(reader);
+}
+
 /* A child writes and is killed; what it said was committed is there. */
 static void
 what_was_committed_survives_a_kill(void **state)
@@ -696,6 +719,7 @@ main(void)
 		cmocka_unit_test_setup(a_newer_version_is_set_aside, fresh),
 		cmocka_unit_test_setup(something_else_is_set_aside, fresh),
 		cmocka_unit_test_setup(a_removed_file_is_made_again_and_readers_follow, fresh),
+		cmocka_unit_test_setup(a_removed_wal_loses_nothing_and_readers_follow, fresh),
 		cmocka_unit_test_setup(what_was_committed_survives_a_kill, fresh),
 	};
 
