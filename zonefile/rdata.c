@@ -111,6 +111,7 @@ rdata_field_len(enum field kind, const uint8_t *at, size_t len)
 		n = 4;
 		break;
 	case F_U64:
+	case F_ID64:
 		n = 8;
 		break;
 	case F_IPV6:
@@ -121,6 +122,9 @@ rdata_field_len(enum field kind, const uint8_t *at, size_t len)
 	case F_HASH:
 	case F_TAG:
 		n = len > 0 ? 1u + *at : 1;
+		break;
+	case F_MORE:
+		n = len > 0 ? 1u + *at : 0;
 		break;
 	case F_GATEWAY:
 		return gateway_len(at[-2], at, len);

@@ -19,12 +19,12 @@ static const char *const kind_text[] = {
 	[F_U64] = "a number up to 18446744073709551615",
 	[F_PERIOD] = "a time like 3600 or 1h30m, at most 4294967295 seconds",
 	[F_TIME] = "a date YYYYMMDDHHMMSS or seconds since 1970", [F_IPV4] = "an IPv4 address",
-	[F_IPV6] = "an IPv6 address", [F_TYPE] = "a record type",
+	[F_IPV6] = "an IPv6 address", [F_ID64] = "four groups of hexadecimal digits with colons between them", [F_TYPE] = "a record type",
 	[F_ALG] = "a DNSSEC algorithm, by number or mnemonic", [F_STRING] = "a text",
 	[F_DIGEST] = "a type of digest, by number or mnemonic", [F_PROTOCOL] = "a protocol, by number or mnemonic",
 	[F_FLAGS] = "a number up to 65535, or flags by mnemonic",
 	[F_CERT] = "a certificate type, by number or mnemonic",
-	[F_STRINGS] = "a text", [F_TEXT] = "a text", [F_TAG] = "a tag of letters and digits",
+	[F_MORE] = "a text", [F_STRINGS] = "a text", [F_TEXT] = "a text", [F_TAG] = "a tag of letters and digits",
 	[F_HEX] = "hexadecimal digits in pairs", [F_BASE64] = "base64 data",
 	[F_SALT] = "a salt in hexadecimal digits, or -", [F_HASH] = "a hash in base32hex",
 	[F_BITMAP] = "record types",
@@ -234,7 +234,7 @@ parse_field(struct rdata_parser *p, enum field kind)
 	uint32_t seconds;
 	uint16_t type;
 
-	if ((p->word->flags & WORD_QUOTED) && kind != F_STRING && kind != F_STRINGS && kind != F_TEXT)
+	if ((p->word->flags & WORD_QUOTED) && kind != F_STRING && kind != F_MORE && kind != F_STRINGS && kind != F_TEXT)
 		return rdata_refuse_quoted(p, kind);
 	switch (kind) {
 	case F_CNAME:
@@ -284,6 +284,11 @@ parse_field(struct rdata_parser *p, enum field kind)
 			return rdata_refuse_kind(p, kind);
 		p->at += 16;
 		break;
+	case F_ID64:
+		if (!text_id64(p->word->text, p->word->len, p->at))
+			return rdata_refuse_kind(p, kind);
+		p->at += 8;
+		break;
 	case F_TYPE:
 		if (word_number(p->word, UINT16_MAX, &v))
 			type = v;
@@ -317,6 +322,7 @@ parse_field(struct rdata_parser *p, enum field kind)
 		field_put16(p, v);
 		break;
 	case F_STRING:
+	case F_MORE:
 		if (!field_string(p))
 			return false;
 		break;
@@ -470,7 +476,7 @@ parse_rare(struct rdata_parser *p, uint16_t type)
 static bool
 may_be_none(enum field kind, const uint8_t *out)
 {
-	return kind == F_BITMAP || kind == F_SVCPARAMS || kind == F_KEY || kind == F_NAMES || kind == F_APL ||
+	return kind == F_MORE || kind == F_BITMAP || kind == F_SVCPARAMS || kind == F_KEY || kind == F_NAMES || kind == F_APL ||
 	    kind == F_NXTMAP || (kind == F_A6_NAME && *out == 0);
 }
 

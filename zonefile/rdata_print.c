@@ -324,6 +324,14 @@ add_field(struct text *t, enum field kind, const uint8_t *at, size_t len)
 	case F_IPV6:
 		add_ipv6(t, at);
 		break;
+	case F_ID64:
+		for (unsigned i = 0; i < 8; i++) {
+			if (i > 0 && i % 2 == 0)
+				add_char(t, ':');
+			add_char(t, "0123456789abcdef"[at[i] >> 4]);
+			add_char(t, "0123456789abcdef"[at[i] & 15]);
+		}
+		break;
 	case F_TYPE:
 		add_type(t, at[0] << 8 | at[1]);
 		break;
@@ -335,6 +343,10 @@ add_field(struct text *t, enum field kind, const uint8_t *at, size_t len)
 			}
 		add_number(t, at[0] << 8 | at[1], 1);
 		break;
+	case F_MORE:
+		if (len == 0)
+			break;
+		/* fallthrough */
 	case F_STRING:
 		add_quoted(t, at + 1, len - 1);
 		break;

@@ -17,7 +17,7 @@ decimal(const char *s, size_t len, unsigned places, uint64_t max, uint64_t *v)
 
 	for (*v = 0; s < end && (uint8_t)(*s - '0') <= 9 && *v <= max; s++)
 		*v = *v * 10 + (uint64_t)(*s - '0');
-	if (s == from)
+	if (s == from && (places == 0 || end - s < 2 || *s != '.'))
 		return false;
 	if (s < end && *s == '.')
 		for (s++; s < end && (uint8_t)(*s - '0') <= 9 && n < places; s++, n++)
@@ -255,7 +255,7 @@ print_apl(char *out, const uint8_t *at, const uint8_t *end)
 	return out;
 }
 
-/* Digits in pairs, dots between pairs, behind *len octets of out. */
+/* Digits that make pairs, dots anywhere, behind *len octets of out. */
 static bool
 dotted_hex(const uint8_t *p, const uint8_t *end, uint8_t *out, int *len)
 {
@@ -263,7 +263,7 @@ dotted_hex(const uint8_t *p, const uint8_t *end, uint8_t *out, int *len)
 	int from = *len;
 
 	for (; p < end; p++) {
-		if (*p == '.' && high == 0 && *len > from)
+		if (*p == '.')
 			continue;
 		if (hex_digit[*p] == 0)
 			return false;
@@ -300,7 +300,7 @@ print_nsap(char *out, const uint8_t *at, size_t len)
 
 /* ---- ATMA (ATM Forum af-dans-0152) ---- */
 
-/* +DIGITS, an E.164 number, or hexadecimal digits in pairs, dots anywhere. */
+/* +DIGITS, an E.164 number, or hexadecimal digits in pairs, a dot between any two. */
 static bool
 parse_atma(const struct word *word, uint8_t *out, size_t size, int *len)
 {
@@ -310,14 +310,19 @@ parse_atma(const struct word *word, uint8_t *out, size_t size, int *len)
 	if (p == end || word->len >= size)
 		return false;
 	out[0] = *p == '+';
-	if (*p != '+')
-		return dotted_hex(p, end, out, len) && end[-1] != '.';
-	for (p++; p < end; p++) {
+	p += out[0];
+	if (p == end || *p == '.' || end[-1] == '.' || memmem(p, (size_t)(end - p), "..", 2) != NULL)
+		return false;
+	if (out[0] == 0)
+		return dotted_hex(p, end, out, len);
+	for (; p < end; p++) {
+		if (*p == '.')
+			continue;
 		if (*p < '0' || *p > '9')
 			return false;
 		out[(*len)++] = *p;
 	}
-	return *len > 1;
+	return true;
 }
 
 static bool

@@ -96,6 +96,25 @@ text_ipv6(const char *s, size_t len, uint8_t out[16])
 	return true;
 }
 
+bool
+text_id64(const char *s, size_t len, uint8_t out[8])
+{
+	const char *end = s + len;
+
+	for (unsigned i = 0; i < 4; i++) {
+		const char *digits = s;
+		unsigned v = 0;
+
+		for (; s < end && hex_digit[(uint8_t)*s] != 0 && s - digits < 4; s++)
+			v = v << 4 | (hex_digit[(uint8_t)*s] - 1);
+		if (s == digits || (i < 3 && (s == end || *s++ != ':')))
+			return false;
+		out[2 * i] = v >> 8;
+		out[2 * i + 1] = v;
+	}
+	return s == end;
+}
+
 /* Days since 1970-01-01 of a date of the Gregorian calendar. */
 static int64_t
 days_of(int64_t year, unsigned month, unsigned day)

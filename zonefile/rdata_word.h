@@ -33,6 +33,8 @@ bool word_flags(const struct word *, uint64_t *);
 /* Decimal octets up to 255 with dots between them, no leading zero: 010 is 8 to some readers. */
 bool text_ipv4(const char *, size_t len, uint8_t out[4]);
 bool text_ipv6(const char *, size_t len, uint8_t out[16]);
+/* Four groups of one to four hexadecimal digits, colons between them. */
+bool text_id64(const char *, size_t len, uint8_t out[8]);
 /* YYYYMMDDHHMMSS to seconds modulo 2^32 (RFC 4034 3.1.5). */
 bool text_date(const char *, uint32_t *seconds);
 #endif

@@ -26,6 +26,7 @@ enum field {
 	F_PERIOD,	/* u32; text may have units, 1w2d (SOA timers) */
 	F_TIME,		/* u32; text is YYYYMMDDHHMMSS or seconds (RFC 4034 3.2) */
 	F_IPV4, F_IPV6,
+	F_ID64,		/* 8 octets; four groups of hex with colons between them (RFC 6742 2.1.2) */
 	F_TYPE,		/* u16, text is a mnemonic */
 	F_ALG,		/* u8, text is a number or a DNSSEC algorithm mnemonic */
 	F_CERT,		/* u16, text is a number or a certificate type (RFC 4398 2.1) */
@@ -33,6 +34,7 @@ enum field {
 	F_PROTOCOL,	/* u8, text is a number or a protocol of KEY (RFC 2535 7.2) */
 	F_FLAGS,	/* u16, text is a number or mnemonics of KEY with | between them (RFC 2535 7.1) */
 	F_STRING,	/* <character-string>, one length octet */
+	F_MORE,		/* another F_STRING, or nothing (ISDN) */
 	F_STRINGS,	/* one or more to the end */
 	F_TEXT,		/* octets to the end as one quoted string (CAA value) */
 	F_TAG,		/* length octet, letters and digits, unquoted (CAA tag) */

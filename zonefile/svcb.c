@@ -292,7 +292,7 @@ svcb_parse(uint8_t *out, size_t size, const struct word *word, size_t count,
 
 		*bad = &word[i];
 		if (i + 1 < count && (word[i + 1].flags & WORD_QUOTED) && (word[i + 1].flags & WORD_JOINED) &&
-		    word[i].len > 0 && word[i].text[word[i].len - 1] == '=')
+		    word[i].len > 0 && memchr(word[i].text, '=', word[i].len) == word[i].text + word[i].len - 1)
 			quoted = &word[i + 1];
 		good = parse_param(&p, &word[i], quoted);
 		i += quoted != NULL;

@@ -147,6 +147,12 @@ static const struct { const char *type, *in, *out, *hex; } good[] = {
 	{ "WALLET", "ETH 0x1", "\"ETH\" \"0x1\"", NULL },
 	{ "X25", "\"311061700956\"", NULL, "0C333131303631373030393536" },
 	{ "ISDN", "\"15\" \"004\"", NULL, "02313503303034" },
+	{ "ISDN", "15", "\"15\"", "023135" },
+	{ "ISDN", "\"\" \"\"", NULL, "0000" },
+	{ "LOC", "52 N 4 E .5 .03", "52 0 0.000 N 4 0 0.000 E 0.50m 0.03m 10000m 10m", NULL },
+	{ "NSAP", "0x4.700.05", "0x470005", "470005" },
+	{ "ATMA", "4.7.00.05", "470005", "00470005" },
+	{ "ATMA", "+61.2", "+612", "01363132" },
 	{ "KEY", "NOKEY|ZONE EMAIL 0", "49408 2 0", "C1000200" },
 	{ "KEY", "ZONE DNSSEC RSASHA1 AQID", "256 3 5 AQID", "01000305010203" },
 	{ "ZONEMD", "1 1 3 00112233445566778899AABB", NULL, "00000001010300112233445566778899AABB" },
@@ -158,7 +164,8 @@ static const struct { const char *type, *in, *out, *hex; } good[] = {
 	{ "HIP", "2 20 AwEA rvs", "2 20 AwEA rvs.example.org.", "010200032003010003" "727673076578616D706C65036F726700" },
 	{ "EUI48", "00-00-5e-00-53-2a", NULL, "00005E00532A" },
 	{ "EUI64", "00-00-5e-ef-10-00-00-2a", NULL, "00005EEF1000002A" },
-	{ "L64", "10 2001:0DB8:1140:1000", NULL, "000A20010DB811401000" },
+	{ "NID", "10 14:4fff:FF20:0", "10 0014:4fff:ff20:0000", "000A00144FFFFF200000" },
+	{ "L64", "10 2001:0DB8:1140:1000", "10 2001:0db8:1140:1000", "000A20010DB811401000" },
 };
 
 static void
@@ -267,6 +274,15 @@ bad_text_is_refused_where_it_is_bad(void **state)
 		{ "HTTPS", "1 . alpn=h2,,h3", "\"alpn=h2,,h3\" has no good value", 2 },
 		{ "HTTPS", "1 . ipv4hint=1.2.3", "\"ipv4hint=1.2.3\" has no good value", 2 },
 		{ "HTTPS", "1 . ipv4hint=1.2.3.4,", "\"ipv4hint=1.2.3.4,\" has no good value", 2 },
+		{ "SVCB", "1 . key9=a=\"b\"", "\"b\" is not a service parameter", 3 },
+		{ "NID", "65536 1:2:3:4", "\"65536\" is not a number up to 65535", 0 },
+		{ "L64", "1 1:2:3", "\"1:2:3\" is not four groups of hexadecimal digits with colons between them", 1 },
+		{ "L64", "1 1:2:3:4:", "\"1:2:3:4:\" is not four groups of hexadecimal digits with colons between them", 1 },
+		{ "L64", "1 1:2:3:45678", "\"1:2:3:45678\" is not four groups of hexadecimal digits with colons between them", 1 },
+		{ "L64", "1 1::2:3", "\"1::2:3\" is not four groups of hexadecimal digits with colons between them", 1 },
+		{ "ISDN", "1 2 3", "\"3\" is more than type ISDN takes", 2 },
+		{ "ISDN", "1 \"2\" \"3\"", "\"3\" is more than type ISDN takes", 2 },
+		{ "ATMA", "47..05", "an ATM address is + and digits, or hexadecimal digits in pairs", 0 },
 		{ "HTTPS", "1 . dohpath=/x", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn; or a value is not what its parameter takes", 2 },
 		{ "RKEY", "1 3 8 AQID", "the flags of RKEY are 0", 3 },
 		{ "IPSECKEY", "10 1 2 192.0.2.1", "a key is missing behind the gateway", 3 },
@@ -385,6 +401,7 @@ random_field(enum field kind, uint8_t *out)
 	case F_IPV4:
 		return random_octets(out, 4, 4);
 	case F_U64:
+	case F_ID64:
 		return random_octets(out, 8, 8);
 	case F_IPV6:
 		for (random_octets(out, 16, 16); at < 16; at += 2)
@@ -396,6 +413,8 @@ random_field(enum field kind, uint8_t *out)
 		return 1 + (out[0] = random_octets(out + 1, 0, 255));
 	case F_HASH:
 		return 1 + (out[0] = random_octets(out + 1, 1, 255));
+	case F_MORE:
+		return random() % 2 ? random_field(F_STRING, out) : 0;
 	case F_STRINGS:
 		for (int n = 1 + random() % 3; n > 0; n--)
 			at += random_field(F_STRING, out + at);
