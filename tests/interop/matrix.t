@@ -106,7 +106,8 @@ everywhere(1);
 my %have;	# contents by version
 $have{1}{$_} = contents($port{$cells{$_}{slave}}, $_) for keys %cells;
 write_all(2);
-$server{$_}->reload for @names;
+# PowerDNS first: SQLite does not let it write what it fetches meanwhile, which it then fetches later.
+$server{$_}->reload for 'PowerDNS', grep { $_ ne 'PowerDNS' } @names;
 everywhere(2);
 $have{2}{$_} = contents($port{$cells{$_}{slave}}, $_) for keys %cells;
 my %wanted;

@@ -170,6 +170,7 @@ allow-axfr-ips=
 allow-notify-from=127.0.0.0/8
 only-notify=
 xfr-cycle-interval=1
+retrieval-threads=1
 dname-processing=yes
 8bit-dns=yes
 consistent-backends=yes
