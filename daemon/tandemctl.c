@@ -230,7 +230,7 @@ main(int argc, char **argv)
 	const char *file = NULL;	/* of dump: written here, with the rights of who asks */
 	struct answer answer;
 	bool json = false;
-	int i = 1, fd;
+	int i = 1, fd, result;
 
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		if (strcmp(argv[i], "--json") == 0) {
@@ -266,7 +266,9 @@ main(int argc, char **argv)
 	if (send_words(fd, json && file == NULL, argc - i, argv + i) != 0)
 		return fail(path, errno == EPIPE ? "the daemon takes no more clients now" : strerror(errno));
 	signal(SIGPIPE, SIG_DFL);
-	if (read_answer(fd, path, &answer) != 0)
-		return 1;
-	return file != NULL && answer.status == 0 ? write_dump(&answer, file, json) : print_answer(&answer);
+	result = read_answer(fd, path, &answer);
+	if (result == 0)
+		result = file != NULL && answer.status == 0 ? write_dump(&answer, file, json) : print_answer(&answer);
+	free(answer.text);
+	return result;
 }

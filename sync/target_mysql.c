@@ -626,7 +626,10 @@ write_rows(struct mysql *m)
 static void
 keep_text(struct rows *r, struct texts *column, const char *s, size_t len)
 {
-	column->at[r->count] = memcpy(r->text + r->used, s != NULL ? s : "", len);
+	if (s == NULL)
+		len = 0;
+	column->at[r->count] = r->text + r->used;
+	memcpy(r->text + r->used, s != NULL ? s : "", len);
 	column->len[r->count] = len;
 	r->used += len;
 }

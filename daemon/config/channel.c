@@ -57,10 +57,12 @@ parse_channel(struct parser *p, const struct clause *c, void *field)
 		else
 			err = refuse(p, "expected 'port', 'allow' or ';'");
 	}
+	if (err < 0)
+		return err;
 	set_port(&channel.address, port);
 	*(struct conf_channel *)vec_add(&p->channels, sizeof(channel)) = channel;
 	*(struct spot *)vec_add(&p->channel_spots, sizeof(spot)) = spot;
-	return err;
+	return 0;
 }
 
 void
