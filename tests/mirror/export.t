@@ -7,6 +7,7 @@ use Peer qw(run slurp until_true);
 my $mariadb = MariaDB->start;
 my $secret = 'c2VjcmV0IG9mIHRlc3Rz';
 my $base = slurp('tests/mirror/tandem.conf');
+$base =~ s/workers 1;/workers 1; autosecondary { 192.0.2.53 nameserver "ns2.example.com" account "admin"; 192.0.2.54 nameserver "ns3.example.com"; };/;
 my $tandem = Daemon->prepare('tests/mirror/tandem.conf', mysql_port => $mariadb->port, database => 'powerdns',
     password_file => $mariadb->password_file, more => 'export-metadata yes; kind master;', zones => '');
 sub configure {
@@ -27,6 +28,9 @@ ok((until_true { meta('example.org') eq $all } 10), 'addresses and keys are rows
 is(meta('other.test'), '', 'a zone without rights has none');
 is($mariadb->sql('SELECT name, algorithm, secret FROM powerdns.tsigkeys'), "xfr\thmac-sha256\t$secret", 'the key is there');
 is($mariadb->sql("SELECT type, notified_serial FROM powerdns.domains WHERE name = 'example.org'"), "MASTER\t1", 'a master, whose serial is notified');
+
+is(join(' ', sort $mariadb->sql('SELECT ip, nameserver, account FROM powerdns.supermasters')), "192.0.2.53\tns2.example.com\tadmin 192.0.2.54\tns3.example.com\t",
+    'who may give us zones may give PowerDNS some');
 
 my $pdns = PowerDNS->start(mysql => $mariadb, allow_axfr_ips => '', 'disable-axfr' => 'no');
 sub axfr { run('dig', '+noall', '+answer', '+time=2', '+tries=1', '@127.0.0.1', '-p', $pdns->{port}, @_, 'AXFR') }
