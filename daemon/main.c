@@ -189,8 +189,8 @@ write_pid(void)
 static void
 remove_pid(void)
 {
-	if (pid_path[0] != '\0')
-		unlink(pid_path);
+	if (pid_path[0] != '\0' && unlink(pid_path) < 0 && errno != ENOENT)
+		log_warning("%s: not removed: %s", pid_path, strerror(errno));
 }
 
 static void

@@ -68,11 +68,34 @@ dbfile_say_why(struct dbfile *f, const char *fmt, ...)
 	va_end(args);
 }
 
+/* SQLite tries in several ways, and keeps the last error.  0: not known. */
+static int
+why_shut(const char *path)
+{
+	char *directory;
+	const char *slash = strrchr(path, '/');
+	int err;
+
+	if (access(path, R_OK | W_OK) == 0)
+		return 0;
+	if ((err = errno) != ENOENT)
+		return err;
+	directory = slash != NULL ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
+	err = access(directory, W_OK | X_OK) < 0 ? errno : 0;
+	free(directory);
+	return err;
+}
+
 /* Keeps why for dbfile_why() and whether the file must be replaced. */
 static int
 failed(struct dbfile *f, int rc)
 {
-	dbfile_say_why(f, "%s", f->db != NULL ? sqlite3_errmsg(f->db) : sqlite3_errstr(rc));
+	int system = (rc & 0xff) == SQLITE_CANTOPEN ? why_shut(f->path) : 0;
+
+	if (system != 0)
+		dbfile_say_why(f, "cannot be opened or made: %s", strerror(system));
+	else
+		dbfile_say_why(f, "%s", f->db != NULL ? sqlite3_errmsg(f->db) : sqlite3_errstr(rc));
 	switch (rc & 0xff) {
 	case SQLITE_FULL:
 		return -ENOSPC;
