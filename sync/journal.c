@@ -12,7 +12,7 @@
 #include "zonefile/hash.h"
 #include "zonefile/name.h"
 
-#define VERSION 2
+#define VERSION 3
 
 /* The keys of base and delta hold the zone's id above the part or the sequence number, so that what
  * belongs together is one range of one tree, without an index beside it. */
@@ -47,9 +47,10 @@ static const char schema[] =
     "CREATE TABLE clock("		/* of slaves' zones */
     " name TEXT PRIMARY KEY,"
     " checked INTEGER NOT NULL,"
-    " expires INTEGER NOT NULL)"
+    " expires INTEGER NOT NULL,"
+    " refused INTEGER NOT NULL)"
     " WITHOUT ROWID;"
-    "PRAGMA user_version=2";
+    "PRAGMA user_version=3";
 
 enum statement {
 	ZONE_GET, ZONE_NEW, ZONE_STEP, ZONE_BASE, ZONE_SIZE, ZONE_DROP,
@@ -82,8 +83,8 @@ static const char *const sql[STATEMENTS] = {
 	[DELTA_OLDEST] = "SELECT id, length(data) FROM delta"
 	    " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
 	[DELTA_DROP] = "DELETE FROM delta WHERE id BETWEEN ?1 AND ?2",
-	[CLOCK_PUT] = "REPLACE INTO clock(name, checked, expires) VALUES(?1, ?2, ?3)",
-	[CLOCK_GET] = "SELECT checked, expires FROM clock WHERE name = ?1",
+	[CLOCK_PUT] = "REPLACE INTO clock(name, checked, expires, refused) VALUES(?1, ?2, ?3, ?4)",
+	[CLOCK_GET] = "SELECT checked, expires, refused FROM clock WHERE name = ?1",
 	[CLOCK_DROP] = "DELETE FROM clock WHERE name = ?1",
 };
 
@@ -576,7 +577,7 @@ journal_set_clock(struct journal *j, const uint8_t *origin, struct journal_clock
 	char name[DNAME_TEXT_MAX];
 
 	name_print(name, origin);
-	return dbfile_run(j->file, CLOCK_PUT, "tii", name, clock.checked, clock.expires);
+	return dbfile_run(j->file, CLOCK_PUT, "tiii", name, clock.checked, clock.expires, clock.refused);
 }
 
 bool
@@ -591,7 +592,8 @@ journal_clock(struct journal *j, const uint8_t *origin, struct journal_clock *cl
 	dbfile_ask(j->file, CLOCK_GET, "t", name);
 	found = dbfile_row(j->file, CLOCK_GET) == 1;
 	if (found)
-		*clock = (struct journal_clock){ dbfile_int(j->file, CLOCK_GET, 0), dbfile_int(j->file, CLOCK_GET, 1) };
+		*clock = (struct journal_clock){ dbfile_int(j->file, CLOCK_GET, 0), dbfile_int(j->file, CLOCK_GET, 1),
+		    dbfile_int(j->file, CLOCK_GET, 2) };
 	dbfile_done(j->file, CLOCK_GET);
 	return found;
 }

@@ -49,10 +49,10 @@ int journal_base(struct journal *, const struct zone *);
 int journal_tidy(struct journal *, const struct zone *, uint64_t room);
 int journal_forget(struct journal *, const uint8_t *origin);
 
-/* Of a slave's zone: when a master last said what it has, and until when the zone may be served; seconds since
- * 1970.  Set inside of a transaction. */
+/* Of a slave's zone, in seconds since 1970: when a master last said what it has, 0 for never, until when the zone may be
+ * served, and since when all masters refuse it, 0 when they do not.  Set inside of a transaction. */
 struct journal_clock {
-	int64_t checked, expires;
+	int64_t checked, expires, refused;
 };
 int journal_set_clock(struct journal *, const uint8_t *origin, struct journal_clock);
 bool journal_clock(struct journal *, const uint8_t *origin, struct journal_clock *);	/* either kind */

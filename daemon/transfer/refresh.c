@@ -54,6 +54,11 @@ take_clock(struct refresh *r, const struct journal_clock *kept)
 {
 	int64_t ahead;
 
+	r->refused_since = steady_from_clock(kept->refused);
+	if (r->refused_since > steady_now())
+		r->refused_since = steady_now();
+	if (kept->checked == 0)		/* no master has ever confirmed it */
+		return false;
 	r->checked = steady_from_clock(kept->checked);
 	r->expires = steady_from_clock(kept->expires);
 	if ((ahead = r->checked - steady_now()) <= 0)
@@ -68,6 +73,7 @@ on_loaded(void *ctx, const struct kept *kept)
 {
 	struct refresh *r = ctx;
 	int64_t t = steady_now();
+	bool timed = kept->has_clock && kept->clock.checked != 0;
 	bool known;			/* when it was last checked */
 
 	if (r->freed) {
@@ -77,7 +83,7 @@ on_loaded(void *ctx, const struct kept *kept)
 	}
 	r->next = t;
 	known = kept->has_clock && take_clock(r, &kept->clock);
-	if (kept->zone != NULL && kept->has_clock && r->expires <= t) {
+	if (kept->zone != NULL && timed && r->expires <= t) {
 		refresh_say(r, ERROR, "serial %" PRIu32 " expired, queries get SERVFAIL", zone_serial(kept->zone));
 		r->expired = true;
 		zone_unref(kept->zone);
@@ -86,7 +92,7 @@ on_loaded(void *ctx, const struct kept *kept)
 		const struct rrset *soa = zone_soa(kept->zone);
 		const uint8_t *end = soa->rdata + soa->size;
 
-		if (!kept->has_clock || r->expires > t + get32(end - 8))
+		if (!timed || r->expires > t + get32(end - 8))
 			r->expires = t + get32(end - 8);
 		if (known)
 			r->next = r->checked + refresh_jitter(refresh_interval(r, get32(end - 16)));

@@ -8,6 +8,7 @@
 
 #define FIRST_RETRY 5		/* seconds, of a zone that has never been there; doubled up to */
 #define LAST_RETRY 640
+#define HOLD_LAST 900		/* seconds, of a version that could not be kept */
 #define WRITE_GAP 60		/* seconds between writings of a zone's file */
 
 /* So that zones that were fetched together are not asked for together for ever. */
@@ -155,45 +156,98 @@ refresh_confirmed(struct refresh *r, bool has_expire, uint32_t expire_in)
 	r->trouble = NULL;
 	r->failures = 0;
 	r->behind_since = 0;
+	r->hold = r->held_until = 0;
 	r->checked = steady_now();
 	if (refresh_timers_of(r, &t)) {
 		r->next = r->checked + refresh_jitter(refresh_interval(r, t.refresh));
 		r->expires = r->checked + (has_expire && expire_in < t.expire ? expire_in : t.expire);
 		r->expired = false;
 		slot_set_expires(r->slot, (uint64_t)r->expires);
-		commit_clock(r->slot, (struct journal_clock){ steady_to_clock(r->checked),
-		    steady_to_clock(r->expires) });
+		refresh_keep_clock(r);
 	}
 	refresh_idle(r);
+}
+
+/* Until a master is asked again that has not confirmed the zone. */
+static int64_t
+retry_interval(struct refresh *r)
+{
+	struct refresh_timers t;
+	int64_t retry;
+
+	if (refresh_timers_of(r, &t))
+		retry = clamp(t.retry, r->conf.min_retry, r->conf.max_retry);
+	else
+		retry = clamp(FIRST_RETRY << (r->failures < 7 ? r->failures : 7), 0, LAST_RETRY);
+	if (r->conf.cycle > 0 && retry > r->conf.cycle)
+		retry = r->conf.cycle;
+	return retry > 0 ? retry : 1;
+}
+
+/* The same each time is news once. */
+static void
+tell_trouble(struct refresh *r, const char *text, bool quiet)
+{
+	if (!quiet && (r->trouble == NULL || strcmp(r->trouble, text) != 0))
+		refresh_say(r, WARNING, "%s", text);
+	free(r->trouble);
+	r->trouble = xstrdup(text);
 }
 
 void __attribute__((format(printf, 2, 3)))
 refresh_failed(struct refresh *r, const char *fmt, ...)
 {
 	char text[1024];
-	struct refresh_timers t;
-	int64_t retry;
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (refresh_timers_of(r, &t)) {
-		retry = clamp(t.retry, r->conf.min_retry, r->conf.max_retry);
-	} else {
-		retry = FIRST_RETRY << (r->failures < 7 ? r->failures : 7);
-		retry = clamp(retry, 0, LAST_RETRY);
-	}
-	if (r->conf.cycle > 0 && retry > r->conf.cycle)
-		retry = r->conf.cycle;
+	r->next = steady_now() + refresh_jitter(retry_interval(r));
 	r->failures++;
-	r->next = steady_now() + refresh_jitter(retry > 0 ? retry : 1);
-	/* The same each time is news once. */
-	if (r->trouble == NULL || strcmp(r->trouble, text) != 0)
-		refresh_say(r, WARNING, "%s", text);
-	free(r->trouble);
-	r->trouble = xstrdup(text);
+	tell_trouble(r, text, false);
 	refresh_idle(r);
+}
+
+void
+refresh_unconfirmed(struct refresh *r)
+{
+	r->next = steady_now() + refresh_jitter(retry_interval(r));
+	r->failures++;
+	tell_trouble(r, "no master has our version or a newer one", true);
+	refresh_idle(r);
+}
+
+void
+refresh_held(struct refresh *r, const char *why, uint32_t serial)
+{
+	int64_t retry = retry_interval(r);
+	char text[1024];
+
+	r->hold = r->hold == 0 ? retry : r->hold * 2 < HOLD_LAST ? r->hold * 2 : HOLD_LAST;
+	if (r->hold < retry)
+		r->hold = retry;
+	r->held_until = r->next = steady_now() + r->hold;
+	r->failures++;
+	snprintf(text, sizeof(text), "%s, still serving serial %" PRIu32 "; it is fetched again in %" PRId64 " s", why, serial, r->hold);
+	tell_trouble(r, text, false);
+	refresh_idle(r);
+}
+
+bool
+refresh_is_held(struct refresh *r)
+{
+	if (steady_now() >= r->held_until)
+		return false;
+	r->next = r->held_until;
+	return true;
+}
+
+void
+refresh_keep_clock(struct refresh *r)
+{
+	commit_clock(r->slot, (struct journal_clock){ steady_to_clock(r->checked), steady_to_clock(r->expires),
+	    steady_to_clock(r->refused_since) });
 }
 
 void

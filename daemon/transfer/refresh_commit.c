@@ -69,7 +69,7 @@ committed(struct refresh *r)
 		refresh_fetch_failed(r, r->why);
 		return;
 	case COMMIT_FAILED:
-		refresh_failed(r, "%s, still serving serial %" PRIu32, r->why, o->old_serial);
+		refresh_held(r, r->why, o->old_serial);
 		return;
 	case COMMIT_GONE:
 		refresh_idle(r);

@@ -63,6 +63,8 @@ struct refresh {
 	int64_t refused_since;		/* by all masters; 0: it is not */
 	int64_t behind_since;		/* a master has a newer version; 0: none is known to */
 	unsigned failures;		/* in a row */
+	int64_t held_until;		/* steady_now(); what is newer is not fetched before */
+	int64_t hold;			/* seconds, of the last time; 0: the last was kept */
 	char *trouble;			/* NULL: none */
 	char *last_from;
 	struct xfrin *xfrin;		/* FETCHING */
@@ -137,6 +139,11 @@ void refresh_schedule(struct refresh *);	/* IDLE: what comes first */
 void refresh_idle(struct refresh *);		/* the end of all that is done */
 void refresh_confirmed(struct refresh *, bool has_expire, uint32_t expire_in);
 void refresh_failed(struct refresh *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void refresh_unconfirmed(struct refresh *);	/* the same, and not worth a word */
+void refresh_keep_clock(struct refresh *);	/* over a restart */
+/* What was fetched could not be kept: it is not fetched again for a while, each time a longer one. */
+void refresh_held(struct refresh *, const char *why, uint32_t serial);
+bool refresh_is_held(struct refresh *);		/* and then asked again when that has ended */
 void refresh_write_soon(struct refresh *);	/* there is a new version for the file */
 void refresh_write_now(struct refresh *);	/* if one waits */
 

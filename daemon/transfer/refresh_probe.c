@@ -29,6 +29,7 @@ stop_probes(struct refresh *r)
 static void
 note_refusal(struct refresh *r)
 {
+	int64_t before = r->refused_since;
 	size_t refused = 0;
 
 	for (size_t i = 0; i < r->masters; i++) {
@@ -38,6 +39,8 @@ note_refusal(struct refresh *r)
 	}
 	if (refused == r->masters && r->refused_since == 0)
 		r->refused_since = steady_now();
+	if (r->refused_since != before)
+		refresh_keep_clock(r);
 }
 
 /* All have been heard that will be. */
@@ -52,7 +55,12 @@ decide(struct refresh *r)
 	uv_timer_stop(&r->timer);
 	stop_probes(r);
 	note_refusal(r);
-	if ((i = refresh_best(r)) < r->masters) {
+	i = refresh_best(r);
+	if (i < r->masters && !r->forced && !r->all && refresh_is_held(r)) {
+		refresh_idle(r);
+		return;
+	}
+	if (i < r->masters) {
 		if (r->behind_since == 0)
 			r->behind_since = steady_now();
 		if (have && !r->forced)
@@ -73,7 +81,9 @@ decide(struct refresh *r)
 		}
 		behind |= m->answered;
 	}
-	if (behind)
+	if (behind && r->conf.multi_master)
+		refresh_unconfirmed(r);
+	else if (behind)
 		refresh_failed(r, "masters have older versions than ours, serial %" PRIu32, t.serial);
 	else
 		refresh_failed(r, "%s", r->why[0] != '\0' ? r->why : r->trouble != NULL ? r->trouble :

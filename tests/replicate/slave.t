@@ -124,6 +124,21 @@ ok($tandem->reaches('signed.dev', serial => $signed, within => 10), 'and that of
 
 # What its master refuses for some time goes, its file stays.
 my $aside = $tandem->path('var/zones/signed.dev.zone.removed');
+sub refused { return run('sqlite3', '-readonly', $tandem->path('var/journal.sqlite3'), "SELECT refused FROM clock WHERE name = 'signed.dev.'") + 0 }
+is(refused(), 0, 'no master refuses it');
+pdnsutil('delete-zone', 'signed.dev');
+ok((until_true { refused() > 0 } 20), 'since when they do is kept') or diag($tandem->said);
+my $since = refused();
+$tandem->stop;
+sleep 1;
+$tandem->hush;
+$tandem->launch;
+ok($tandem->says(qr/zone signed\.dev: warning: master 127\.0\.0\.2:53: /, 20), 'after a restart it is refused still');
+is(refused(), $since, 'since then');
+zone('signed.dev');
+pdnsutil('activate-tsig-key', 'signed.dev', 'xfr', 'primary');
+told('signed.dev');
+ok((until_true { refused() == 0 } 20), 'until one has it again');
 $tandem->{value}{remove} = 3;
 $tandem->configure(slurp('tests/replicate/slave.conf'));
 $tandem->stop;		# what is set looks at the zones anew

@@ -197,6 +197,21 @@ subtest 'a master that goes back' => sub {
 	$s->quit;
 };
 
+subtest 'masters that are behind, and may be' => sub {
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port], options => [@quick, '-M']);
+	ok($s->says(qr/published 7/), 'fetched');
+	$m->set(5);
+	my $asked = $m->asked;
+	ok((until_true { $m->asked > $asked + 2 } 10), 'asked again and again');
+	$s->tell('status');
+	ok($s->says(qr/status: served serial 7/), 'it is served');
+	unlike($s->log, qr/warning/, "and nothing is told");
+	$m->set(9);
+	ok($s->says(qr/published 9/, 10), 'a newer one is fetched');
+	$s->quit;
+};
+
 subtest 'expiry and return' => sub {
 	no warnings 'redefine';
 	local *soa = sub { my ($serial) = @_; return "$zone. 300 SOA ns.$zone. admin.$zone. $serial 1 1 6 60" };
@@ -271,8 +286,14 @@ subtest 'a disk that is full' => sub {
 	until_true { -s "$s->{keep}/journal-wal" > 20000 } 5;	# its base is written
 	run('prlimit', '--pid', $s->pid, '--fsize=8192:');
 	$m->set(8);
-	ok($s->says(qr/still serving serial 7/, 5), 'what the journal cannot take is not served, with the reason') or diag $s->log;
+	ok($s->says(qr/still serving serial 7; it is fetched again in 1 s\n/, 5), 'what the journal cannot take is not served, with the reason') or diag $s->log;
 	unlike($s->log, qr/published 8/, 'really not');
+	my $fetched = $m->transfers;
+	ok($s->says(qr/still serving serial 7; it is fetched again in 4 s\n/, 10), 'it is fetched again less and less often') or diag $s->log;
+	is($m->transfers, $fetched + 2, 'no more often than that');
+	$s->tell('notify 8') for 1 .. 10;
+	ok($s->says(qr/still serving serial 7; it is fetched again in 8 s\n/, 10), 'whoever tells us of it');
+	is($m->transfers, $fetched + 3, 'and only then');
 	run('prlimit', '--pid', $s->pid, '--fsize=unlimited:');
 	ok($s->says(qr/published 8/, 10), 'once there is room it is');
 	$s->quit;

@@ -581,7 +581,7 @@ a_newer_version_is_set_aside(void **state)
 	j = open_it();
 	assert_int_equal(errors, 1);
 	assert_int_equal(count_files("journal.bad-*"), 1);
-	assert_non_null(strstr(last_report, "version 7, which is newer than 2"));
+	assert_non_null(strstr(last_report, "version 7, which is newer than 3"));
 	assert_false(restores(j, 2));
 	write_history(j, 0, 2);
 	assert_true(restores(j, 2));

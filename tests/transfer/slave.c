@@ -112,7 +112,7 @@ main(int argc, char **argv)
 	struct slot *slot;
 	int c;
 
-	while ((c = getopt(argc, argv, "y:c:i:m:l:")) != -1)
+	while ((c = getopt(argc, argv, "y:c:i:m:l:M")) != -1)
 		switch (c) {
 		case 'y':
 			a = strtok(optarg, ":");
@@ -130,6 +130,9 @@ main(int argc, char **argv)
 			break;
 		case 'm':
 			conf.limits.max_records = (unsigned)atoi(optarg);
+			break;
+		case 'M':
+			conf.multi_master = true;
 			break;
 		case 'l':
 			if (sscanf(optarg, "%u,%u,%u,%u", &conf.min_refresh, &conf.max_refresh, &conf.min_retry,
