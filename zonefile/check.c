@@ -130,6 +130,18 @@ say(struct state *s, enum severity severity, const struct node *node, uint16_t t
 		s->err = -EINVAL;
 }
 
+/* Is the name what "ns.example.org" without its last dot becomes in example.org? */
+static bool
+has_zone_twice(const uint8_t *name, const uint8_t *origin)
+{
+	uint8_t without[DNAME_MAX];
+	size_t len = name_len(name) - name_len(origin);
+
+	memcpy(without, name, len);
+	without[len] = 0;
+	return *origin != 0 && name_under(without, origin);
+}
+
 static void
 say_target(struct state *s, const struct node *node, uint16_t type, const uint8_t *target, enum target fault)
 {
@@ -147,7 +159,8 @@ say_target(struct state *s, const struct node *node, uint16_t type, const uint8_
 	if (is == NOTE)
 		return;
 	name_print(name, target);
-	say(s, is, node, type, "%s %s", name, targets[fault]);
+	say(s, is, node, type, "%s %s%s", name, targets[fault], fault == ABSENT &&
+	    has_zone_twice(target, zone_origin(s->zone)) ? "; is a dot missing at its end in the file?" : "");
 }
 
 static void

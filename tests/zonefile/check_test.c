@@ -117,6 +117,7 @@ targets_that_cannot_be_reached_are_told(void **state)
 		{ "a NS ns.b\nb NS ns\n", "a.example. NS: ns.b.example. is below another delegation and has no A or AAAA record (glue) here\n" },
 		{ "a NS ns.b\nb NS ns\nns.b A 192.0.2.2\n", "" },
 		{ "@ NS b\n", "E example. NS: b.example. does not exist\n" },
+		{ "a MX 1 ns.Example\n", "a.example. MX: ns.Example.example. does not exist; is a dot missing at its end in the file?\n" },
 		{ "a NS b\nb CNAME ns\n", "a.example. NS: b.example. is an alias (CNAME), which RFC 2181 10.3 forbids\n" },
 		{ "a NS ns\nx.a MX 1 nothing\n", "x.a.example. MX: is below a delegation or a DNAME and so never answered\n" },
 		{ "a NS ns\n TXT x\n A 192.0.2.3\n", "a.example. TXT: is at a delegation and so never answered\n" },
