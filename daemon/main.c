@@ -1,5 +1,6 @@
 /* tandemd - the daemon: read the configuration, serve until a signal. */
 #include <errno.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -276,9 +277,10 @@ serve(struct conf *conf, const struct options *o)
 static bool
 parse(struct options *o, int argc, char **argv)
 {
+	static const struct option longs[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 	int c;
 
-	while ((c = getopt(argc, argv, "c:dhl:n:tpxV")) != -1) {
+	while ((c = getopt_long(argc, argv, "c:dhl:n:tpxV", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c': o->conf = optarg; break;
 		case 'd': o->detach = true; break;

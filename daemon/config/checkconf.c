@@ -1,4 +1,5 @@
 /* tandem-checkconf - is a configuration good? */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -42,12 +43,13 @@ load_zones(const struct conf *conf, struct sink *sink)
 int
 main(int argc, char **argv)
 {
+	static const struct option longs[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 	struct sink sink = { .fn = report_to_file, .ctx = stderr };
 	bool print = false, hide = false, zones = false;
 	struct conf *conf;
 	int c;
 
-	while ((c = getopt(argc, argv, "hpxz")) != -1)
+	while ((c = getopt_long(argc, argv, "hpxz", longs, NULL)) != -1)
 		switch (c) {
 		case 'p':
 			print = true;

@@ -1,6 +1,7 @@
 /* tandem-checkzone - does this file load as this zone, and what is in it? */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,14 +142,24 @@ check_serials(const struct zone *old, const struct zone *new, const char *name, 
 		    ": slaves will not see this change", to, from);
 }
 
+/* What a configuration warns of is not about the zone, whose messages it would hide: tandem-checkconf tells it. */
+static void
+pass_error(void *file, const struct report *report)
+{
+	if (report->severity == ERROR)
+		report_to_file(file, report);
+}
+
 /* What the configuration has the zone checked for. */
 static int
 find_checks(struct checks *checks, const char *path, const uint8_t *origin, const char *name, struct sink *sink)
 {
-	struct conf *conf = conf_read(path, sink);
+	struct sink errors = { .fn = sink->fn != NULL ? pass_error : NULL, .ctx = sink->ctx };
+	struct conf *conf = conf_read(path, &errors);
 	struct place place = { .file = path };
 	int err = -EINVAL;
 
+	sink->errors += errors.errors;
 	if (conf == NULL)
 		return err;
 	for (size_t i = 0; i < conf->zone_count && err < 0; i++)
@@ -237,6 +248,7 @@ main(int argc, char **argv)
 	static const char *const styles[] = { "absolute", "relative", NULL };
 	static const char *const policies[] = { [BUMP_INCREMENT] = "increment", [BUMP_DATE] = "date",
 	    [BUMP_UNIXTIME] = "unixtime", NULL };
+	static const struct option longs[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 	static const uint8_t root[] = { 0 };
 	struct options options = { .ttl_max = TTL_MAX };
 	uint8_t origin[DNAME_MAX];
@@ -244,7 +256,7 @@ main(int argc, char **argv)
 	unsigned long long v;
 	int c, len, choice;
 
-	while ((c = getopt(argc, argv, "qDc:df:o:S:l:h")) != -1)
+	while ((c = getopt_long(argc, argv, "qDc:df:o:S:l:h", longs, NULL)) != -1)
 		switch (c) {
 		case 'q':
 			options.quiet = true;
@@ -288,7 +300,11 @@ main(int argc, char **argv)
 		}
 	if (options.output != NULL && !options.diff)
 		options.dump = true;
-	if (argc - optind != (options.diff ? 3 : 2) || options.dump + options.diff + options.bump > 1)
+	if (options.dump + options.diff + options.bump > 1) {
+		fputs("tandem-checkzone: only one of printing (-D, -f, -o), -d and -S\n", stderr);
+		return 2;
+	}
+	if (argc - optind != (options.diff ? 3 : 2))
 		return usage(stderr, 2);
 	len = name_parse(origin, argv[optind], strlen(argv[optind]), root);
 	if (len < 0 || strcmp(argv[optind], "@") == 0) {

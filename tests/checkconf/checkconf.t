@@ -39,6 +39,7 @@ like($out, qr/password "swordfish";/, '-p prints all');
 spew("$dir/printed.conf", $out);
 is((checkconf('-p', "$dir/printed.conf"))[1], $out, 'which prints the same when it is read');
 unlike((checkconf('-p', '-x', "$dir/secret.conf"))[1], qr/swordfish/, '-x hides secrets');
+is((checkconf('--help'))[0], 0, '--help is one');
 is((checkconf('-y'))[0], 2, 'wrong usage ends with 2');
 is((checkconf('-x', "$dir/secret.conf"))[0], 2, '-x without -p is wrong usage');
 is((checkconf('a', 'b'))[0], 2, 'two files are wrong usage');

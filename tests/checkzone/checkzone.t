@@ -166,6 +166,11 @@ sub bind_reads {
 	is((checkzone(\$mx, '-q', '-c', $conf, 'example.org', '-'))[0], 1, 'is an error when the configuration of -c says so');
 	($status, $out, $err) = checkzone(\$mx, '-c', $conf, 'example.net', '-');
 	is("$status $err", "1 $conf: error: there is no zone example.net in it\n", 'which has the zone');
+	write_file("$dir/c.conf", "options { recursion no; dnssec-validation no; };\nzone \"example.org\" { type master; file \"x\"; };\n");
+	unlike((checkzone(\$mx, '-c', $conf, 'example.org', '-'))[2], qr{c\.conf}, 'what the configuration is warned of is not told again');
+	is((checkzone('-D', '-S', 'date', 'a', 'b'))[2], "tandem-checkzone: only one of printing (-D, -f, -o), -d and -S\n",
+	    'options that exclude each other are named');
+	like((checkzone('--help'))[1], qr/^usage:/, '--help prints the usage');
 	for (['x'], [], ['-d', 'a', 'b'], ['-D', '-d', 'a', 'b', 'c'], ['-S', 'x', 'a', 'b'], ['-f', 'x', 'a', 'b'],
 	    ['-D', '-S', 'date', 'a', 'b'], ['-x', 'a', 'b'], ['a', 'b', 'c'], ['-l', 'x', 'a', 'b'], ['-l', '2147483648', 'a', 'b'], ['a..b', 'c'], ['@', 'c']) {
 		($status, $out, $err) = checkzone(@$_);
