@@ -108,6 +108,10 @@ put_file(const char *zone, const char *block, struct sink *sink)
 	struct conf *conf = NULL;
 	int err;
 
+	if (block[strspn(block, " \t\r\n")] != '{') {
+		refuse(sink, zone, "expected '{' where its block begins, as in { type master; file \"%s\"; };", zone);
+		return NULL;
+	}
 	if (!added_path(path, zone, ".conf") || !added_path(fresh, zone, ".conf.new")) {
 		refuse(sink, zone, "its name is too long for a file");
 		return NULL;
@@ -137,7 +141,7 @@ added_add(const char *name, const char *block, struct sink *sink)
 {
 	static const uint8_t root[1];
 	uint8_t wire[DNAME_MAX];
-	char zone[DNAME_TEXT_MAX];
+	char zone[DNAME_TEXT_MAX], path[PATH_MAX];
 	struct conf *conf;
 	struct served *old;
 	int len;
@@ -148,7 +152,9 @@ added_add(const char *name, const char *block, struct sink *sink)
 		return refuse(sink, name, "this is not the name of a zone");
 	name_lower(wire, wire);
 	name_print_plain(zone, wire);
-	if ((old = zones_find(name)) != NULL)
+	if ((old = zones_find(name)) != NULL && added_path(path, zone, ".conf") && access(path, F_OK) == 0)
+		return refuse(sink, zone, "it is there already: %s, which 'modzone' changes", path);
+	if (old != NULL)
 		return refuse(sink, zone, "it is there already: %s line %u", old->conf->place_file, old->conf->place_line);
 	if ((conf = put_file(zone, block, sink)) == NULL)
 		return false;

@@ -7,8 +7,9 @@
 #include "daemon/command_impl.h"
 #include "zonefile/arena.h"
 
-/* A zone that was just added: if its file cannot be read it goes again. */
+/* A zone that was just added: if its file cannot be read it goes again.  Or one that was changed, which stays. */
 struct adding {
+	bool added;
 	struct reload table;
 	struct reply *reply;
 	struct slot *slot;
@@ -22,12 +23,12 @@ on_zone(void *ctx, const struct load_outcome *outcome)
 	struct sink sink = { .fn = reply_report, .ctx = a->reply };
 	struct load_outcome o = *outcome;
 
-	if (zone != NULL && zone->file != NULL && o.result == LOAD_FAILED && !o.served) {
+	if (a->added && zone != NULL && zone->file != NULL && o.result == LOAD_FAILED && !o.served) {
 		if (added_remove(zone, false, &sink))
 			reply_error(a->reply, "%s: not added", o.zone);
 	} else if (zone != NULL && zone->refresh != NULL && o.result == LOAD_FAILED) {
 		/* It is there, and will be asked for. */
-		reply_fact(a->reply, "added, but not transferred yet", "%s", o.text);
+		reply_fact(a->reply, a->added ? "added, but not transferred yet" : "changed, but not transferred yet", "%s", o.text);
 		return;
 	}
 	a->table.zone(a->table.ctx, &o);
@@ -59,12 +60,13 @@ join(char **word)
 }
 
 static void
-fetch(struct reply *reply, struct served *zone)
+fetch(struct reply *reply, struct served *zone, bool added)
 {
 	struct adding *a = xcalloc(1, sizeof(*a));
 	struct reload tell = { .zone = on_zone, .end = on_end, .ctx = a };
 
 	a->table = reload_to(reply);
+	a->added = added;
 	a->reply = reply;
 	a->slot = slot_ref(zone->slot);
 	if (zone->refresh != NULL)
@@ -81,7 +83,7 @@ cmd_addzone(struct reply *reply, char **word)
 	char *block = join(word + (strcasecmp(word[1], "IN") == 0 ? 2 : 1));
 
 	if (added_add(word[0], block, &sink))
-		fetch(reply, zones_find(word[0]));
+		fetch(reply, zones_find(word[0]), true);
 	else
 		reply_end(reply);
 	free(block);
@@ -94,16 +96,10 @@ cmd_modzone(struct reply *reply, char **word)
 	struct served *zone = command_zone(reply, word[0]);
 	char *block = join(word + (strcasecmp(word[1], "IN") == 0 ? 2 : 1));
 
-	if (zone != NULL && added_change(zone, block, &sink)) {
-		struct reload tell = reload_to(reply);
-
-		if (zone->refresh != NULL)
-			reload_slave(zone, false, &tell);
-		else
-			reload_zone(zone, &tell);
-	} else {
+	if (zone != NULL && added_change(zone, block, &sink))
+		fetch(reply, zone, false);
+	else
 		reply_end(reply);
-	}
 	free(block);
 }
 

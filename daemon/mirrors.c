@@ -197,7 +197,14 @@ mirrors_set_zone(const struct conf *conf, const struct conf_zone *zone, struct s
 }
 
 void
-mirrors_drop_zone(const struct conf *conf, const struct conf_zone *zone, char *text, size_t size)
+mirrors_drop_zone(const struct conf *conf, const struct conf_zone *zone)
+{
+	for (size_t i = 0; i < conf->mirror_count; i++)
+		mirror_exclude(mirrors[i], zone->origin);
+}
+
+void
+mirrors_on_remove(const struct conf *conf, const struct conf_zone *zone, char *text, size_t size)
 {
 	static const char *const word[] = {
 		[CONF_KEEP] = "kept", [CONF_DISABLE] = "disabled", [CONF_DELETE] = "deleted",
@@ -208,7 +215,6 @@ mirrors_drop_zone(const struct conf *conf, const struct conf_zone *zone, char *t
 	for (size_t i = 0; i < conf->mirror_count; i++) {
 		const struct conf_mirror *m = &conf->mirrors[i];
 
-		mirror_exclude(mirrors[i], zone->origin);
 		if (mirrored(zone, m) && used < size)
 			used += (size_t)snprintf(text + used, size - used, "%srows %s in %s",
 			    used > 0 ? ", " : "", word[m->on_remove], m->name);

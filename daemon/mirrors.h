@@ -14,8 +14,10 @@ void mirrors_stop(void);
 
 /* Which of the running ones a zone goes to; to be said after mirrors_apply(). */
 void mirrors_set_zone(const struct conf *, const struct conf_zone *, struct slot *);
-/* Says what comes of its rows into text, "" when no mirror has it. */
-void mirrors_drop_zone(const struct conf *, const struct conf_zone *, char *text, size_t);
+/* It goes to none any more. */
+void mirrors_drop_zone(const struct conf *, const struct conf_zone *);
+/* What comes of the rows of a zone that is taken out, into text; "" when no mirror has it. */
+void mirrors_on_remove(const struct conf *, const struct conf_zone *, char *text, size_t);
 void mirrors_settled(void);		/* that was all of them */
 void mirrors_look(void);		/* mirror_look() */
 /* One or, name NULL, all; holds until it is taken back.  0 or -errno: it does, but not over a restart. */

@@ -100,7 +100,7 @@ reload_slave(struct served *zone, bool whole, const struct reload *tell)
 	struct round *round = round_new(tell);
 
 	round->left++;
-	watch_slave(setup_loop(), zone, on_loaded, round);
+	watch_slave(setup_loop(), zone, whole, on_loaded, round);
 	if (whole)
 		refresh_retransfer(zone->refresh);
 	else

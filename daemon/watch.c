@@ -18,6 +18,7 @@ struct watch {
 	uv_timer_t timer;
 	uv_work_t work;
 	uint64_t started;
+	bool whole;
 	struct load_outcome outcome;
 	char text[512];
 	load_done_fn *done;
@@ -93,7 +94,7 @@ judge(struct watch *w, const struct served *zone)
 		snprintf(w->text, sizeof(w->text), "%s", s.trouble);
 	} else {
 		w->outcome.result = LOAD_SAME;
-		snprintf(w->text, sizeof(w->text), "no master has anything newer");
+		snprintf(w->text, sizeof(w->text), "%s", w->whole ? "fetched whole" : "no master has anything newer");
 	}
 }
 
@@ -115,12 +116,13 @@ on_look(uv_timer_t *timer)
 }
 
 void
-watch_slave(uv_loop_t *loop, const struct served *zone, load_done_fn *done, void *ctx)
+watch_slave(uv_loop_t *loop, const struct served *zone, bool whole, load_done_fn *done, void *ctx)
 {
 	struct watch *w = xcalloc(1, sizeof(*w));
 
 	w->slot = slot_ref(zone->slot);
 	w->before = slot_zone_ref(zone->slot);
+	w->whole = whole;
 	w->done = done;
 	w->ctx = ctx;
 	w->started = uv_now(loop);

@@ -35,11 +35,13 @@ like($slave->ctl('addzone', 'new.test', 'IN', qw({ type slave; file), '"new.test
 is($slave->serial('new.test'), 7, 'and answered');
 like($slave->ctl('addzone', 'none.test', '{ type slave; masters { up; }; }'), qr/added, but not transferred yet: .*REFUSED/, 'a slave of a master that has no such zone is added');
 is($? >> 8, 0, 'which is no fault of the command');
+like($slave->ctl('modzone', 'none.test', '{ type slave; masters { up; }; notify no; }'), qr/^changed, but not transferred yet: .*REFUSED$/, 'nor is it of one that changes it');
+is($? >> 8, 0, 'which ends with 0 too');
 is(rcode($slave, 'none.test'), 'SERVFAIL', 'and answers SERVFAIL until then');
 
 # What cannot be added leaves nothing.
 for (
-    ['new.test', '{ type master; file "other"; }', qr/it is there already: .*new\.test\.conf/],
+    ['new.test', '{ type master; file "other"; }', qr/it is there already: \S*new\.test\.conf, which 'modzone' changes/],
     ['example.org', '{ type master; file "other"; }', qr/it is there already: .*tandem\.conf line/],
     ['x.test', '{ type master; }', qr/zone "x\.test" needs a file/],
     ['x.test', '{ type master; file "missing"; }', qr/x\.test: not added/],
@@ -48,6 +50,7 @@ for (
     ['x.test', '{ type master; file "y"; allow-query { insid; }; }', qr/acl 'insid' is not defined; did you mean 'inside'/],
     ['x.test', '{ type master; file "y"; }; zone "z.test" { type master; file "z"; }', qr/holds 2 zones/],
     ['x.test', '{ type master; file "y"; }; options { port 1; }', qr/'options' does not belong here/],
+    ['x.test', 'type master; file "y";', qr/x\.test: error: expected '\{'/],
     ['x.test', '; zone a', qr/expected '\{'/],
     ['x.test', '{ type slave; file "example.org"; masters { up; }; }', qr/is the file of zone example\.org/],
     ['x..test', '{ type master; file "y"; }', qr/not the name of a zone/],
@@ -67,6 +70,8 @@ like($master->ctl('modzone', 'example.org', '{ type master; file "moved"; }'), q
 like($master->ctl('modzone', 'new.test', '{ type master; fil "moved"; }'), qr/did you mean 'file'/, 'a mistake changes nothing');
 like($master->ctl('showzone', 'new.test'), qr/"moved"/, 'not even its file');
 like($slave->ctl('refresh', 'new.test'), qr/^new\.test\s+7\s+8\s/m, 'the slave follows');
+like($slave->ctl('refresh', 'new.test'), qr/same content: no master has anything newer$/m, 'then there is nothing newer');
+like($slave->ctl('retransfer', 'new.test'), qr/same content: fetched whole$/m, 'which does not keep the whole from being fetched');
 
 # A reload, a restart and a crash keep them.
 $master->ctl('reload');
@@ -124,7 +129,7 @@ like($master->ctl('reload', '--dry-run'), qr/would fail: .*example\.org:5:/, 'a 
 is($? >> 8, 1, 'and ends with 1');
 my $whole = slurp($master->path('tandem.conf'));
 $master->configure($whole =~ s/^zone.*\n//mr);
-like($master->ctl('reload', '--dry-run'), qr/^example\.org\s+1\s+-\s+3\s+0\s+\d+\s+would be removed$/m, 'a zone that is no longer there');
+like($master->ctl('reload', '--dry-run'), qr/^example\.org\s+1\s+-\s+3\s+0\s+\d+\s+would be removed: rows deleted in db$/m, 'a zone that is no longer there, with what comes of its rows');
 $master->configure($whole);
 is($master->serial('example.org'), 1, 'is there until the reload');
 
@@ -155,7 +160,7 @@ like($master->ctl('thaw', 'example.org'), qr/^example\.org\s+4\s+9\s/m, 'thaw re
 $master->ctl('freeze', 'zone50.test');
 $master->ctl('delzone', 'zone50.test');
 $master->ctl('addzone', 'zone50.test', '{ type master; file "new.test"; };');
-unlike($master->ctl('zonestatus', 'zone50.test'), qr/^frozen/m, 'a zone that goes takes that along');
+like($master->ctl('zonestatus', 'zone50.test'), qr/^frozen: no$/m, 'a zone that goes takes that along');
 $master->kill9;
 $master->launch;
 ok($master->reaches('example.org', serial => 9, within => 5), 'what was thawed is so after a crash');
