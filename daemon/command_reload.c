@@ -45,6 +45,8 @@ reload_row(void *ctx, const struct load_outcome *o)
 	snprintf(ms, sizeof(ms), "%u", o->ms);
 	snprintf(result, sizeof(result), "%s%s%s", (r->preview ? would : word)[o->result], o->text[0] != '\0' ? ": " : "", o->text);
 	reply_row(r->reply, (const char *const[]){ o->zone, old, new, removed, added, ms, result });
+	if (o->more != NULL)
+		reply_lines(r->reply, o->more);
 }
 
 static void
@@ -63,7 +65,7 @@ reload_ended(void *ctx, bool ok, enum reload_conf conf)
 	if (r->unchanged > 0)
 		reply_number(r->reply, "zone files unchanged", r->unchanged);
 	if (r->failed > 0)
-		reply_error(r->reply, "%zu zone file%s not taken over", r->failed, r->failed == 1 ? "" : "s");
+		reply_error(r->reply, "%zu zone%s not taken over", r->failed, r->failed == 1 ? "" : "s");
 	reply_end(r->reply);
 	free(r);
 }

@@ -52,6 +52,7 @@ struct reading {
 	struct zone *zone;		/* NULL: it had errors; the gate owns it once submitted */
 	unsigned errors;
 	char first_error[512];
+	struct text more;		/* the errors behind it, a line each */
 	struct commit_outcome outcome;
 	char why[512];
 	struct reading *next_done;
@@ -119,6 +120,7 @@ finish(struct reading *r, const struct load_outcome *outcome)
 		free(w);
 		w = next;
 	}
+	free(r->more.octets);
 	free(r);
 	file->reading = NULL;
 	if (file->next != NULL)
@@ -158,6 +160,7 @@ failed(struct reading *r, struct load_outcome *o, const char *reason)
 		report_zone(&log, ERROR, o->zone, "%s, still serving serial %u", reason, o->old_serial);
 	snprintf(text, sizeof(text), r->errors > 1 ? "%s (and %u more)" : "%s", r->first_error, r->errors - 1);
 	o->text = r->first_error[0] != '\0' ? text : reason;
+	o->more = &r->more;
 	finish(r, o);
 }
 
@@ -283,9 +286,12 @@ static void
 note_error(void *ctx, const struct report *report)
 {
 	struct reading *r = ctx;
+	char line[1024];
 
 	if (report->severity == ERROR && r->first_error[0] == '\0')
 		report_format(r->first_error, sizeof(r->first_error), report);
+	else if (report->severity == ERROR)
+		text_print(&r->more, "%s\n", report_format(line, sizeof(line), report));
 	log_report(NULL, report);
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/text.h"
 #include "sync/slot.h"
 #include "zonefile/checks.h"
 
@@ -30,6 +31,7 @@ struct load_outcome {
 	size_t removed, added;
 	unsigned ms;
 	const char *text;	/* what was said last: a reason or a warning; never NULL */
+	const struct text *more;	/* the errors behind the first, a line each; NULL: none */
 };
 typedef void load_done_fn(void *ctx, const struct load_outcome *);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/current.h"
+#include "daemon/mirrors.h"
 #include "daemon/setup.h"
 #include "zonefile/arena.h"
 #include "zonefile/delta.h"
@@ -18,7 +19,7 @@ struct item {
 	struct zone *current;		/* NULL: none */
 	struct load_outcome outcome;
 	char text[512];
-	unsigned errors;
+	struct text more;		/* errors behind that, a line each */
 };
 
 struct preview {
@@ -37,9 +38,12 @@ static void
 on_report(void *ctx, const struct report *report)
 {
 	struct item *item = ctx;
+	char line[1024];
 
 	if (report->severity == ERROR && item->text[0] == '\0')
 		report_format(item->text, sizeof(item->text), report);
+	else if (report->severity == ERROR)
+		text_print(&item->more, "%s\n", report_format(line, sizeof(line), report));
 }
 
 static void
@@ -104,10 +108,12 @@ on_done(uv_work_t *request, int status)
 
 		item->outcome.zone = item->zone->name;
 		item->outcome.text = item->text;
+		item->outcome.more = &item->more;
 		p->failed |= item->outcome.result == LOAD_FAILED;
 		p->tell.zone(p->tell.ctx, &item->outcome);
 		zone_unref(item->current);
 		free(item->path);
+		free(item->more.octets);
 	}
 	p->tell.end(p->tell.ctx, !p->failed, p->result);
 	free(p->item);
@@ -170,7 +176,8 @@ tell_removed(struct preview *p, const struct conf_zone *const *sorted, size_t co
 	served = zones_all(&zones);
 	for (size_t i = 0; i < zones; i++) {
 		const struct conf_zone *zone = served[i].conf;
-		struct load_outcome o = { .zone = zone->name, .result = LOAD_REMOVED, .text = "" };
+		char rows[256];
+		struct load_outcome o = { .zone = zone->name, .result = LOAD_REMOVED, .text = rows };
 		struct zone *version;
 
 		if (bsearch(&zone, sorted, count, sizeof(*sorted), by_origin) != NULL)
@@ -181,6 +188,7 @@ tell_removed(struct preview *p, const struct conf_zone *const *sorted, size_t co
 			o.removed = zone_records(version);
 			zone_unref(version);
 		}
+		mirrors_on_remove(p->conf, zone, rows, sizeof(rows));
 		p->tell.zone(p->tell.ctx, &o);
 	}
 }

@@ -210,6 +210,21 @@ reply_report(void *ctx, const struct report *report)
 }
 
 void
+reply_lines(struct reply *reply, const struct text *lines)
+{
+	char *copy = xcalloc(1, lines->len + 1), *rest = copy, *line;
+
+	if (lines->len > 0)
+		memcpy(copy, lines->octets, lines->len);
+	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
+		json_array_append_new(reply->said, string(line));
+		json_array_append_new(reply->errors, string(line));
+		reply->status = REPLY_FAILED;
+	}
+	free(copy);
+}
+
+void
 reply_usage(struct reply *reply, const char *fmt, ...)
 {
 	char text[1024];

@@ -102,7 +102,12 @@ like($tandem->ctl('reload'), qr/^new\.test +0 +1 +1 +1 /m, 'serial 0 is a serial
 $tandem->write('new.test', version(2) . "a A x\nb A x\nc A x\n");
 $said = $tandem->ctl('reload');
 like($said, qr/^new\.test +1 +1 .*failed: .*new\.test:6:\d+: error: .* \(and 2 more\)$/m, 'of several errors the first and how many more');
-like($said, qr/1 zone file not taken over/, 'and that it was not taken over');
+is(join(' ', $said =~ /^\S*new\.test:(\d+):\d+: error: "x" is not an IPv4/mg), '7 8', 'then the others');
+like($said, qr/1 zone not taken over/, 'and that it was not taken over');
+$reply = json('reload');
+is(scalar(grep { /new\.test:[78]:/ } @{$reply->{errors}}), 2, 'JSON has them among the errors');
+$said = $tandem->ctl('reload', '--dry-run');
+is(join(' ', $said =~ /^\S*new\.test:(\d+):\d+: error: "x" is not an IPv4/mg), '7 8', 'a dry run tells them as well');
 configure($config);
 $said = $tandem->ctl('reload');
 like($said, qr/^new\.test +1 +- +4 +0 +\d+ +removed$/m, 'a zone that is removed has a row');
