@@ -207,15 +207,8 @@ read_delta(uv_work_t *work)
 	size_t size;
 	FILE *out;
 
-	if (p->from == p->to) {
-		p->version = past_versions(p->journal, slot_origin(p->slot), &p->versions);
-		if (p->versions < 2) {
-			snprintf(p->why, sizeof(p->why), "no change is known");
-			return;
-		}
-		p->from = p->version[1].serial;
-	}
-	delta = past_delta(p->journal, slot_origin(p->slot), p->from, p->to, p->why, sizeof(p->why));
+	delta = p->from == p->to ? past_change(p->journal, slot_origin(p->slot), p->why, sizeof(p->why)) :
+	    past_delta(p->journal, slot_origin(p->slot), p->from, p->to, p->why, sizeof(p->why));
 	if (delta == NULL)
 		return;
 	if (delta_removed(delta) + delta_added(delta) > RECORDS_SHOWN) {
@@ -276,7 +269,7 @@ cmd_dump(struct reply *reply, char **word)
 	struct past *p;
 
 	if (word[1] != NULL && strcmp(word[1], "--relative") != 0) {
-		reply_usage(reply, "usage: dump ZONE [--relative]");
+		reply_usage(reply, "usage: dump ZONE [--relative | FILE]");
 		reply_end(reply);
 	} else if ((p = past_new(reply, word[0])) != NULL) {
 		p->relative = word[1] != NULL;
@@ -313,14 +306,17 @@ tell_past(struct past *p)
 {
 	struct served *zone = zones_of(p->slot);
 	struct reload tell;
+	char kept[PATH_MAX + 16];
 
 	if (zone == NULL || zone->file == NULL) {
 		reply_error(p->reply, "%s is no longer a master here", slot_name(p->slot));
 		reply_end(p->reply);
 		return;
 	}
-	log_note("zone %s: back to the content of serial %" PRIu32 ", as serial %" PRIu32 "; its file was kept as %s.%"
-	    PRIu32, slot_name(p->slot), p->from, p->to, p->file, zone_serial(p->zone));
+	snprintf(kept, sizeof(kept), "%s.%" PRIu32, p->file, zone_serial(p->zone));
+	log_note("zone %s: back to the content of serial %" PRIu32 ", as serial %" PRIu32 "; its file was kept as %s",
+	    slot_name(p->slot), p->from, p->to, kept);
+	reply_fact(p->reply, "file before", "%s", kept);
 	tell = reload_to(p->reply);
 	reload_zone(zone, &tell);
 }

@@ -151,7 +151,7 @@ cmd_reload(struct reply *reply, char **word)
 	for (size_t i = 0; word[i] != NULL; i++) {
 		if (strcmp(word[i], "--dry-run") == 0)
 			dry = true;
-		else if (name == NULL)
+		else if (name == NULL && word[i][0] != '-')
 			name = word[i];
 		else {
 			reply_usage(reply, "usage: reload [ZONE] [--dry-run]");

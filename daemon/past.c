@@ -100,6 +100,26 @@ past_delta(const char *journal, const uint8_t *origin, uint32_t from, uint32_t t
 	return delta;
 }
 
+struct delta *
+past_change(const char *journal, const uint8_t *origin, char *why, size_t size)
+{
+	struct past_version *version;
+	struct delta *delta = NULL;
+	struct journal *j;
+	size_t count;
+
+	version = past_versions(journal, origin, &count);
+	if (count > 1) {
+		j = journal_open_reader(journal);
+		delta = journal_chain(j, origin, version[1].digest, version[0].digest);
+		journal_close(j);
+	}
+	if (delta == NULL)
+		snprintf(why, size, "no change is known");
+	free(version);
+	return delta;
+}
+
 /* The same records but for the serial. */
 static struct zone *
 renumber(struct zone *zone, uint32_t serial, struct sink *sink)

@@ -25,6 +25,8 @@ struct past_version *past_versions(const char *journal, const uint8_t *origin, s
 /* What leads from the version of one serial to that of another, older or newer one, or NULL and a sentence in why. */
 struct delta *past_delta(const char *journal, const uint8_t *origin, uint32_t from, uint32_t to,
     char *why, size_t size);
+/* The last change, which may have left the serial as it was. */
+struct delta *past_change(const char *journal, const uint8_t *origin, char *why, size_t size);
 /* The content of an older version under another serial; NULL as above. */
 struct zone *past_zone(const char *journal, struct zone *current, uint32_t serial, uint32_t new_serial,
     char *why, size_t size);

@@ -253,7 +253,7 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	if (argc - i == 3 && strcmp(argv[i], "dump") == 0 && strcmp(argv[i + 2], "--relative") != 0) {
+	if (argc - i == 3 && strcmp(argv[i], "dump") == 0 && argv[i + 2][0] != '-') {
 		static char relative[] = "--relative";
 
 		file = argv[i + 2];

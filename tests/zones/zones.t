@@ -143,6 +143,16 @@ like($master->ctl('diff', 'example.org', 1, 2), qr/^; serial 1 to 2.*\n-example.
 like($master->ctl('rollback', 'example.org', 1), qr/^example\.org\s+3\s+4\s+2\s+1\s/m, 'rollback is a newer version');
 is(ask($master->port, 'new.example.org', 'A')->header->rcode, 'NXDOMAIN', 'without what came since');
 like(slurp($master->path('example.org.3')), qr/new A 192/, 'the file is kept beside it');
+$master->write('example.org', version(4) . "same A 192.0.2.3\n");
+$master->ctl('reload');
+like($master->ctl('diff', 'example.org'), qr/^; serial 4 to 4: 1 records removed, 2 added\n.*\+same/sm, 'diff shows a change that left the serial as it was');
+like($master->ctl('rollback', 'example.org', 3), qr/^file before: \S*example\.org\.4$/m, 'rollback says where the file is kept');
+$master->write('example.org', version(4));
+$master->ctl('reload');
+for (['dump', 'example.org', '--absolute'], ['reload', '--dryrun'], ['reload', 'example.org', '-n']) {
+	like($master->ctl(@$_), qr/^error: usage: $_->[0]/, "@$_ is no zone and no file");
+	is($? >> 8, 2, 'but wrong usage');
+}
 like($master->ctl('freeze', 'example.org'), qr/^frozen/, 'freeze');
 $master->write('example.org', version(9));
 $master->ctl('reload');
