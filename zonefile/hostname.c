@@ -1,6 +1,7 @@
 #include "zonefile/hostname.h"
 
 #include "zonefile/name.h"
+#include "zonefile/nsec3hash.h"
 #include "zonefile/rrtype.h"
 
 #define T_RT 21
@@ -52,6 +53,10 @@ global_catalog(const uint8_t *name)
 bool
 owner_is_good(uint16_t type, const uint8_t *owner)
 {
+	uint8_t hash[DLABEL_MAX];
+
+	if (type == T_NSEC3)
+		return base32hex_decode(hash, (const char *)owner + 1, owner[0]) > 0;
 	if (type != T_A && type != T_AAAA && type != T_MX)
 		return true;
 	if (owner[0] == 1 && owner[1] == '*')

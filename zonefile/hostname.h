@@ -11,7 +11,8 @@ bool name_is_host(const uint8_t *);
 /* The same, or nothing, behind a first label that may be anything printable. */
 bool name_is_mailbox(const uint8_t *);
 
-/* May records of the type, of which hosts are the owners, stand at the name?  "*" may be its first label. */
+/* May records of the type, of which hosts, or for NSEC3 hashes, are the owners, stand at the name?  "*" may be the first
+ * label of a host. */
 bool owner_is_good(uint16_t type, const uint8_t *owner);
 /* Are there such names in RDATA of the type? */
 bool rdata_names_hosts(uint16_t type);

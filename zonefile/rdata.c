@@ -206,6 +206,17 @@ has_key(const uint8_t *rdata, size_t len)
 	return 3 + (size_t)gateway_len(rdata[1], rdata + 3, len - 3) < len;
 }
 
+/* Without the root's. */
+static unsigned
+labels_of(const uint8_t *name)
+{
+	unsigned n = 0;
+
+	for (; *name != 0; name += *name + 1)
+		n++;
+	return n;
+}
+
 #define T_X25 19
 #define T_IPSECKEY 45
 #define T_RKEY 57
@@ -245,6 +256,9 @@ rdata_fault(uint16_t type, const uint8_t *rdata, size_t len)
 		return rdata[2] == 0 || has_key(rdata, len) ? NULL : "a key is missing behind the gateway";
 	case T_NSEC3:
 		return rdata[0] != 1 || rdata[5 + rdata[4]] == 20 ? NULL : "a hash of algorithm 1 has 20 octets (RFC 5155 5)";
+	case T_RRSIG:
+		return rdata[3] >= labels_of(rdata + 18) ? NULL :
+		    "the owner has fewer labels than the signer, which is at or above it (RFC 4034 3.1.3)";
 	case T_NSEC:
 		return len > name_len(rdata) ? NULL : "NSEC names one type or more (RFC 4034 4.1.2)";
 	case T_NAPTR:

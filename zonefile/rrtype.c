@@ -186,9 +186,11 @@ parse_generic(const char *text, size_t len, uint16_t *code)
 static int
 compare(const char *text, size_t len, const char *name)
 {
-	int order = strncasecmp(text, name, len);
+	size_t n = strlen(name);
+	int order = strncasecmp(text, name, len < n ? len : n);
 
-	return order != 0 ? order : name[len] == '\0' ? 0 : -1;
+	/* Text may hold NUL. */
+	return order != 0 ? order : (len > n) - (len < n);
 }
 
 #define WORD4(a, b, c, d) ((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))

@@ -371,12 +371,13 @@ check_set(struct sets *s, struct rel owner, const struct key *key, size_t count,
 	good = &s->good[digest.word[0] & s->known_mask];
 	if (rdata_names_hosts(first->type) && *good != digest.word[1] && check_names(s, owner, key, count))
 		*good = digest.word[1];
-	if (first->order == 0 || (first->type != T_A && first->type != T_AAAA && first->type != T_MX))
+	if (first->order == 0 || (first->type != T_A && first->type != T_AAAA && first->type != T_MX &&
+	    first->type != T_NSEC3))
 		return;
 	wire_owner(s, owner, wire);
 	if (!owner_is_good(first->type, wire))
-		sets_say(s, checks->severity[CHECK_NAMES], PLACE(first), owner, "is not the name of a host and has %s records "
-		    "(check-names)", rrtype_print(type, first->type));
+		sets_say(s, checks->severity[CHECK_NAMES], PLACE(first), owner, "is not %s and has %s records (check-names)",
+		    first->type == T_NSEC3 ? "a hash" : "the name of a host", rrtype_print(type, first->type));
 }
 
 /* One set of count sorted records, unless none is left. */

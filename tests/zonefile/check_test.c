@@ -145,6 +145,8 @@ names_of_hosts_are_told_where_they_stand(void **state)
 		{ "a SVCB 1 x_.\nb HTTPS 0 y_.\n", "4:1 E a.example. SVCB: x_. is not the name of a host (check-names)\n" },
 		{ "a RP a\\.b.c. x_.\n RP b.x_. .\n", "5:2 E a.example. RP: b.x_. is not the name of a mailbox (check-names)\n" },
 		{ "a PTR x_.\n", "" },
+		{ "a NSEC3 1 0 0 - 1P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM\n00 NSEC3 1 0 0 - 1P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM\n",
+		    "4:1 E a.example. is not a hash and has NSEC3 records (check-names)\n" },
 		{ "a RP x. .\nb RP x_. .\nc RP x_\\.y.z .\n", "" },
 		{ "0P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM NSEC3 1 0 0 - 1P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM A\n_x NSEC _y A\n_x RRSIG NSEC 13 2 1 2 1 1 x_. AQID\n", "" },
 	};

@@ -286,6 +286,8 @@ bad_text_is_refused_where_it_is_bad(void **state)
 		{ "HTTPS", "1 . dohpath=/x", "mandatory names itself, a parameter twice, or one that is not there; or no-default-alpn stands without alpn; or a value is not what its parameter takes", 2 },
 		{ "RKEY", "1 3 8 AQID", "the flags of RKEY are 0", 3 },
 		{ "IPSECKEY", "10 1 2 192.0.2.1", "a key is missing behind the gateway", 3 },
+		{ "RRSIG", "A 8 1 300 20380119031408 20180101000000 1 a.b. AQID",
+		    "the owner has fewer labels than the signer, which is at or above it (RFC 4034 3.1.3)", 8 },
 		{ "NSEC3", "1 0 0 - 00", "a hash of algorithm 1 has 20 octets (RFC 5155 5)", 4 },
 		{ "HTTPS", "1 . tls-supported-groups=", "\"tls-supported-groups=\" has no good value", 2 },
 		{ "HTTPS", "1 . tls-supported-groups=x", "\"tls-supported-groups=x\" has no good value", 2 },
@@ -559,6 +561,8 @@ mend(uint16_t type, size_t len)
 		wire[len++] = 7;
 	if (type == 45)
 		wire[2] = wire[2] == 2 ? 2 : 0;
+	if (type == T_RRSIG)
+		wire[3] |= 128;
 	if (type == T_NSEC3)
 		wire[0] |= 2;
 	if (type == 57)
@@ -680,7 +684,7 @@ order_is_canonical(void **state)
 		{ "NSEC", "a. A", "A. A", 1 },			/* RFC 6840 5.1: not in lower case */
 		{ "SOA", "a. b. 1 2 3 4 5", "A. B. 1 2 3 4 6", -1 },
 		{ "NAPTR", "1 2 a b !c!c! D.", "1 2 a b !c!c! d.", 0 }, { "NAPTR", "1 2 A b !c!c! d.", "1 2 a b !c!c! d.", -1 },
-		{ "RRSIG", "A 8 0 1 2 3 4 A. AQID", "A 8 0 1 2 3 4 a. AQIDBAUG", -1 },
+		{ "RRSIG", "A 8 1 1 2 3 4 A. AQID", "A 8 1 1 2 3 4 a. AQIDBAUG", -1 },
 		{ "TYPE65280", "\\# 1 01", "\\# 2 0100", -1 }, { "TYPE65280", "\\# 0", "\\# 1 00", -1 },
 	};
 	struct rdata_error error;

@@ -42,6 +42,9 @@ what_is_no_type_is_refused(void **state)
 	uint16_t code;
 
 	(void)state;
+	assert_false(rrtype_parse("MF", 3, &code));
+	assert_false(rrtype_parse("ZONEMD", 7, &code));
+	assert_false(rrtype_parse("TYPE1", 6, &code));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_false(rrtype_parse(bad[i], strlen(bad[i]), &code));
 }
