@@ -2,12 +2,22 @@
 package MariaDB;
 use strict; use warnings;
 use parent 'Peer';
-use Peer qw(free_port run slurp spew until_true);
+use Peer qw(free_port run scratch slurp spew until_true);
 
-# MariaDB->start(OPTION => value...) takes more options of mariadbd, with "_" for "-".
+# MariaDB->start(OPTION => value...) takes more options of mariadbd, with "_" for "-".  like => another one: for its
+# cluster, with the same port, at another address; it begins with nothing.
 sub start {
 	my ($class, %option) = @_;
-	my $self = $class->new(port => free_port(), password => 'tandem-' . int rand 1e9, option => \%option);
+	my $like = delete $option{like};
+	my $self = $class->new(port => $like ? $like->port : free_port(), password => $like ? $like->password : 'tandem-' . int rand 1e9,
+	    option => \%option);
+	if ($like) {
+		# rsync, which brings the tables, is nobody when we are root.
+		chmod 0711, scratch(), $self->dir;
+		mkdir $self->path('data');
+		chown((getpwnam('nobody'))[2, 3], $self->path('data')) unless $>;
+		return $self->launch;
+	}
 	my $said = run('mariadb-install-db', '--no-defaults', "--datadir=$self->{dir}/data", '--user=root',
 	    '--auth-root-authentication-method=normal', '--skip-test-db', '--innodb-log-file-size=16M',
 	    '--innodb-buffer-pool-size=16M', '--skip-log-bin', '--cross-bootstrap');
@@ -44,8 +54,9 @@ sub launch {
 	    performance_schema => 'OFF', userstat => 1, skip_log_bin => undef, max_connections => 40,
 	    %{$self->{option}});
 	delete $option{skip_log_bin} if $option{log_bin};
+	$option{bind_address} //= '127.0.0.1';
 	$self->spawn('mariadbd', '--no-defaults', '--user=root', "--datadir=$self->{dir}/data",
-	    "--socket=" . $self->socket, "--pid-file=$self->{dir}/pid", '--bind-address=127.0.0.1',
+	    "--socket=" . $self->socket, "--pid-file=$self->{dir}/pid",
 	    "--port=$self->{port}", map { '--' . tr/_/-/r . (defined $option{$_} ? "=$option{$_}" : '') } sort keys %option);
 	return $self->up(60, sub { eval { $self->sql('SELECT 1') } });
 }
