@@ -42,7 +42,8 @@ trouble(char out[400], const struct mirror_status *s)
 	return out;
 }
 
-static void
+/* How many zones are held. */
+static size_t
 mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 {
 	struct mirror_status s;
@@ -62,6 +63,7 @@ mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 	snprintf(n[10], 24, "%zu", s.purges_waiting);
 	reply_row(reply, (const char *const[]){ name, connection(&s), n[0], n[1], n[2], n[9], n[8],
 	    time_left(left, s.seconds_left), n[3], n[4], n[5], n[6], n[7], n[10], trouble(why, &s) });
+	return s.held;
 }
 
 void
@@ -71,14 +73,17 @@ command_mirror_state(struct reply *reply)
 		"deleted", "inserted", "updated", "transactions", "purges", "to purge", "last error", NULL };
 	struct mirror *const *mirror;
 	const struct served *zone;
-	size_t count, zones;
+	size_t count, zones, held = 0;
 
 	mirror = mirrors_all(&count);
 	reply_columns(reply, column);
 	for (size_t i = 0; i < count; i++)
-		mirror_row(reply, mirrors_name(i), mirror[i]);
+		held += mirror_row(reply, mirrors_name(i), mirror[i]);
 	if (count == 0)
 		reply_fact(reply, "mirrors", "none configured");
+	/* Asking for each of 100,000 takes the loop 25 ms. */
+	if (held == 0)
+		return;
 	zone = zones_all(&zones);
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < zones; k++) {

@@ -14,8 +14,8 @@
 #define CONNECT_SECONDS 5
 #define WAIT_SECONDS 60			/* for one answer; a batch takes well below one */
 #define LOCK_SECONDS 10
-#define INSERT_ROWS 2000
-#define INSERT_OCTETS (128 * 1024)	/* of their texts */
+#define INSERT_ROWS 5000
+#define INSERT_OCTETS (512 * 1024)	/* of their texts */
 #define INSERT_TYPE 16			/* octets, the longest of the types' names */
 #define INSERT_NUMBERS 64		/* octets a row takes beside its texts */
 #define BULK_ROWS 64			/* fewer save no time, but cost a round trip */
