@@ -384,18 +384,20 @@ queue(struct mirror *m, struct tracked *z, bool changed)
 void
 mirror_wake(struct mirror *m, struct slot *slot)
 {
+	struct zone *zone = NULL;
 	struct tracked *z;
-	struct zone *zone;
 
 	pthread_mutex_lock(&m->lock);
 	z = tracked_find(&m->zones, slot_origin(slot));
 	if (z != NULL && z->slot == slot) {
 		zone = slot_zone_ref(slot);
 		z->withdrawn = zone == NULL;
-		zone_unref(zone);
-		queue(m, z, true);
+		/* After a start nearly all are as they were: that needs no writer. */
+		if (zone == NULL || !mirror_settle(m, z, &zone))
+			queue(m, z, true);
 	}
 	pthread_mutex_unlock(&m->lock);
+	zone_unref(zone);
 }
 
 void

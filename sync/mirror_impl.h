@@ -111,6 +111,10 @@ void gate_take_state(struct tracked *, const struct target_state *);
 
 void checker_start(struct mirror *);	/* a visitor */
 
+/* With the lock: is this version what the target has?  Then the zone is in step, and another reference, or NULL, comes
+ * for the one to it. */
+bool mirror_settle(struct mirror *, struct tracked *, struct zone **);
+
 /* Bring the zones in step, all of which the target was asked for. */
 void mirror_write(struct writer *, struct tracked **, size_t count);
 #endif

@@ -123,19 +123,41 @@ tell_powerdns(struct mirror *m, struct tracked *z, bool changed, bool created)
 	z->unsure = false;
 }
 
-static void
-in_step(struct mirror *m, struct item *item)
+/* With the lock.  Takes the reference, and gives back another one, or NULL. */
+static struct zone *
+set_in_step(struct tracked *z, struct zone *zone)
 {
-	struct tracked *z = item->tracked;
+	struct zone *last = z->last;
 
-	zone_unref(z->last);
-	z->last = zone_ref(item->now);
-	pthread_mutex_lock(&m->lock);
+	z->last = zone;
 	z->state = z->again ? MIRROR_BEHIND : MIRROR_IN_STEP;
 	z->behind_since = time(NULL);
 	free(z->why);
 	z->why = NULL;
+	return last;
+}
+
+static void
+in_step(struct mirror *m, struct item *item)
+{
+	struct zone *last;
+
+	pthread_mutex_lock(&m->lock);
+	last = set_in_step(item->tracked, zone_ref(item->now));
 	pthread_mutex_unlock(&m->lock);
+	zone_unref(last);
+}
+
+bool
+mirror_settle(struct mirror *m, struct tracked *z, struct zone **zone)
+{
+	if (!m->gate.open || !z->asked || z->busy != NULL || !z->known || z->disabled || z->resync ||
+	    (z->meta != NULL && z->meta->hash != z->exported) || !zone_digest_equal(z->digest, zone_digest(*zone)))
+		return false;
+	tracked_unqueue(&m->zones, z);
+	tell_powerdns(m, z, false, false);
+	*zone = set_in_step(z, *zone);
+	return true;
 }
 
 /* Fills the item; false when there is nothing to write. */

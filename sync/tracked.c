@@ -159,6 +159,14 @@ class_of(struct tracked *z, bool changed)
 }
 
 void
+tracked_unqueue(struct tracked_set *set, struct tracked *z)
+{
+	if (z->queued)
+		TAILQ_REMOVE(&set->line[z->class], z, line);
+	z->queued = false;
+}
+
+void
 tracked_queue(struct tracked_set *set, struct tracked *z, bool changed)
 {
 	enum tracked_class class;
@@ -174,8 +182,7 @@ tracked_queue(struct tracked_set *set, struct tracked *z, bool changed)
 	class = class_of(z, changed);
 	if (z->queued && (z->class == class || (z->class == TRACKED_CHANGED && class != TRACKED_BIG)))
 		return;
-	if (z->queued)
-		TAILQ_REMOVE(&set->line[z->class], z, line);
+	tracked_unqueue(set, z);
 	z->queued = true;
 	z->class = class;
 	TAILQ_INSERT_TAIL(&set->line[class], z, line);

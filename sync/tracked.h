@@ -93,6 +93,7 @@ void tracked_remove(struct tracked_set *, struct tracked *);	/* not one that is 
 
 /* What was in step is behind.  changed: a new version is the cause. */
 void tracked_queue(struct tracked_set *, struct tracked *, bool changed);
+void tracked_unqueue(struct tracked_set *, struct tracked *);	/* if it is */
 /* A batch of small ones, or a single large one; they are busy until tracked_back().  big: large ones may be taken, and
  * are taken first. */
 size_t tracked_take(struct tracked_set *, const void *writer, struct tracked **batch, size_t room, bool big, bool big_first);
