@@ -332,10 +332,10 @@ DNAME x.
 4:13 mandatory names itself | HTTPS 1 . key1=h2
 4:20 NAPTR record ends | NAPTR 1 1 "u" "x"
 4:8 NSEC names one type or more | NSEC a.
-4:52 the owner has fewer labels than the signer | RRSIG A 8 1 300 20380119031408 20180101000000 1 a.b. AQID
+4:56 the owner has fewer labels than the signer | RRSIG A 8 1 300 20380119031408 20180101000000 1 a.b. AQID
 4:1 x.example. is not a hash | NSEC3 1 0 0 - 1P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM
-4:6 "65536" is not a number up to 65535 | L64 65536 1:2:3:4
-4:15 "3" is more than type ISDN takes | ISDN "1" "2" 3
+4:7 "65536" is not a number up to 65535 | L64 65536 1:2:3:4
+4:16 "3" is more than type ISDN takes | ISDN "1" "2" 3
 4:5 "1.2.3" is not an IPv4 address | A 1.2.3
 4:5 "1.2.3.04" is not an IPv4 address | A 1.2.3.04
 4:8 "1::2::3" is not an IPv6 address | AAAA 1::2::3
