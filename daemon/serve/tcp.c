@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #define BACKLOG 511
 #define TURN_SIZE 65000		/* octets of a transfer at a time: a fraction of a millisecond's work */
+#define UNSENT_MAX 131072	/* octets that wait in the system for a client that takes them slowly */
 #define LINGER_MS 20		/* for what arrived together with the order to stop */
 #define ACCEPT_MAX 32		/* connections a turn */
 #define PAUSE_MS 50		/* without a descriptor, and nobody to take one from */
@@ -330,10 +332,12 @@ tcp_bind(const union worker_address *address)
 {
 	bool v4 = address->any.sa_family == AF_INET;
 	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1;
+	int on = 1, unsent = UNSENT_MAX;
 
 	if (fd < 0)
 		return -errno;
+	/* Connections have it from their listener.  Else the system keeps up to a megabyte for each. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
 	    (!v4 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
