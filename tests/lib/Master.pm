@@ -11,7 +11,7 @@ use Peer;
 
 our @EXPORT_OK = qw(message sign put);
 
-# Code for UDP gets the query as a Net::DNS packet and its octets, and returns messages; that for TCP gets the socket first and writes.
+# Code for UDP gets the query as a Net::DNS packet, its octets and the socket, and returns messages; that for TCP gets the socket first and writes.
 # Each connection is a process of its own.
 sub start {
 	my ($class, %self) = @_;
@@ -27,11 +27,11 @@ sub start {
 				if ($s == $udp) {
 					$udp->recv(my $octets, 65535) // next;
 					my $query = Net::DNS::Packet->new(\$octets) or next;
-					$udp->send($_) for $self->{udp}->($query, $octets);
+					$udp->send($_) for $self->{udp}->($query, $octets, $udp);
 					next;
 				}
 				my $client = $tcp->accept or next;
-				next if fork;
+				next if fork // die "fork: $!\n";
 				eval {
 					my $len = unpack 'n', take($client, 2);
 					my $octets = take($client, $len);

@@ -1,8 +1,10 @@
 /* fetch.c - a transfer as the daemon does it, by hand: what came of it, on one line.
  *
- * usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-b octets] [-t ms] [-c warn|fail] address port zone
+ * usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-b octets]
+ *              [-t ms] [-T ms] [-r octets] [-c warn|fail] address port zone
  *	-c  what the checks of signatures and of ZONEMD find, told on standard output, is a warning or a failure
- *	-t  the longest wait from one message to the next
+ *	-t  the longest wait from one message to the next; -T  for all of it
+ *	-r  fewer octets than that in half a second are too slow
  *	-f  ask for differences from the zone in this file
  *	-o  write the zone there
  */
@@ -69,7 +71,7 @@ on_report(void *ctx, const struct report *report)
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-b octets] [-t ms] [-c warn|fail] address port zone\n");
+	fprintf(stderr, "usage: fetch [-y algorithm:name:secret] [-f file] [-o file] [-m records] [-b octets] [-t ms] [-T ms] [-r octets] [-c warn|fail] address port zone\n");
 	exit(2);
 }
 
@@ -87,7 +89,7 @@ main(int argc, char **argv)
 	const char *have = NULL, *wrong = NULL;
 	int c;
 
-	while ((c = getopt(argc, argv, "y:f:o:m:b:t:c:")) != -1)
+	while ((c = getopt(argc, argv, "y:f:o:m:b:t:T:r:c:")) != -1)
 		switch (c) {
 			char *a, *n, *s;
 		case 'y':
@@ -120,6 +122,13 @@ main(int argc, char **argv)
 			break;
 		case 't':
 			limits.idle_ms = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'T':
+			limits.total_ms = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'r':
+			limits.rate_octets = strtoul(optarg, NULL, 10);
+			limits.rate_ms = 500;
 			break;
 		default:
 			usage();
