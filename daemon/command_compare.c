@@ -19,6 +19,7 @@ struct one {
 	const char *name;		/* the mirror's */
 	struct slot *slot;		/* a reference */
 	uint64_t ticket;
+	bool held;
 	struct mirror_compared got;
 };
 
@@ -38,8 +39,14 @@ wait_for_all(uv_work_t *work)
 {
 	struct comparing *c = work->data;
 
-	for (size_t i = 0; i < c->count; i++)
-		mirror_await(c->one[i].mirror, slot_origin(c->one[i].slot), c->one[i].ticket, &c->one[i].got);
+	for (size_t i = 0; i < c->count; i++) {
+		struct one *one = &c->one[i];
+		struct mirror_zone z;
+
+		mirror_await(one->mirror, slot_origin(one->slot), one->ticket, &one->got);
+		one->held = !one->got.done && mirror_zone_status(one->mirror, slot_origin(one->slot), &z) &&
+		    z.state == MIRROR_HELD;
+	}
 	for (size_t i = 0; i < c->mirrors; i++)
 		mirror_leave(c->mirror[i]);
 }
@@ -59,12 +66,13 @@ tell_all(uv_work_t *work, int status)
 {
 	static const char *const column[] = { "mirror", "zone", "rows changed", "result", NULL };
 	struct comparing *c = work->data;
-	size_t done = 0, changed = 0, shown = 0;
+	size_t done = 0, changed = 0, shown = 0, held = 0;
 
 	(void)status;
 	for (size_t i = 0; i < c->count; i++) {
 		done += c->one[i].got.done;
 		changed += c->one[i].got.done && c->one[i].got.rows > 0;
+		held += c->one[i].held;
 	}
 	reply_number(c->reply, "zones compared", done);
 	reply_number(c->reply, "zones put right", changed);
@@ -76,7 +84,9 @@ tell_all(uv_work_t *work, int status)
 			tell_one(c->reply, &c->one[i]);
 			shown++;
 		}
-	if (done < c->count)
+	if (held > 0)
+		reply_error(c->reply, "%zu held back: nothing is written of them before that is put right", held);
+	if (done + held < c->count)
 		reply_error(c->reply, "it is done as soon as it can be, 'mirror status' shows how far it is");
 	reply_end(c->reply);
 	for (size_t i = 0; i < c->count; i++)

@@ -6,7 +6,7 @@
 #include "daemon/reply.h"
 #include "daemon/zones.h"
 
-#define CELL 320			/* of a table, with NUL */
+#define CELL 560			/* of a table, with NUL */
 
 /* Words after the command's name, NULL behind the last. */
 typedef void command_fn(struct reply *, char **words);

@@ -214,6 +214,11 @@ verify_zone(struct job *job, size_t mirror, const struct zone *zone)
 	if (!mirror_zone_status(job->mirror[mirror], zone_origin(zone), &z))
 		return;
 	name_print(name, zone_origin(zone));
+	if (z.state == MIRROR_HELD) {
+		snprintf(text, sizeof(text), "%s in %s: not compared, it is held back: %s", name, job->name[mirror], z.why);
+		job_error(job, text);
+		return;
+	}
 	job->mirror_now = job->name[mirror];
 	job->zone_now = name;
 	if (mirror_verify(job->mirror[mirror], zone, on_difference, job, &v) < 0) {

@@ -18,15 +18,16 @@
 
 #define MIRRORS_SHOWN 8
 
+/* whole: with why it is held, which would make a column too wide to be read. */
 static void
-mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot)
+mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot, bool whole)
 {
 	struct mirror_zone z;
 
 	if (!mirror_zone_status(mirror, slot_origin(slot), &z))
 		snprintf(out, CELL, "not mirrored");
 	else if (z.state == MIRROR_HELD)
-		snprintf(out, CELL, "held: %s", z.why);
+		snprintf(out, CELL, "held%s%s", whole ? ": " : "", whole ? z.why : "");
 	else if (!z.met)
 		snprintf(out, CELL, "unknown");
 	else if (!z.known)
@@ -117,7 +118,7 @@ zone_row(struct reply *reply, const struct served *zone)
 	reply_age_cell(cell[4], (time_t)slot_since(zone->slot));
 	snprintf(cell[5], CELL, "%s", command_zone_state(zone));
 	for (size_t i = 0; i < mirrors && i < MIRRORS_SHOWN; i++)
-		mirror_cell(cell[6 + i], mirror[i], zone->slot);
+		mirror_cell(cell[6 + i], mirror[i], zone->slot, false);
 	for (size_t i = 0; i < COUNT(cell); i++)
 		cells[i] = cell[i];
 	reply_row(reply, cells);
@@ -205,7 +206,7 @@ cmd_zonestatus(struct reply *reply, char **word)
 		char key[CELL];
 
 		snprintf(key, sizeof(key), "mirror %s", mirrors_name(i));
-		mirror_cell(text, mirror[i], zone->slot);
+		mirror_cell(text, mirror[i], zone->slot, true);
 		reply_fact(reply, key, "%s", text);
 	}
 	zone_unref(version);

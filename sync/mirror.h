@@ -76,7 +76,7 @@ struct mirror_zone {
 	bool met;			/* the target was asked for it, since our start */
 	bool known;			/* it has it at serial */
 	uint32_t serial;		/* in the target */
-	char why[256];			/* HELD: the reason */
+	char why[512];			/* HELD: the reason */
 };
 struct mirror_status {
 	char name[64];

@@ -139,13 +139,14 @@ domain_own(struct target *t, struct domain *d, bool adopt)
 	}
 	if (d->account[0] != '\0' && strcmp(d->account, t->conf->owner) != 0)
 		return target_fail(t, TARGET_HELD, "the database has a domain %s that belongs to \"%s\"; "
-		    "to take it over, empty its domains.account and set `adopt yes;`", d->name, d->account);
+		    "to take it over, empty its domains.account, then 'mirror adopt %s'", d->name, d->account, d->name);
 	if (d->state && strcmp(d->owner, t->conf->owner) != 0)
 		return target_fail(t, TARGET_HELD, "the database has a domain %s that is written by \"%s\"; "
-		    "to take it over, delete its row in tandem_state and set `adopt yes;`", d->name, d->owner);
+		    "to take it over, delete its row in tandem_state, then 'mirror adopt %s'", d->name, d->owner, d->name);
 	if (!adopt && !t->conf->adopt)
 		return target_fail(t, TARGET_HELD, "the database has a domain %s that belongs to nobody; "
-		    "`adopt yes;` in the mirror takes it over, changing only what differs", d->name);
+		    "'mirror adopt %s', or `adopt yes;` in the mirror for all, takes it over, changing only what differs",
+		    d->name, d->name);
 	result = t->ops->query(t, target_sql(t, "SELECT COUNT(*) FROM cryptokeys WHERE domain_id = %n", d->id),
 	    sql_count, &keys);
 	if (result == TARGET_OK && keys > 0)

@@ -43,6 +43,14 @@ like($said, qr/rows compared:? +$rows\b/, 'with the count of rows');
 
 # The zone of nobody.
 like($tandem->ctl('mirror', 'status'), qr/nobody\.test.*belongs to nobody/, 'the zone that is held back is told with the reason');
+like($tandem->ctl('status'), qr/^nobody\.test .* held *$/m, 'the table of zones is not as wide as that');
+like($tandem->ctl('zonestatus', 'nobody.test'), qr/^mirror fleet: held: .*'mirror adopt nobody\.test'/m, 'but the state of the zone tells it, with the cure');
+$said = $tandem->ctl('mirror', 'verify', 'nobody.test');
+like($said, qr/^error: nobody\.test\. in fleet: not compared, it is held back: .*nobody;/m, 'verify does not compare it');
+unlike($said, qr/mirror repair/, 'nor offer to repair it');
+$said = $tandem->ctl('mirror', 'resync', 'nobody.test');
+like($said, qr/^error: 1 held back: /m, 'resync says that it does nothing');
+unlike($said, qr/as soon as/, 'also later');
 $tandem->ctl('mirror', 'adopt', 'nobody.test');
 ok($mariadb->reaches('nobody.test', serial => 1, within => 10), 'mirror adopt takes it over');
 is(scalar $mariadb->rows('nobody.test'), $rows, 'all rows are ours');

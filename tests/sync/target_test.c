@@ -438,7 +438,7 @@ anothers_domain_is_left_alone(void **state)
 	assert_non_null(strstr(target_why(t), "belongs to \"panel\""));
 	run(t, "UPDATE domains SET account = NULL");
 	assert_int_equal(compare(t, zone, false), TARGET_HELD);
-	assert_non_null(strstr(target_why(t), "`adopt yes;` in the mirror takes it over"));
+	assert_non_null(strstr(target_why(t), "'mirror adopt example.test', or `adopt yes;` in the mirror"));
 	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM records"), "0");
 	assert_int_equal(target_begin(t), TARGET_OK);
 	assert_int_equal(target_delete(t, origin), TARGET_OK);
