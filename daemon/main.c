@@ -18,6 +18,7 @@
 #include "daemon/lockfile.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
+#include "daemon/place.h"
 #include "daemon/reload.h"
 #include "daemon/setup.h"
 #include "daemon/signals.h"
@@ -132,31 +133,14 @@ tell_parent(const struct options *o)
 
 /* Directories that a fresh tree lacks, "var/run" above all. */
 static void
-make_directory_of(const char *path)
-{
-	char part[PATH_MAX];
-
-	snprintf(part, sizeof(part), "%s", path);
-	for (char *p = strchr(part + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		if (mkdir(part, 0750) < 0 && errno != EEXIST)
-			return;		/* whoever opens the path says it better */
-		*p = '/';
-	}
-}
-
-static void
 make_directories(const struct conf *conf)
 {
 	char path[PATH_MAX];
 
-	make_directory_of(conf_resolve(path, conf, conf->journal));
-	make_directory_of(conf_resolve(path, conf, conf->control_socket));
+	place_above(conf_resolve(path, conf, conf->journal));
+	place_above(conf_resolve(path, conf, conf->control_socket));
 	if (conf->pid_file != NULL)
-		make_directory_of(conf_resolve(path, conf, conf->pid_file));
-	for (size_t i = 0; i < conf->mirror_count; i++)
-		if (conf->mirrors[i].file != NULL)
-			make_directory_of(conf_resolve(path, conf, conf->mirrors[i].file));
+		place_above(conf_resolve(path, conf, conf->pid_file));
 }
 
 /* The file is ours from the start, and has the number once we serve. */

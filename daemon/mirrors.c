@@ -9,6 +9,7 @@
 #include "daemon/log.h"
 #include "daemon/export.h"
 #include "daemon/paused.h"
+#include "daemon/place.h"
 #include "daemon/trusted.h"
 #include "zonefile/arena.h"
 
@@ -84,6 +85,8 @@ start_mirror(const struct conf *conf, const struct conf_mirror *m)
 	struct arena *exports;
 	struct mirror *mirror;
 
+	if (c.file != NULL)
+		place_above(c.file);
 	c.hosts = hosts;
 	c.pdns_control = control;
 	c.pdns_api = api;

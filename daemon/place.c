@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +25,20 @@ place_sync(const struct conf *conf)
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+void
+place_above(const char *path)
+{
+	char part[PATH_MAX];
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *p = strchr(part + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		if (mkdir(part, 0750) < 0 && errno != EEXIST)
+			return;		/* whoever opens the path says it better */
+		*p = '/';
+	}
 }
 
 int

@@ -63,6 +63,7 @@ static enum target_result
 failed(struct sqlite *s, int rc)
 {
 	enum target_result result;
+	int err;
 
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
@@ -77,8 +78,9 @@ failed(struct sqlite *s, int rc)
 	default:
 		result = TARGET_BROKEN;
 	}
-	return target_fail(&s->head, result, "%s: %s", s->head.conf->file,
-	    s->db != NULL ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc));
+	err = s->db != NULL && (rc & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(s->db) : 0;
+	return target_fail(&s->head, result, "%s: %s%s%s", s->head.conf->file,
+	    s->db != NULL ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc), err != 0 ? ": " : "", err != 0 ? strerror(err) : "");
 }
 
 static void

@@ -134,9 +134,10 @@ $tandem->write('example.org', version(2));
 
 sub kind { my ($value) = @_; return !defined $value ? 'null' : ref $value eq 'ARRAY' ? 'list' : JSON::PP::is_bool($value) ? 'flag' :
     JSON::PP->new->allow_nonref->encode($value) =~ /^"/ ? 'text' : 'number' }
-configure($config, 'zone "slave.test" { type slave; masters { 127.0.0.1 port 1; 127.0.0.2 port 1; }; }; mirror "fleet" { type sqlite; file "kinds.sqlite3"; };');
+configure($config, 'zone "slave.test" { type slave; masters { 127.0.0.1 port 1; 127.0.0.2 port 1; }; }; mirror "fleet" { type sqlite; file "made/for/it/kinds.sqlite3"; }; mirror "lost" { type sqlite; file "/proc/none/x"; };');
 $tandem->ctl('reload');
-ok((until_true { json('mirror', 'status')->{rows}[0]{connected} } 5), 'the mirror is connected');
+ok((until_true { json('mirror', 'status')->{rows}[0]{connected} } 5), 'the mirror is connected, its directory has been made');
+ok((until_true { $tandem->ctl('mirror', 'status') =~ m{/proc/none/x: unable to open database file: No such file or directory$}m } 5), 'one that cannot be made is told');
 my $time = qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\z/;
 for ([[qw(zonestatus example.org)], serial => 'number', records => 'number', memory => 'number', age => 'number', frozen => 'flag', signed => 'flag', role => 'text'],
     [[qw(zonestatus slave.test)], master => 'list', master_asked => 'null', next => $time, serial => undef, frozen => undef],
