@@ -48,7 +48,7 @@ static const struct command {
 	{ "increase-serial", 1, 1, cmd_increase_serial, true, "ZONE", "put a newer serial into the file, and read it" },
 	{ "history", 1, 1, cmd_history, true, "ZONE", "the versions that the journal knows" },
 	{ "diff", 1, 3, cmd_diff, true, "ZONE [FROM [TO]]", "what changed between two serials; the last change" },
-	{ "dump", 1, 2, cmd_dump, true, "ZONE [--relative]", "the records that are served, or as a zone file" },
+	{ "dump", 1, 2, cmd_dump, true, "ZONE [--relative | FILE]", "the records that are served, or as a zone file" },
 	{ "rollback", 2, 2, cmd_rollback, true, "ZONE SERIAL", "the content of an older version, with a newer serial" },
 	{ "addzone", 2, 99, cmd_addzone, true, "ZONE '{ type ...; }'", "a zone that is not in the configuration, from now on" },
 	{ "modzone", 2, 99, cmd_modzone, true, "ZONE '{ type ...; }'", "another block for one that was added" },
@@ -110,7 +110,8 @@ cmd_help(struct reply *reply, char **word)
 	for (size_t i = 0; i < COUNT(commands); i++) {
 		char usage[CELL];
 
-		snprintf(usage, sizeof(usage), "%s %s", commands[i].name, commands[i].usage);
+		snprintf(usage, sizeof(usage), "%s%s%s", commands[i].name, commands[i].usage[0] != '\0' ? " " : "",
+		    commands[i].usage);
 		reply_row(reply, (const char *const[]){ usage, commands[i].help });
 	}
 	for (size_t i = 0; i < COUNT(aliases); i++) {
@@ -146,7 +147,7 @@ command_run(struct reply *reply, int words, char **word)
 	if (c == NULL)
 		no_such_command(reply, name);
 	else if (left < c->min || left > c->max)
-		reply_usage(reply, "usage: %s %s", c->name, c->usage);
+		reply_usage(reply, "usage: %s%s%s", c->name, c->usage[0] != '\0' ? " " : "", c->usage);
 	else
 		c->run(reply, word + used);
 	/* Those that end the reply by themselves do so later. */

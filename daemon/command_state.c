@@ -348,12 +348,12 @@ cmd_stats(struct reply *reply, char **word)
 	reply_number(reply, "truncated", s.truncated);
 	reply_number(reply, "dropped", s.dropped);
 	reply_number(reply, "transfers to slaves", out.sent);
-	reply_number(reply, "broken off", out.broken_off);
+	reply_number(reply, "transfers to slaves broken off", out.broken_off);
 	reply_number(reply, "transfers from masters", in.fetched);
-	reply_number(reply, "failed", in.broken_off);
+	reply_number(reply, "transfers from masters failed", in.broken_off);
 	reply_number(reply, "NOTIFYs taken", s.notifies);
 	reply_number(reply, "NOTIFYs sent", announced.sent);
-	reply_number(reply, "acknowledged", announced.acknowledged);
+	reply_number(reply, "NOTIFYs acknowledged", announced.acknowledged);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* tandemctl - the operator's client: words to the daemon, its answer to standard output. */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -46,7 +48,12 @@ static const char usage[] =
 "                       take one away that was added; with its file\n"
 "  mirror status        how far the mirrored databases are\n"
 "  mirror pause|resume [MIRROR]\n"
-"  mirror resync [ZONE] compare all rows again, and put them right\n"
+"  mirror verify [ZONE] are the rows as they should be?\n"
+"  mirror repair ZONE, mirror resync [ZONE]\n"
+"                       compare all rows again, and put them right\n"
+"  mirror adopt ZONE    take over a domain that belongs to nobody\n"
+"  mirror import DOMAIN [FILE [MIRROR]]\n"
+"                       write a zone file of a domain in the database\n"
 "  querylog [on|off]    a line for each question in the log\n"
 "  stats                counters of queries and answers\n"
 "  stop                 finish what is under way, then end\n"
@@ -132,6 +139,30 @@ print_answer(const struct answer *a)
 	if (fwrite(a->text, 1, a->len, stdout) != a->len || fflush(stdout) == EOF)
 		return fail("standard output", strerror(errno));
 	return a->status;
+}
+
+/* --- the end of the daemon --- */
+
+#define STOP_MS 30000			/* databases have 10 seconds to take what is being written */
+
+/* A descriptor that is readable once the daemon has ended, or -1. */
+static int
+watch_daemon(int fd)
+{
+	struct ucred peer = { .pid = 0 };
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
+		return -1;
+	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
+}
+
+static int
+await_end(int daemon, const char *path)
+{
+	struct pollfd end = { .fd = daemon, .events = POLLIN };
+
+	return poll(&end, 1, STOP_MS) > 0 ? 0 : fail(path, "the daemon has not ended yet");
 }
 
 /* --- a zone file of the user's own --- */
@@ -230,7 +261,7 @@ main(int argc, char **argv)
 	const char *file = NULL;	/* of dump: written here, with the rights of who asks */
 	struct answer answer;
 	bool json = false;
-	int i = 1, fd, result;
+	int i = 1, fd, daemon = -1, result;
 
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		if (strcmp(argv[i], "--json") == 0) {
@@ -261,6 +292,8 @@ main(int argc, char **argv)
 	}
 	if ((fd = connect_to(path)) < 0)
 		return fail(path, errno == ENOENT || errno == ECONNREFUSED ? "no tandemd answers there" : strerror(errno));
+	if (strcmp(argv[i], "stop") == 0 || strcmp(argv[i], "quit") == 0 || strcmp(argv[i], "halt") == 0)
+		daemon = watch_daemon(fd);
 	/* But a reader of ours that goes away ends us as it ends others. */
 	signal(SIGPIPE, SIG_IGN);
 	if (send_words(fd, json && file == NULL, argc - i, argv + i) != 0)
@@ -269,6 +302,8 @@ main(int argc, char **argv)
 	result = read_answer(fd, path, &answer);
 	if (result == 0)
 		result = file != NULL && answer.status == 0 ? write_dump(&answer, file, json) : print_answer(&answer);
+	if (result == 0 && daemon >= 0)
+		result = await_end(daemon, path);
 	free(answer.text);
 	return result;
 }

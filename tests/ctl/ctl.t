@@ -145,7 +145,7 @@ for ([[qw(zonestatus example.org)], serial => 'number', records => 'number', mem
     [[qw(history example.org)], 'rows.0.serial' => 'number', 'rows.0.at' => $time, 'rows.0.added' => 'number', 'rows.1.at' => 'null'],
     [['checkconf'], good => 'flag', zones => 'number', configuration => 'text'],
     [[qw(querylog off)], query_log => 'flag'],
-    [['stats'], answers => 'number', transfers_to_slaves => 'number'],
+    [['stats'], answers => 'number', transfers_to_slaves => 'number', transfers_from_masters_failed => 'number'],
     [[qw(reload example.org)], 'rows.0.old' => 'number', 'rows.0.ms' => 'number', 'rows.0.zone' => 'text'],
     [[qw(mirror status)], 'rows.0.in_step' => 'number', 'rows.0.last_error' => 'null']) {
 	my ($command, %kind) = @$_;

@@ -237,7 +237,8 @@ $tandem->write('example.org', version($good, 15));
 $tandem->signal('HUP');
 ok($tandem->reaches('example.org', serial => 15, within => 5), 'until it is mended');
 $tandem->ctl('stop');
-is($tandem->ended(10), 0, 'tandemctl stop ends it');
+ok(!-e $tandem->path('pid'), 'tandemctl stop waits until it has ended');
+is($tandem->ended(10), 0, 'with 0');
 
 # Memory that was needed once.
 {
