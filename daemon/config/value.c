@@ -216,6 +216,7 @@ parse_allow_transfer(struct parser *p, const struct clause *c, void *field)
 	uint32_t port = 0;
 
 	(void)c;
+	*list = (struct conf_match_list){ 0 };
 	*(const struct conf_match_list **)field = list;
 	for (;;) {
 		struct spot spot = p->token->spot;
