@@ -16,20 +16,9 @@
 #include "zonefile/name.h"
 
 static const char *
-connection(const struct mirror_status *s)
+activity(const struct mirror_status *s)
 {
-	return s->paused ? "paused" : s->standby ? "standby" : s->connected ? "yes" : "no";
-}
-
-static const char *
-time_left(char out[24], int64_t seconds)
-{
-	if (seconds < 0)
-		return "?";
-	if (seconds == 0)
-		return "-";
-	snprintf(out, 24, seconds < 120 ? "%" PRId64 "s" : "%" PRId64 "m", seconds < 120 ? seconds : seconds / 60);
-	return out;
+	return s->paused ? "paused" : s->standby ? "standby" : "active";
 }
 
 static const char *
@@ -47,7 +36,7 @@ static size_t
 mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 {
 	struct mirror_status s;
-	char n[11][24], left[24], why[400];
+	char n[11][24], left[24] = "-", why[400];
 
 	mirror_status(mirror, &s);
 	snprintf(n[0], 24, "%zu", s.in_step);
@@ -61,16 +50,18 @@ mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 	snprintf(n[8], 24, "%" PRIu64, s.rows_a_second);
 	snprintf(n[9], 24, "%zu", s.drifted);
 	snprintf(n[10], 24, "%zu", s.purges_waiting);
-	reply_row(reply, (const char *const[]){ name, connection(&s), n[0], n[1], n[2], n[9], n[8],
-	    time_left(left, s.seconds_left), n[3], n[4], n[5], n[6], n[7], n[10], trouble(why, &s) });
+	if (s.seconds_left >= 0)
+		snprintf(left, sizeof(left), "%" PRId64, s.seconds_left);
+	reply_row(reply, (const char *const[]){ name, activity(&s), s.connected ? "yes" : "no", n[0], n[1], n[2], n[9], n[8],
+	    left, n[3], n[4], n[5], n[6], n[7], n[10], trouble(why, &s) });
 	return s.held;
 }
 
 void
 command_mirror_state(struct reply *reply)
 {
-	static const char *const column[] = { "mirror", "connected", "in step", "behind", "held", "drifted", "rows/s", "left",
-		"deleted", "inserted", "updated", "transactions", "purges", "to purge", "last error", NULL };
+	static const char *const column[] = { "mirror", "state", "connected:flag", "in step", "behind", "held", "drifted", "rows/s",
+		"left:age", "deleted", "inserted", "updated", "transactions", "purges", "to purge", "last error", NULL };
 	struct mirror *const *mirror;
 	const struct served *zone;
 	size_t count, zones, held = 0;
@@ -88,12 +79,10 @@ command_mirror_state(struct reply *reply)
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < zones; k++) {
 			struct mirror_zone z;
-			char key[512];
 
 			if (!mirror_zone_status(mirror[i], slot_origin(zone[k].slot), &z) || z.state != MIRROR_HELD)
 				continue;
-			snprintf(key, sizeof(key), "held in %s: %.300s", mirrors_name(i), slot_name(zone[k].slot));
-			reply_fact(reply, key, "%s", z.why);
+			reply_item(reply, "held back", "%s in %s: %s", slot_name(zone[k].slot), mirrors_name(i), z.why);
 		}
 }
 
@@ -316,8 +305,10 @@ import_done(uv_work_t *work, int status)
 	(void)status;
 	for (size_t i = 0; i < job->errors; i++)
 		reply_error(job->reply, "%s: %s", job->domain, job->error[i]);
-	if (job->errors == 0)
-		reply_fact(job->reply, job->domain, "written to %s", job->path);
+	if (job->errors == 0) {
+		reply_fact(job->reply, "zone", "%s", job->domain);
+		reply_fact(job->reply, "written to", "%s", job->path);
+	}
 	reply_end(job->reply);
 	job_free(job);
 }

@@ -80,7 +80,7 @@ sub small_zones {
 	my $mariadb = MariaDB->start(@options, slow_query_log => 0);
 	my $tandem = tandem($mariadb, join('', map { "zone \"z$_.test\" { type master; file \"z\"; };\n" } 1 .. $zones), 'connections 4;');
 	$tandem->write('z', "\$TTL 60\n\@ SOA ns1 h 1 1 1 1 1\n\@ NS ns1\nns1 A 192.0.2.1\n\@ MX 10 mail\nmail A 192.0.2.2\n");
-	my $in_step = sub { until_true { sleep 0.1; $tandem->ctl('mirror', 'status') =~ /fleet\s+yes\s+$zones\s/ } 300 };
+	my $in_step = sub { until_true { sleep 0.1; $tandem->ctl('mirror', 'status') =~ /fleet\s+active\s+yes\s+$zones\s/ } 300 };
 	my $start = time;
 	$tandem->launch;
 	took("$zones zones: first one served", time() - $start);

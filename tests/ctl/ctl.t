@@ -147,7 +147,8 @@ for ([[qw(zonestatus example.org)], serial => 'number', records => 'number', mem
     [[qw(querylog off)], query_log => 'flag'],
     [['stats'], answers => 'number', transfers_to_slaves => 'number', transfers_from_masters_failed => 'number'],
     [[qw(reload example.org)], 'rows.0.old' => 'number', 'rows.0.ms' => 'number', 'rows.0.zone' => 'text'],
-    [[qw(mirror status)], 'rows.0.in_step' => 'number', 'rows.0.last_error' => 'null']) {
+    [[qw(mirror status)], 'rows.0.in_step' => 'number', 'rows.0.last_error' => 'null', 'rows.0.connected' => 'flag', 'rows.0.left' => 'number',
+	'rows.0.state' => 'text']) {
 	my ($command, %kind) = @$_;
 	my $reply = json(@$command);
 	for my $path (sort keys %kind) {

@@ -147,7 +147,7 @@ $tandem->ctl('mirror', 'resume');
 ok($mariadb->reaches('c.test', serial => 7, within => 10), 'resumed');
 $tandem->stop;
 $tandem->launch;
-ok((until_true { $tandem->ctl('mirror', 'status') =~ /fleet +yes/ } 10), 'for good');
+ok((until_true { $tandem->ctl('mirror', 'status') =~ /fleet +active +yes/ } 10), 'for good');
 
 # Put right by command, which waits and tells.
 $mariadb->sql("UPDATE powerdns.records SET content = '192.0.2.66' WHERE name = 'ns1.c.test'");
@@ -165,7 +165,7 @@ like($said, qr/"zones_put_right": *1\b/, 'and tells, as JSON too') or diag($said
 $mariadb->kill9;
 $tandem->write('c.test', text(8));
 $tandem->signal('HUP');
-ok((until_true { $tandem->ctl('mirror', 'status') =~ /fleet +no .*(?:gone away|Lost connection|connect)/i } 10), 'the database is away, and why is told') or diag($tandem->ctl('mirror', 'status'));
+ok((until_true { $tandem->ctl('mirror', 'status') =~ /fleet +active +no .*(?:gone away|Lost connection|connect)/i } 10), 'the database is away, and why is told') or diag($tandem->ctl('mirror', 'status'));
 like($tandem->ctl('zones'), qr/c\.test .* 7 behind/, 'where the zone was is still told');
 $said = $tandem->ctl('mirror', 'resync');
 isnt($?, 0, 'what cannot be done now is not waited for');

@@ -41,7 +41,7 @@ unlike(axfr('-y', "hmac-sha256:xfr:$secret", 'other.test'), qr/192\.0\.2\.1/, 'a
 my $counters = $mariadb->counters;
 $tandem->stop;
 $tandem->launch;
-ok((until_true { $tandem->ctl('mirror', 'status') =~ /fleet\s+yes\s+2\s/ } 10), 'started again');
+ok((until_true { $tandem->ctl('mirror', 'status') =~ /fleet\s+active\s+yes\s+2\s/ } 10), 'started again');
 is(MariaDB::changes($counters, $mariadb->counters)->{domainmetadata} // 0, 0, 'nothing is written again');
 $mariadb->sql("USE powerdns; INSERT INTO tsigkeys (name, algorithm, secret) VALUES ('foreign', 'hmac-sha256', 'eHg=');
     INSERT INTO domainmetadata (domain_id, kind, content) SELECT id, 'X-FOREIGN', '1' FROM domains");

@@ -53,7 +53,7 @@ $start = time;
 $tandem->launch;
 ok($tandem->reaches("z$_.test", serial => 1, within => 20), "z$_.test is served again") for 1, $zones;
 note(sprintf 'served again after %.2f s', time() - $start);
-ok((until_true { $tandem->ctl('mirror', 'status') =~ /fleet\s+yes\s+$zones\s/ } 20), 'all are in step again');
+ok((until_true { $tandem->ctl('mirror', 'status') =~ /fleet\s+active\s+yes\s+$zones\s/ } 20), 'all are in step again');
 $reads = MariaDB::changes($reads, $mariadb->reads);
 is($reads->{$_} // 0, 0, "without a look at $_") for qw(records domainmetadata);
 cmp_ok($reads->{$_}, '<=', $zones + 10, "and with one at each row of $_") for qw(tandem_state domains);

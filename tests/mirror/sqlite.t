@@ -25,7 +25,7 @@ next_version();
 $pair[0]->launch;
 sub serial { scalar eval { run('sqlite3', '-readonly', $file, "SELECT serial FROM tandem_state WHERE name = '$_[0]'") =~ s/\s//gr } }
 sub in_step { my ($within) = @_; until_true { serial('example.org') eq $serial && serial('big.test') eq $serial } $within }
-ok((until_true { -s $file && $pair[0]->ctl('mirror', 'status') =~ /fleet\s+yes\s+2\s/ } 20), 'the file is made, with its tables') or diag($pair[0]->log);
+ok((until_true { -s $file && $pair[0]->ctl('mirror', 'status') =~ /fleet\s+active\s+yes\s+2\s/ } 20), 'the file is made, with its tables') or diag($pair[0]->log);
 my $inode = (stat $file)[1];
 my $pdns = PowerDNS->start(sqlite => $file, cache => 0);
 ok($pdns->reaches('example.org', serial => 1, within => 10), 'PowerDNS serves from it');

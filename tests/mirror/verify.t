@@ -79,7 +79,7 @@ for (@drift) {
 	is($?, 256, "$sql: the exit status tells");
 	like($said, $pattern, 'so does the text');
 	like($said, qr/zones that differ:? +1\b/, 'one zone differs');
-	like($tandem->ctl('mirror', 'status'), qr/fleet\s+yes\s+3\s+0\s+0\s+1\b/, 'its state counts it');
+	like($tandem->ctl('mirror', 'status'), qr/fleet\s+active\s+yes\s+3\s+0\s+0\s+1\b/, 'its state counts it');
 	$tandem->ctl('mirror', 'repair', 'plain.test');
 	ok((until_true { scalar $tandem->ctl('mirror', 'verify', 'plain.test') =~ /differ:? +0/ } 10), 'mirror repair mends it');
 }

@@ -106,7 +106,7 @@ my $sqlite = $other->path('pdns.sqlite3');
 $other->configure(slurp($file_conf) =~ s/127\.0\.0\.3/127.0.0.4/gr =~ s/autosecondary \{.*?\n\t\};//sr =~ s/^key.*|^\t(?:slave-cycle|autosecondary-).*//mgr
     =~ s/^mirror.*/mirror "file" { type sqlite; file "pdns.sqlite3"; owner "other"; };\n/msr);
 $other->launch;
-ok((until_true { -s $sqlite && $other->ctl('mirror', 'status') =~ /file\s+yes/ } 20), 'PowerDNS\'s tables in a file') or diag($other->log);
+ok((until_true { -s $sqlite && $other->ctl('mirror', 'status') =~ /file\s+active\s+yes/ } 20), 'PowerDNS\'s tables in a file') or diag($other->log);
 run('sqlite3', $sqlite, "INSERT INTO supermasters VALUES ('127.0.0.2', 'ns2.rows.dev', 'x')");
 ok($other->says(qr/mirror file: 1 row of its table supermasters may give us zones/, 20), 'are read too');
 $pdns->control('notify-host', 'rows.dev', '127.0.0.4');
