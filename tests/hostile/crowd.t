@@ -11,6 +11,7 @@ use Time::HiRes qw(sleep time);
 
 my $notify = program('tests/hostile/notify');
 my $records = 200_000;
+my $growth = slurp('tandemd') =~ /__asan_init/ ? 100_000 : 5_000;	# kB; a sanitizer gives nothing back for a while
 
 # --- what a process takes ---
 sub rss { my ($peer) = @_; return slurp('/proc/' . $peer->pid . '/status') =~ /VmRSS:\s+(\d+)/ ? $1 : die 'no process' }
@@ -145,7 +146,7 @@ for (['strangers, of our zone', '127.0.0.9', 'z.test', 10_000], ['strangers, of 
 		my ($sent, $answered) = $flood->log =~ /sent (\d+) answered (\d+)/;
 		note(sprintf '%d sent, %d answered, %.2f s CPU of ours, %d kB more', $sent, $answered, $slave->cpu - $cpu, rss($slave) - $rss);
 		cmp_ok($answered, '>', 0, 'they get an answer');
-		cmp_ok(rss($slave) - $rss, '<', 5000, 'memory does not grow');
+		cmp_ok(rss($slave) - $rss, '<', $growth, 'memory does not grow');
 		cmp_ok(length $slave->said, '<', 5000, 'nor does the log') or diag(substr $slave->said, 0, 2000);
 		cmp_ok(asked() - $asked, '<=', $from eq '127.0.0.1' ? 2 + time - $start : 0, 'the master is asked ' . ($from eq '127.0.0.1' ? 'once a second' : 'nothing'));
 	};

@@ -89,7 +89,7 @@ sub run {
 	if (!$pid) {
 		open STDERR, '>&', \*STDOUT;
 		open STDIN, '<', '/dev/null';
-		exec @command or POSIX::_exit(127);
+		exec @command or do { print STDERR "$command[0]: $!\n"; POSIX::_exit(127) };
 	}
 	local $/;
 	my $text = <$out>;
