@@ -203,7 +203,7 @@ set_refresh(struct served *zone, const struct conf *conf, const struct conf_zone
 			.connect_ms = CONNECT_MS,
 			.idle_ms = rules->max_idle_in * 1000, .total_ms = rules->max_time_in * 1000,
 			.rate_octets = rules->min_rate_in.octets, .rate_ms = rules->min_rate_in.seconds * 1000,
-			.max_records = rules->max_records, .max_diffs = rules->request_ixfr_max_diffs,
+			.max_octets = rules->max_size_in, .max_records = rules->max_records, .max_diffs = rules->request_ixfr_max_diffs,
 			.checks = conf_checks(want), .report = log_report,
 		},
 	};

@@ -240,6 +240,7 @@ static const struct clause clauses[] = {
 	{ "multi-master", EVERYWHERE, parse_word, print_word, RULE(multi_master), .words = yes_no },
 	{ "ixfr-from-differences", EVERYWHERE, parse_word, print_word, RULE(ixfr_from_differences),
 	    .words = differences },
+	{ "max-transfer-size-in", EVERYWHERE, parse_size, print_size, RULE(max_size_in), .min = 1 },
 	{ "max-journal-size", EVERYWHERE, parse_size, print_size, RULE(max_journal_size) },
 	{ "max-ixfr-ratio", EVERYWHERE, parse_percent, print_percent, RULE(max_ixfr_ratio), .min = 1, .max = 100000 },
 	{ "zone-statistics", EVERYWHERE, parse_word, print_word, RULE(statistics), .words = statistics },

@@ -78,6 +78,7 @@ struct conf_rules {
 	uint32_t slave_cycle_interval;	/* seconds, 0: none */
 	uint32_t max_time_in, max_idle_in, max_time_out, max_idle_out;	/* of a transfer, seconds */
 	struct conf_rate min_rate_in;
+	uint64_t max_size_in;		/* octets of a transfer; 0: a part of this machine's memory */
 	uint32_t max_records, max_records_per_type, max_types_per_name;	/* 0: no limit */
 	bool request_ixfr, provide_ixfr, request_expire;
 	uint32_t request_ixfr_max_diffs;	/* 0: no limit */

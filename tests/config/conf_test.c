@@ -699,7 +699,7 @@ static const char *const corpus[] = {
 	" max-transfer-idle-in 3; max-transfer-time-out 2; max-transfer-idle-out 1; min-transfer-rate-in 1000 2;"
 	" max-records 1; max-records-per-type 2; max-types-per-name 3; request-ixfr no; provide-ixfr no;"
 	" request-expire no; request-ixfr-max-diffs 4; multi-master yes; ixfr-from-differences slave;"
-	" max-journal-size 20M; max-ixfr-ratio unlimited; masterfile-style full; notify-rate 1; startup-notify-rate 2;"
+	" max-transfer-size-in 1g; max-journal-size 20M; max-ixfr-ratio unlimited; masterfile-style full; notify-rate 1; startup-notify-rate 2;"
 	" serial-query-rate 3; transfers-in 4; transfers-out 5; transfers-per-ns 6; transfer-format one-answer;"
 	" transfer-message-size 512; querylog yes; allow-new-zones no; new-zones-directory \"n z\";"
 	" autosecondary { 192.0.2.53 key xfr nameserver \"ns2.example.com\" account \"a b\"; ::1 port 54; };"
@@ -714,7 +714,7 @@ static const char *const corpus[] = {
 	"mirror s { type sqlite; file \"f\"; }; mirror m { type mysql; database d; user u; socket s; password \"?\"; };"
 	"mirror n { type mysql; database d; user u; host a, b; pdns-api \"http://x\", \"http://y\" key-file k; tls require;"
 	" ca-file c; password-file f; kind master; zones none; adopt yes; on-remove disable; target-version 5.0;"
-	" unmirrorable skip; };"
+	" unmirrorable skip; supermasters no; };"
 	"zone a.b { type master; file a; mirror s, m; mirror n; }; zone b { type master; file b; mirror none; };"
 	"zone \"a\\.b\\\"c.d\" { type master; file c; };",
 };

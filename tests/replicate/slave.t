@@ -111,6 +111,9 @@ run('sqlite3', $sqlite, "INSERT INTO supermasters VALUES ('127.0.0.2', 'ns2.rows
 ok($other->says(qr/mirror file: 1 row of its table supermasters may give us zones/, 20), 'are read too');
 $pdns->control('notify-host', 'rows.dev', '127.0.0.4');
 ok($other->reaches('rows.dev', serial => $pdns->serial('rows.dev'), within => 10), 'and a master in them gives us its zone') or diag($other->log);
+$other->configure(slurp($other->path('tandem.conf')) =~ s/owner "other";/owner "other"; supermasters no;/r);
+$other->ctl('reconfig');
+ok($other->says(qr/mirror file: no row of its table supermasters is left/, 20), 'unless the mirror is not to be believed');
 $other->stop;
 
 # Without NOTIFY.

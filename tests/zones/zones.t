@@ -39,6 +39,12 @@ like($slave->ctl('modzone', 'none.test', '{ type slave; masters { up; }; notify 
 is($? >> 8, 0, 'which ends with 0 too');
 is(rcode($slave, 'none.test'), 'SERVFAIL', 'and answers SERVFAIL until then');
 
+like($slave->ctl('addzone', 'small.test', '{ type slave; masters { up; }; max-transfer-size-in 100; }'), qr/added, but not transferred yet/, 'a zone of few octets at most');
+$master->ctl('addzone', 'small.test', '{ type master; file "new.test"; };');
+like($slave->ctl('refresh', 'small.test'), qr/failed: .*more than 100 octets/, 'which has more of them, is not taken');
+$slave->ctl('delzone', 'small.test');
+$master->ctl('delzone', 'small.test');
+
 # What cannot be added leaves nothing.
 for (
     ['new.test', '{ type master; file "other"; }', qr/it is there already: \S*new\.test\.conf, which 'modzone' changes/],
