@@ -579,7 +579,8 @@ mirror_status(struct mirror *m, struct mirror_status *status)
 		if (z->slot == NULL)
 			continue;
 		status->in_step += z->state == MIRROR_IN_STEP;
-		status->behind += z->state == MIRROR_BEHIND;
+		/* A slave's zone that has not come yet is no work of ours. */
+		status->behind += z->state == MIRROR_BEHIND && (slot_since(z->slot) != 0 || z->withdrawn);
 		status->held += z->state == MIRROR_HELD;
 		status->drifted += z->drifted;
 		if (z->state == MIRROR_BEHIND)
