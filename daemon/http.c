@@ -382,7 +382,7 @@ channel_at(const union conf_address *address)
 {
 	struct channel *ch = channels;
 
-	while (ch != NULL && memcmp(&ch->address, address, sizeof(*address)) != 0)
+	while (ch != NULL && !conf_same_address(&ch->address, address))
 		ch = ch->next;
 	return ch;
 }

@@ -160,6 +160,16 @@ conf_free(struct conf *conf)
 		arena_free(((struct owned *)conf)->arena);
 }
 
+bool
+conf_same_address(const union conf_address *a, const union conf_address *b)
+{
+	if (a->any.sa_family != b->any.sa_family)
+		return false;
+	if (a->any.sa_family == AF_INET)
+		return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+	return a->v6.sin6_port == b->v6.sin6_port && memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
+}
+
 const char *
 conf_resolve(char out[PATH_MAX], const struct conf *conf, const char *path)
 {

@@ -210,6 +210,8 @@ struct checks conf_checks(const struct conf_zone *);
 /* The server block about this peer, the narrowest one; NULL when there is none. */
 const struct conf_server *conf_server_of(const struct conf *, const struct sockaddr *);
 
+bool conf_same_address(const union conf_address *, const union conf_address *);	/* and port */
+
 /* A path of the configuration as the system takes it: relative ones start at directory. */
 const char *conf_resolve(char out[PATH_MAX], const struct conf *, const char *path);
 

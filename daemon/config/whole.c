@@ -342,7 +342,7 @@ check_channels(struct parser *p)
 
 	for (size_t i = 0; i < p->channels.count; i++)
 		for (size_t j = 0; j < i; j++)
-			if (memcmp(&channels[i].address, &channels[j].address, sizeof(channels[i].address)) == 0) {
+			if (conf_same_address(&channels[i].address, &channels[j].address)) {
 				refuse_at(p, &spots[i], "this address and port is there twice, first in %s line %u",
 				    spots[j].file->path, spots[j].line);
 				break;

@@ -222,11 +222,11 @@ static const struct complaint {
 	    "tandem.conf:1:29: error: key 'k' is not defined\n" },
 	{ "controls { };",
 	    "tandem.conf:1:10: error: 'controls' without 'unix' is not supported: say where the socket is\n" },
-	{ "statistics-channels { inet 127.0.0.1 port 8053; inet 127.0.0.1 port 8053 allow { none; } to { any; }; inet a; };",
-	    "tandem.conf:1:90: error: expected 'port', 'allow' or ';'\n"
-	    "tandem.conf:1:108: error: expected an address\n" },
-	{ "statistics-channels { inet 127.0.0.1 port 8053; inet 127.0.0.1 port 8053 allow { none; }; };",
-	    "tandem.conf:1:54: error: this address and port is there twice, first in " },
+	{ "statistics-channels { inet 127.0.0.1 port 8053; inet 127.0.0.1 allow { none; } to { any; }; inet a; };",
+	    "tandem.conf:1:80: error: expected 'port', 'allow' or ';'\n"
+	    "tandem.conf:1:98: error: expected an address\n" },
+	{ "statistics-channels { inet 127.0.0.1 port 8053; inet ::1; inet 127.0.0.1 port 8053 allow { none; }; };",
+	    "tandem.conf:1:64: error: this address and port is there twice, first in " },
 	{ "statistics-channels { inet 127.0.0.1 allow { nobody; }; };",
 	    "tandem.conf:1:46: error: acl 'nobody' is not defined\n" },
 	/* marks that are missing or too many */
