@@ -284,6 +284,11 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	/* Behind the command it means the same. */
+	if (i + 1 < argc && strcmp(argv[argc - 1], "--json") == 0) {
+		json = true;
+		argv[--argc] = NULL;
+	}
 	if (argc - i == 3 && strcmp(argv[i], "dump") == 0 && argv[i + 2][0] != '-') {
 		static char relative[] = "--relative";
 

@@ -124,6 +124,7 @@ like($said, qr/^configuration: unchanged$/m, 'then nothing changes');
 my $status = json('status');
 like($status->{running_for}, qr/^\d+$/, 'JSON has ages in seconds');
 is($status->{rows}[0]{zone}, 'example.org', 'and the zones');
+is(decode_json($tandem->ctl('zonestatus', 'example.org', '--json'))->{zone}, 'example.org', '--json may stand last');
 is($status->{rows}[0]{serial}, 2, 'with numbers');
 is(scalar(grep { / / } keys %$status, map { keys %$_ } @{$status->{rows}}), 0, 'and no key with a blank');
 unlink $tandem->path('example.org');
