@@ -32,6 +32,8 @@ mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot, bool
 		snprintf(out, CELL, "unknown");
 	else if (!z.known)
 		snprintf(out, CELL, "not there yet");
+	else if (z.disabled)
+		snprintf(out, CELL, "%" PRIu32 " disabled", z.serial);
 	else
 		snprintf(out, CELL, "%" PRIu32 " %s", z.serial, z.state == MIRROR_IN_STEP ? "in step" : "behind");
 }

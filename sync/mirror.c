@@ -579,8 +579,9 @@ mirror_status(struct mirror *m, struct mirror_status *status)
 		if (z->slot == NULL)
 			continue;
 		status->in_step += z->state == MIRROR_IN_STEP;
-		/* A slave's zone that has not come yet is no work of ours. */
-		status->behind += z->state == MIRROR_BEHIND && (slot_since(z->slot) != 0 || z->withdrawn);
+		/* A slave's zone that has not come yet, or has expired and is disabled, is no work of ours. */
+		status->behind += z->state == MIRROR_BEHIND && (slot_since(z->slot) != 0 ||
+		    (z->withdrawn && z->known && !z->disabled));
 		status->held += z->state == MIRROR_HELD;
 		status->drifted += z->drifted;
 		if (z->state == MIRROR_BEHIND)
@@ -627,7 +628,7 @@ mirror_zone_status(struct mirror *m, const uint8_t *origin, struct mirror_zone *
 	z = tracked_find(&m->zones, origin);
 	there = z != NULL && z->slot != NULL;
 	if (there) {
-		*out = (struct mirror_zone){ z->state, z->met, z->known, z->serial, "" };
+		*out = (struct mirror_zone){ z->state, z->met, z->known, z->known && z->disabled, z->serial, "" };
 		if (z->state == MIRROR_HELD && z->why != NULL)
 			snprintf(out->why, sizeof(out->why), "%s", z->why);
 	}

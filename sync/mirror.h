@@ -75,6 +75,7 @@ struct mirror_zone {
 	enum mirror_zone_state state;
 	bool met;			/* the target was asked for it, since our start */
 	bool known;			/* it has it at serial */
+	bool disabled;			/* there: PowerDNS refuses it, since it has expired */
 	uint32_t serial;		/* in the target */
 	char why[512];			/* HELD: the reason */
 };

@@ -85,6 +85,8 @@ for my $how (qw(delete disable keep)) {
 	$tandem->ctl('reload');
 	$master->stop;
 	ok((until_true { disabled('a.test') && rcode('a.test') eq 'REFUSED' } 5), "on-remove $how: expired, PowerDNS refuses it") or diag($tandem->log);
+	like($tandem->ctl('zonestatus', 'a.test'), qr/^mirror fleet: \d+ disabled$/m, 'its state says so');
+	like($tandem->ctl('mirror', 'status'), qr/^fleet\s+active\s+yes\s+0\s+0\s/m, 'and the mirror is not behind');
 	is(id('a.test'), $a, 'its id is the same');
 	$master->launch;
 	ok((until_true { $tandem->ctl('refresh', 'a.test'); !disabled('a.test') && rcode('a.test') eq 'NOERROR' } 10), 'its master is back, PowerDNS answers') or diag($tandem->log);

@@ -35,7 +35,7 @@ like($slave->ctl('addzone', 'new.test', 'IN', qw({ type slave; file), '"new.test
 is($slave->serial('new.test'), 7, 'and answered');
 like($slave->ctl('addzone', 'none.test', '{ type slave; masters { up; }; }'), qr/added, but not transferred yet: .*REFUSED/, 'a slave of a master that has no such zone is added');
 is($? >> 8, 0, 'which is no fault of the command');
-like($slave->ctl('mirror', 'status'), qr/^db\s+yes\s+2\s+0\s+0\s/m, 'no mirror is behind for what it has not been given yet');
+like($slave->ctl('mirror', 'status'), qr/^db\s+active\s+yes\s+2\s+0\s+0\s/m, 'no mirror is behind for what it has not been given yet');
 like($slave->ctl('modzone', 'none.test', '{ type slave; masters { up; }; notify no; }'), qr/^changed, but not transferred yet: .*REFUSED$/, 'nor is it of one that changes it');
 is($? >> 8, 0, 'which ends with 0 too');
 is(rcode($slave, 'none.test'), 'SERVFAIL', 'and answers SERVFAIL until then');
