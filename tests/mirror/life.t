@@ -125,7 +125,7 @@ is($tandem->serial('a.test'), $serial, '600 versions are served without it');
 my $size = 0;
 $size += -s $_ // 0 for glob "$journal*";
 cmp_ok($size, '<', $first * 1.5 + 1e6, sprintf 'the journal is small: %.2f MB after 200 of them, %.2f MB after 600', $first / 1e6, $size / 1e6);
-like($tandem->ctl('mirror', 'status'), qr/fleet\s+no\s+0\s+1\s/, 'the zone is behind');
+like($tandem->ctl('mirror', 'status'), qr/fleet\s+active\s+no\s+0\s+1\s/, 'the zone is behind');
 $mariadb->launch;
 ok($mariadb->reaches('a.test', serial => $serial, within => 70), 'all is made up for');
 like($tandem->ctl('mirror', 'verify'), qr/zones as they should be:? +1\b/, 'the rows are right');
