@@ -21,6 +21,9 @@ is($status, 1, 'a bad one ends with 1');
 is($err, "$dir/bad.conf:2:2: error: 'alow-query' is not known here; did you mean 'allow-query'?\n"
     . "$dir/bad.conf:3:10: error: workers 0 is out of range: 1 to 256\n", 'and every error at its place');
 
+spew("$dir/bind.conf", "options { blackhole { 192.0.2.1; }; };\n");
+like((checkconf("$dir/bind.conf"))[2], qr/:1:11: error: 'blackhole .*' is not supported: .*; allow-query refuses them/, 'what is refused is told with what to write instead');
+
 ($status, $out, $err) = checkconf("$dir/absent.conf");
 is($status, 1, 'a missing one ends with 1');
 like($err, qr/^\Q$dir\E\/absent\.conf: error: No such file/, 'and says so');
