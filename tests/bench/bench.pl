@@ -1,18 +1,19 @@
 #!/usr/bin/perl
-# bench.pl [answers|load|transfer|mirror|latency]... - measures, from the top of the tree; everything without
+# bench.pl [answers|load|transfer|slave|mirror|latency]... - measures, from the top of the tree; everything without
 # arguments.  The server runs on the first processor, the load on the second; peers are those installed.
 use strict; use warnings;
 use lib 'tests/lib';
 use Ask qw(ask);
+use Cwd qw(getcwd);
 use Daemon; use MariaDB; use PowerDNS;
 use Peer qw(free_port run scratch slurp spew until_true);
 use Signer qw(make_keys sign);
 use Test::More tests => 1;
 use Time::HiRes qw(time usleep);
 
-my %measure = (answers => \&answers, load => \&load, transfer => \&transfer, mirror => \&mirror, latency => \&latency);
-my @wanted = @ARGV ? @ARGV : qw(answers load transfer mirror latency);
-die "usage: bench.pl [answers|load|transfer|mirror|latency]...\n" if grep { !$measure{$_} } @wanted;
+my %measure = (answers => \&answers, load => \&load, transfer => \&transfer, slave => \&slave, mirror => \&mirror, latency => \&latency);
+my @wanted = @ARGV ? @ARGV : qw(answers load transfer slave mirror latency);
+die "usage: bench.pl [answers|load|transfer|slave|mirror|latency]...\n" if grep { !$measure{$_} } @wanted;
 $| = 1;
 $measure{$_}->() for @wanted;
 pass('measured');	# so that the directory goes
@@ -175,6 +176,82 @@ sub transfer {
 		printf "%-15s %12d %12.2f %14d %8d\n", $name, $n{records} / $ms * 1000, $cpu, $n{octets}, $n{messages};
 		$server->stop;
 	}
+}
+
+# The same zone as slave of NSD, from the start with nothing to the first answer: the best of three.  Of NSD's processes those that
+# have ended count too.
+sub slave {
+	my $master = nsd('example', zone_file('tld', 'example', 1000000));
+	my $port = $master->port;
+	my %conf = (
+		tandemd => sub { (<<EOT, 'tandemd', '-c', 'conf') },
+options { directory "$_[1]"; listen-on port $_[0] { 127.0.0.1; }; listen-on-v6 { none; }; workers 1; notify no; };
+controls { unix "control"; };
+zone "example" { type slave; file "zone"; masters { 127.0.0.1 port $port; }; };
+EOT
+		NSD => sub { (<<EOT, 'nsd', '-d', '-c', 'conf') },
+server:
+	ip-address: 127.0.0.1\@$_[0]
+	server-count: 1
+	username: ""
+	chroot: ""
+	zonesdir: "$_[1]"
+	zonelistfile: "$_[1]/list"
+	xfrdfile: "$_[1]/xfrd"
+	xfrdir: "$_[1]"
+	pidfile: ""
+remote-control:
+	control-enable: no
+zone:
+	name: "example"
+	zonefile: "zone"
+	request-xfr: AXFR 127.0.0.1\@$port NOKEY
+EOT
+		Knot => sub { (<<EOT, 'knotd', '-c', 'conf') },
+server:
+    rundir: "$_[1]"
+    listen: 127.0.0.1\@$_[0]
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: "$_[1]"
+remote:
+  - id: master
+    address: 127.0.0.1\@$port
+zone:
+  - domain: "example"
+    storage: "$_[1]"
+    file: "zone"
+    master: master
+    journal-content: none
+    semantic-checks: off
+EOT
+	);
+	printf "%-15s %12s %12s\n", 'as slave', 'CPU s', 's';
+	for my $name (qw(tandemd Knot NSD)) {
+		my ($cpu, $wall) = (1e9, 1e9);
+		for (1 .. 3) {
+			my $slave = Peer->new(port => free_port());
+			my ($text, @command) = $conf{$name}->($slave->port, $slave->dir);
+			spew($slave->path('conf'), $text);
+			$command[0] = getcwd() . '/tandemd' if $command[0] eq 'tandemd';
+			my $start = time;
+			$slave->spawn(@command);
+			until_true { Ask::serial($slave->port, 'example') } 120 or die "$name does not serve: " . $slave->log;
+			my $took = time() - $start;
+			my $used = $slave->cpu;
+			for ($slave->processes) {
+				my @field = split ' ', slurp("/proc/$_/stat") =~ s/^.*\) //sr;
+				$used += ($field[13] + $field[14]) / 100;	# of their children that have ended
+			}
+			$cpu = $used if $used < $cpu;
+			$wall = $took if $took < $wall;
+			$slave->stop;
+		}
+		printf "%-15s %12.2f %12.2f\n", $name, $cpu, $wall;
+	}
+	$master->stop;
 }
 
 my ($mariadb, $pdns, $tandem, $path);
