@@ -1,4 +1,3 @@
-#include <assert.h>
 #include <errno.h>
 #include <mysql.h>
 #include <mysqld_error.h>
@@ -9,15 +8,12 @@
 
 #include "sync/secret.h"
 #include "sync/target_impl.h"
+#include "sync/target_insert.h"
 #include "zonefile/arena.h"
 
 #define CONNECT_SECONDS 5
 #define WAIT_SECONDS 60			/* for one answer; a batch takes well below one */
 #define LOCK_SECONDS 10
-#define INSERT_ROWS 5000
-#define INSERT_OCTETS (512 * 1024)	/* of their texts */
-#define INSERT_TYPE 16			/* octets, the longest of the types' names */
-#define INSERT_NUMBERS 64		/* octets a row takes beside its texts */
 #define BULK_ROWS 64			/* fewer save no time, but cost a round trip */
 #define BATCH_OCTETS (512 * 1024)	/* statements that share a round trip */
 #define BATCH_STATEMENTS 1000
@@ -26,22 +22,6 @@
 enum {
 	E_WSREP_NOT_READY = 1047, E_RECORD_CHANGED = 1020, E_KILLED = 1927, E_STATEMENT_TIME = 1969,
 	E_READ_ONLY_MODE = 1836, E_EXECUTION_TIME = 3024, E_ROLLED_BACK_BY_GROUP = 3101, E_IDLE = 4031,
-};
-
-/* Rows to be inserted, a column each as the library wants them. */
-struct texts {
-	char *at[INSERT_ROWS];
-	unsigned long len[INSERT_ROWS];
-};
-struct rows {
-	unsigned count;
-	size_t used, octets;		/* of text; of the packet, at most */
-	int64_t domain[INSERT_ROWS];
-	struct texts name, type, content, ordername;
-	int32_t ttl[INSERT_ROWS], prio[INSERT_ROWS];
-	char ent[INSERT_ROWS], unordered[INSERT_ROWS];	/* what is NULL in them, not 0 */
-	int8_t disabled[INSERT_ROWS], auth[INSERT_ROWS];
-	char text[INSERT_OCTETS];
 };
 
 struct mysql {
@@ -57,7 +37,7 @@ struct mysql {
 	unsigned sent;			/* statements whose results have not been read */
 	bool bulk;			/* it takes many rows by one execution of a statement */
 	MYSQL_STMT *bulk_insert;	/* prepared, when it was needed */
-	struct rows rows;
+	struct inserts rows;
 };
 
 static enum target_result
@@ -111,8 +91,7 @@ forget(struct mysql *m)
 {
 	m->batch.len = 0;
 	m->statements = m->sent = 0;
-	m->rows.count = 0;
-	m->rows.used = m->rows.octets = 0;
+	inserts_clear(&m->rows);
 }
 
 static void
@@ -227,8 +206,6 @@ ask(struct mysql *m, const char *sql, sql_row_fn *fn, void *ctx)
 	return mysql_target_query(&m->head, &text, fn, ctx);
 }
 
-#define INSERT "INSERT INTO records (domain_id, name, type, content, ttl, prio, disabled, ordername, auth) VALUES "
-
 #ifdef MARIADB_BASE_VERSION
 /* Can the server take many rows by one execution of a statement, which spares it a third of the work? */
 static bool
@@ -251,8 +228,8 @@ bulk_failed(struct mysql *m)
 static enum target_result
 insert_bulk(struct mysql *m)
 {
-	static const char sql[] = INSERT "(?, ?, ?, ?, ?, ?, ?, ?, ?)";
-	struct rows *r = &m->rows;
+	static const char sql[] = INSERT_INTO "(?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	struct inserts *r = &m->rows;
 #define TEXT(column, nulls) { .buffer_type = MYSQL_TYPE_STRING, .buffer = (column).at, .length = (column).len, \
 	.u.indicator = (nulls) }
 	MYSQL_BIND bind[] = {
@@ -552,57 +529,16 @@ mysql_post(struct target *t, const struct text *sql, int64_t expected)
 	return TARGET_OK;
 }
 
-static size_t
-row_octets(const struct rows *r, unsigned i)
-{
-	return r->name.len[i] + r->type.len[i] + r->content.len[i] + r->ordername.len[i] + INSERT_NUMBERS;
-}
-
-static void
-put_row(struct text *out, const struct rows *r, unsigned i)
-{
-	text_put(out, "(", 1);
-	text_number(out, r->domain[i]);
-	text_put(out, ",", 1);
-	text_quote(out, r->name.at[i], r->name.len[i]);
-	if (!r->ent[i]) {
-		text_put(out, ",", 1);
-		text_quote(out, r->type.at[i], r->type.len[i]);
-		text_put(out, ",", 1);
-		text_quote(out, r->content.at[i], r->content.len[i]);
-		text_put(out, ",", 1);
-		text_number(out, r->ttl[i]);
-		text_put(out, ",", 1);
-		text_number(out, r->prio[i]);
-	} else
-		text_str(out, ",NULL,NULL,NULL,NULL");
-	text_str(out, r->disabled[i] ? ",1," : ",0,");
-	text_quote(out, r->unordered[i] ? NULL : r->ordername.at[i], r->ordername.len[i]);
-	text_str(out, r->auth[i] ? ",1)" : ",0)");
-}
-
 /* As statements of their text: few of them, or for a server that has no other way. */
 static enum target_result
 post_rows(struct mysql *m)
 {
-	const struct rows *r = &m->rows;
-	struct text *out = &m->insert;
 	size_t room = m->packet < INSERT_OCTETS ? m->packet : INSERT_OCTETS;
 	enum target_result result = TARGET_OK;
-	int64_t rows = 0;
 
-	for (unsigned i = 0; i < r->count && result == TARGET_OK; i++) {
-		if (rows++ == 0) {
-			out->len = 0;
-			text_str(out, INSERT);
-		}
-		put_row(out, r, i);
-		/* Quotes may double. */
-		if (i + 1 == r->count || out->len + 2 * row_octets(r, i + 1) > room) {
-			result = mysql_post(&m->head, out, rows);
-			rows = 0;
-		} else
-			text_put(out, ",", 1);
+	for (unsigned at = 0, from = 0; at < m->rows.count && result == TARGET_OK; from = at) {
+		inserts_put(&m->rows, &at, &m->insert, room);
+		result = mysql_post(&m->head, &m->insert, at - from);
 	}
 	return result;
 }
@@ -610,58 +546,23 @@ post_rows(struct mysql *m)
 static enum target_result
 write_rows(struct mysql *m)
 {
-	enum target_result result;
+	enum target_result result = m->bulk && m->rows.count >= BULK_ROWS ? insert_bulk(m) : post_rows(m);
 
-	if (m->rows.count == 0)
-		return TARGET_OK;
-	if (m->bulk && m->rows.count >= BULK_ROWS)
-		result = insert_bulk(m);
-	else
-		result = post_rows(m);
-	m->rows.count = 0;
-	m->rows.used = m->rows.octets = 0;
+	inserts_clear(&m->rows);
 	return result;
-}
-
-static void
-keep_text(struct rows *r, struct texts *column, const char *s, size_t len)
-{
-	if (s == NULL)
-		len = 0;
-	column->at[r->count] = r->text + r->used;
-	memcpy(r->text + r->used, s != NULL ? s : "", len);
-	column->len[r->count] = len;
-	r->used += len;
 }
 
 static enum target_result
 mysql_insert(struct target *t, int64_t domain, const struct row *row)
 {
 	struct mysql *m = (struct mysql *)t;
-	struct rows *r = &m->rows;
-	size_t octets = row->name_len + INSERT_TYPE + row->content_len + row->ordername_len;
 	enum target_result result;
-	unsigned i;
 
-	assert(octets <= sizeof(r->text));
-	if ((r->count == INSERT_ROWS || r->used + octets > sizeof(r->text) ||
-	    r->octets + octets + INSERT_NUMBERS > m->packet) && (result = write_rows(m)) != TARGET_OK)
-		return result;
-	i = r->count;
-	r->domain[i] = domain;
-	keep_text(r, &r->name, row->name, row->name_len);
-	keep_text(r, &r->type, row->type, row->type != NULL ? strlen(row->type) : 0);
-	keep_text(r, &r->content, row->content, row->content_len);
-	keep_text(r, &r->ordername, row->ordername, row->ordername_len);
-	r->ttl[i] = (int32_t)row->ttl;
-	r->prio[i] = row->prio;
-	r->ent[i] = row->type == NULL;
-	r->unordered[i] = row->ordername == NULL;
-	r->disabled[i] = row->disabled;
-	r->auth[i] = row->auth;
-	r->octets += octets + INSERT_NUMBERS;
-	r->count++;
-	return TARGET_OK;
+	if (inserts_add(&m->rows, domain, row, m->packet))
+		return TARGET_OK;
+	if ((result = write_rows(m)) == TARGET_OK)
+		inserts_add(&m->rows, domain, row, m->packet);
+	return result;
 }
 
 static enum target_result
