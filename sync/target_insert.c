@@ -6,9 +6,12 @@
 #define TYPE_MAX 16			/* octets, the longest of the types' names */
 #define NUMBERS_MAX 64			/* octets a row takes beside its texts */
 
+/* s NULL: nothing, whatever len is. */
 static void
 keep(struct inserts *r, struct texts *column, const char *s, size_t len)
 {
+	if (s == NULL)
+		len = 0;
 	column->at[r->count] = memcpy(r->text + r->used, s != NULL ? s : "", len);
 	column->len[r->count] = len;
 	r->used += len;

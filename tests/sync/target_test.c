@@ -1067,7 +1067,7 @@ a_file_in_no_directory_is_named(void **state)
 	nowhere.file = "/nowhere/at/all";
 	t = target_open(&nowhere);
 	assert_int_equal(target_connect(t), TARGET_BROKEN);
-	assert_string_equal(target_why(t), "/nowhere/at/all: unable to open database file");
+	assert_string_equal(target_why(t), "/nowhere/at/all: unable to open database file: No such file or directory");
 	target_close(t);
 }
 
