@@ -50,8 +50,9 @@ read_signature(const uint8_t *message, size_t len)
 static void
 read_stream(const uint8_t *octets, size_t size, bool differences)
 {
+	/* The question had the id of the first answer, or nothing would be read. */
 	struct inbound_conf conf = { .origin = origin, .have = differences ? have : NULL, .max_records = 1000,
-	    .checks = checks_default };
+	    .checks = checks_default, .id = size >= 4 ? get16(octets + 2) : 0 };
 	struct inbound *in = inbound_new(&conf);
 	enum inbound_state state = INBOUND_MORE;
 	struct zone *zone;
