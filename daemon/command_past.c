@@ -1,5 +1,6 @@
 /* command_past.c - what a zone was, is, and can be again: history, diff, dump, rollback. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -279,6 +280,47 @@ cmd_dump(struct reply *reply, char **word)
 
 /* --- rollback --- */
 
+static int
+copy_octets(int from, int to)
+{
+	char buf[65536];
+	ssize_t got;
+
+	while ((got = read(from, buf, sizeof(buf))) > 0)
+		for (ssize_t done = 0, n; done < got; done += n)
+			if ((n = write(to, buf + done, (size_t)(got - done))) < 0)
+				return -errno;
+	return got < 0 ? -errno : 0;
+}
+
+/* The file under another name too, which is not there yet.  Of somebody else's file Linux allows no second name
+ * (fs.protected_hardlinks), and a copy serves as well. */
+static int
+keep_aside(const char *path, const char *aside)
+{
+	int from, to, err;
+
+	if (link(path, aside) == 0)
+		return 0;
+	if (errno != EPERM && errno != EOPNOTSUPP)
+		return -errno;
+	if ((from = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return -errno;
+	if ((to = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) < 0) {
+		err = -errno;
+		close(from);
+		return err;
+	}
+	err = copy_octets(from, to);
+	if (err == 0 && fsync(to) < 0)
+		err = -errno;
+	close(from);
+	close(to);
+	if (err < 0)
+		unlink(aside);
+	return err;
+}
+
 /* The file gets the old content with a new serial; what it was stays beside it under the serial that it had. */
 static void
 write_past(uv_work_t *work)
@@ -292,8 +334,10 @@ write_past(uv_work_t *work)
 		return;
 	if (snprintf(aside, sizeof(aside), "%s.%" PRIu32, p->file, zone_serial(p->zone)) >= (int)sizeof(aside))
 		err = -ENAMETOOLONG;
-	else if ((unlink(aside) < 0 && errno != ENOENT) || link(p->file, aside) < 0)
+	else if (unlink(aside) < 0 && errno != ENOENT)
 		err = -errno;
+	else
+		err = keep_aside(p->file, aside);
 	if (err < 0)
 		snprintf(p->why, sizeof(p->why), "%s.%" PRIu32 ": %s", p->file, zone_serial(p->zone), strerror(-err));
 	else if ((err = dump_zone(zone, p->file)) < 0)

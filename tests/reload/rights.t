@@ -62,6 +62,13 @@ is($tandem->serial('example.org'), $serial, 'is not raised');
 like($tandem->ctl('rollback', 'example.org', $serial - 1), qr/zones\/example\.org\.\d+: Permission denied/, 'nor is a version brought back');
 mode(0755, 'zones');
 
+# A zone file of somebody else, of which Linux may allow no second name.
+chown 0, 0, "$dir/zones/example.org" if @as;
+my $now = slurp("$dir/zones/example.org");
+like($tandem->ctl('rollback', 'example.org', $serial - 1), qr/^example\.org +$serial +${\($serial + 1)} .*loaded$/m, 'a version comes back into a file of somebody else');
+is(slurp("$dir/zones/example.org.$serial"), $now, 'which is kept beside it');
+$serial++;
+
 # The pid file at the end, the journal at a start.
 mode(0555, 'run');
 $tandem->signal('TERM');
