@@ -16,6 +16,7 @@
 #define CLIENTS_MAX 64
 #define SILENT_S 10			/* a client that neither sends nor takes anything is closed after that */
 #define BACKLOG 64
+#define PAUSE_MS 20
 #define CLIENT_MEMORY 65536		/* of a request's headers, then of a piece of the page */
 
 /* A connection. */
@@ -249,6 +250,7 @@ on_connection(void *ctx, struct MHD_Connection *connection, void **socket_ctx, e
 
 /* --- the library's time --- */
 
+static void on_ready(uv_poll_t *, int, int);
 static void on_time(uv_timer_t *);
 static void on_turn(uv_idle_t *);
 
@@ -274,7 +276,10 @@ run(struct channel *ch)
 static void
 on_time(uv_timer_t *timer)
 {
-	run(timer->data);
+	struct channel *ch = timer->data;
+
+	uv_poll_start(&ch->poll, UV_READABLE, on_ready);
+	run(ch);
 }
 
 static void
@@ -286,9 +291,16 @@ on_turn(uv_idle_t *turn)
 static void
 on_ready(uv_poll_t *poll, int status, int events)
 {
+	struct channel *ch = poll->data;
+
 	(void)status;
 	(void)events;
-	run(poll->data);
+	run(ch);
+	/* Who waits has been served, or refused, or there is no descriptor for him: then he is still there at once. */
+	if (MHD_get_daemon_info(ch->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections == 0) {
+		uv_poll_stop(poll);
+		uv_timer_start(&ch->timer, on_time, PAUSE_MS, 0);
+	}
 }
 
 /* --- addresses --- */

@@ -2,13 +2,16 @@
 use strict; use warnings; use Test::More;
 use lib 'tests/lib';
 use Ask qw(ask transfer);
+use Cwd qw(getcwd);
 use Daemon;
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
 use Peer qw(free_port run slurp until_true);
 use Time::HiRes qw(sleep time);
 
 my $config = slurp('tests/metrics/tandem.conf');
+my $top = getcwd();
 our $http = free_port();
 my $any = 'allow-transfer { any; };';
 
@@ -233,6 +236,23 @@ ok(ask($tandem->port, 'z2.test', 'SOA'), 'nor questions');
 cmp_ok(scalar(() = glob '/proc/' . $tandem->pid . '/fd/*'), '<', 250, 'nor do they take all descriptors');
 @idle = ();
 ok((until_true { scalar(() = glob '/proc/' . $tandem->pid . '/fd/*') < 60 } 5), 'which come back');
+
+# No descriptor is left for a reader.
+{
+	my $port = free_port();
+	my $few = Daemon->prepare('tests/metrics/tandem.conf', options => $any, channels => "inet 127.0.0.1 port $port;", more => 'zone "example.org" { type master; file "example.org"; };');
+	$few->write('example.org', sprintf $zone, 1);
+	$few->spawn('prlimit', '--nofile=48:48', "$top/tandemd", '-c', 'tandem.conf');
+	$few->up(30, sub { defined $few->serial('example.org') });
+	my @full = map { my $c = IO::Socket::UNIX->new(Peer => $few->control_socket); $c->syswrite('x') if $c; $c // () } 1 .. 60;
+	local $http = $port;
+	my $waiting = client("GET /metrics HTTP/1.0\r\n\r\n");
+	my $begin = $few->cpu;
+	sleep 0.7;
+	cmp_ok($few->cpu - $begin, '<', 0.15, 'without a descriptor for a reader the server does not turn round and round');
+	@full = ();
+	like(says($waiting), qr/^HTTP\/1\.[01] 200/, 'who is served when there is one again');
+}
 
 $tandem->signal('TERM');
 my $last = client("GET /metrics HTTP/1.1\r\n\r\n");
