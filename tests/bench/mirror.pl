@@ -14,9 +14,10 @@ my %part = (
 	changes => sub { changes(100_000, 1000) },	# one record of the large zone, again and again
 	peers => sub { peers(100_000) },		# the same by zone2sql and by PowerDNS as slave
 	sqlite => sub { sqlite(100_000, 3) },
+	verify => sub { verify(1_000_000) },		# the rows of a large zone, and a small one that changes meanwhile
 );
-my @parts = @ARGV ? @ARGV : qw(zones large million changes peers sqlite);
-die "usage: mirror.pl [zones|large|million|changes|peers|sqlite]...\n" if grep { !$part{$_} } @parts;
+my @parts = @ARGV ? @ARGV : qw(zones large million changes peers sqlite verify);
+die "usage: mirror.pl [zones|large|million|changes|peers|sqlite|verify]...\n" if grep { !$part{$_} } @parts;
 $| = 1;
 # Every commit is on the disk; a log of statements, with microseconds, tells how long transactions took.
 my @options = (innodb_buffer_pool_size => '512M', innodb_log_file_size => '256M', innodb_flush_log_at_trx_commit => 1,
@@ -165,13 +166,15 @@ sub changes {
 	mirrored($mariadb, 'big.test', 1);
 	await(10, sub { address($pdns, 'change.big.test') eq '192.0.3.1' });
 	transactions($mariadb, 'tandem');
-	my @answer;
+	my (@answer, @served);
 	my $start = time;
 	for my $serial (2 .. $changes + 1) {
 		my $address = '192.0.3.' . $serial % 250;
 		$tandem->write('big', zone_text($records, $serial));
 		my $before = time;
 		$tandem->signal('HUP');
+		await(10, sub { address($tandem, 'change.big.test') eq $address });
+		push @served, time() - $before;
 		await(10, sub { address($pdns, 'change.big.test') eq $address });
 		push @answer, time() - $before;
 	}
@@ -179,6 +182,7 @@ sub changes {
 	my ($transaction, $commit) = transactions($mariadb, 'tandem');
 	my $what = 'one record of ' . ($records + 5);
 	took("$what: HUP to the answer of PowerDNS", median(@answer), ', worst ' . unit(worst(@answer)) . ' of ' . @answer);
+	took('  of it until we served it', median(@served), ', worst ' . unit(worst(@served)));
 	took("$what: the transaction", median(@$transaction), ', worst ' . unit(worst(@$transaction)) . ' of ' . @$transaction);
 	took('  of it COMMIT, until it is on the disk', median(@$commit), ', worst ' . unit(worst(@$commit)));
 	took("$changes such changes, each served before the next", $all, sprintf ', %.0f a second', $changes / $all);
@@ -199,8 +203,8 @@ sub changes {
 }
 
 sub address {
-	my ($pdns, $name) = @_;
-	my $packet = ask($pdns->port, $name, 'A') or return '';
+	my ($server, $name) = @_;
+	my $packet = ask($server->port, $name, 'A') or return '';
 	my ($a) = grep { $_->type eq 'A' } $packet->answer;
 	return $a ? $a->address : '';
 }
@@ -274,4 +278,50 @@ sub sqlite {
 	took($records + 5 . ' records into SQLite for the first time', median(@ours), sprintf ', %.1f MB above the zone', worst(@above));
 	took('  sqlite3 .import of the same rows', median(@import), sprintf ', we: %.2f of it', median(@ours) / median(@import));
 	took('one record of ' . ($records + 5) . ': HUP to SQLite', median(@one), ', worst ' . unit(worst(@one)));
+}
+
+sub verify {
+	my ($records) = @_;
+	my $mariadb = MariaDB->start(@options, slow_query_log => 0);
+	my $tandem = tandem($mariadb, 'zone "big.test" { type master; file "big"; }; zone "small.test" { type master; file "small"; };');
+	my $serial = 1;
+	my $small = sub { $tandem->write('small', "\$TTL 60\n\@ SOA ns1 h $serial 1 1 1 1\n\@ NS ns1\nns1 A 192.0.2.1\n") };
+	my $change = sub {
+		my @took;
+		for (1 .. 20) {
+			$serial++;
+			$small->();
+			my $start = time;
+			$tandem->signal('HUP');
+			await(60, sub { ($mariadb->serial('small.test') // 0) == $serial });
+			push @took, time() - $start;
+		}
+		return \@took;
+	};
+	$tandem->write('big', zone_text($records, 1));
+	$small->();
+	$tandem->launch;
+	mirrored($mariadb, $_, 1) for qw(big.test small.test);
+	my $alone = $change->();
+	for my $what ('all as they should be', 'one is not') {
+		# What was needed before is forgotten.
+		if (open my $out, '>', '/proc/' . $tandem->pid . '/clear_refs') { print $out "5\n" }
+		my ($cpu, $start) = ($mariadb->cpu, time);
+		$tandem->ctl('mirror', 'verify', 'big.test');
+		took("$records rows verified, $what", time() - $start, sprintf ', %.2f s of the server\'s CPU, %.0f MB at most',
+		    $mariadb->cpu - $cpu, peak_of($tandem->pid));
+		$mariadb->sql("UPDATE powerdns.records SET ttl = 1 WHERE name = 'h77.big.test'");
+	}
+	my $child = fork // die "fork: $!\n";
+	if (!$child) {
+		open STDOUT, '>', '/dev/null';
+		$tandem->ctl('mirror', 'verify', 'big.test') while 1;
+	}
+	my $meanwhile = $change->();
+	kill 'KILL', $child;
+	waitpid $child, 0;
+	took('a small zone changed, in the database', median(@$alone), ', worst ' . unit(worst(@$alone)));
+	took('  while the large one is verified', median(@$meanwhile), ', worst ' . unit(worst(@$meanwhile)));
+	$tandem->stop;
+	$mariadb->stop;
 }
