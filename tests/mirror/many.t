@@ -19,6 +19,8 @@ my $start = time;
 $tandem->launch;
 ok($tandem->reaches("z$_.test", serial => 1, within => 20), "z$_.test is served") for 1, $zones;
 note(sprintf '%d zones served after %.2f s', $zones, time() - $start);
+ok((until_true { $tandem->ctl('mirror', 'status') =~ /^fleet +active +yes +\d+ +[1-9]\d* +0 +0 +[1-9]\d* +\d+s /m } 30),
+    'meanwhile the state tells how many rows a second, and how many seconds are left') or diag($tandem->ctl('mirror', 'status'));
 ok((until_true { $mariadb->sql('SELECT COUNT(*) FROM powerdns.domains') == $zones &&
     $mariadb->sql('SELECT COUNT(*) FROM powerdns.records') == 6 * $zones } 60), 'all are mirrored') or diag($tandem->log);
 note(sprintf 'mirrored after %.2f s', time() - $start);

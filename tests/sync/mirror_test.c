@@ -1248,6 +1248,50 @@ lend_to_another(bool lives)
 	pthread_mutex_unlock(&db.lock);
 }
 
+static bool
+all_300_in_step(void)
+{
+	struct mirror_status status;
+
+	mirror_status(mirror, &status);
+	return status.in_step == 300;
+}
+
+/* While the target was away; a transaction takes 200 zones. */
+static void
+what_changed_goes_before_what_is_only_looked_at(void **state)
+{
+	struct mirror_conf conf = { .name = "test", .owner = "me" };
+	struct mirror_status status;
+	char name[20];
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "z%u.example.", i);
+		offer(name, 1);
+	}
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "z%u.example.", i);
+		await(served_at(slot_of(name), 1));
+	}
+	held = true;
+	mirror = mirror_start(&conf, path, on_report, NULL);
+	for (size_t i = 0; i < slot_total; i++)
+		mirror_include(mirror, slots[i]);
+	mirror_settled(mirror);
+	edit("z299.example.", 2);
+	edit("z250.example.", 2);
+	mirror_status(mirror, &status);
+	assert_int_equal(status.behind, 300);
+	assert_int_equal(status.seconds_left, -1);
+	held = false;
+	reached(all_300_in_step);
+	assert_string_equal(db.kept.zone[0].name, "z299.example");
+	assert_string_equal(db.kept.zone[1].name, "z250.example");
+	mirror_status(mirror, &status);
+	assert_int_equal(status.seconds_left, 0);
+}
+
 static void
 who_stands_by_writes_nothing_and_takes_over(void **state)
 {
@@ -1419,6 +1463,7 @@ main(void)
 		TEST(an_excluded_zone_is_kept_disabled_or_deleted),
 		TEST(a_paused_mirror_waits),
 		TEST(many_small_zones_share_transactions),
+		TEST(what_changed_goes_before_what_is_only_looked_at),
 		TEST(who_stands_by_writes_nothing_and_takes_over),
 		TEST(a_zone_that_expires_is_disabled_until_it_is_back),
 		TEST(what_left_the_configuration_while_nobody_watched_is_taken_out),
