@@ -26,7 +26,7 @@ struct past {
 	struct reply *reply;
 	struct slot *slot;
 	struct zone *zone;		/* the current one */
-	char journal[PATH_MAX], file[PATH_MAX];
+	char journal[PATH_MAX], file[PATH_MAX], kept[PATH_MAX];
 	uint32_t from, to;
 	bool relative;
 	uv_work_t work;
@@ -326,18 +326,19 @@ static void
 write_past(uv_work_t *work)
 {
 	struct past *p = work->data;
-	char aside[PATH_MAX];
 	struct zone *zone = past_zone(p->journal, p->zone, p->from, p->to, p->why, sizeof(p->why));
 	int err = 0;
 
 	if (zone == NULL)
 		return;
-	if (snprintf(aside, sizeof(aside), "%s.%" PRIu32, p->file, zone_serial(p->zone)) >= (int)sizeof(aside))
+	if (snprintf(p->kept, sizeof(p->kept), "%s.%" PRIu32, p->file, zone_serial(p->zone)) >= (int)sizeof(p->kept))
 		err = -ENAMETOOLONG;
-	else if (unlink(aside) < 0 && errno != ENOENT)
+	else if (access(p->file, F_OK) < 0 && errno == ENOENT)
+		p->kept[0] = '\0';	/* it comes back */
+	else if (unlink(p->kept) < 0 && errno != ENOENT)
 		err = -errno;
 	else
-		err = keep_aside(p->file, aside);
+		err = keep_aside(p->file, p->kept);
 	if (err < 0)
 		snprintf(p->why, sizeof(p->why), "%s.%" PRIu32 ": %s", p->file, zone_serial(p->zone), strerror(-err));
 	else if ((err = dump_zone(zone, p->file)) < 0)
@@ -350,17 +351,16 @@ tell_past(struct past *p)
 {
 	struct served *zone = zones_of(p->slot);
 	struct reload tell;
-	char kept[PATH_MAX + 16];
 
 	if (zone == NULL || zone->file == NULL) {
 		reply_error(p->reply, "%s is no longer a master here", slot_name(p->slot));
 		reply_end(p->reply);
 		return;
 	}
-	snprintf(kept, sizeof(kept), "%s.%" PRIu32, p->file, zone_serial(p->zone));
-	log_note("zone %s: back to the content of serial %" PRIu32 ", as serial %" PRIu32 "; its file was kept as %s",
-	    slot_name(p->slot), p->from, p->to, kept);
-	reply_fact(p->reply, "file before", "%s", kept);
+	log_note("zone %s: back to the content of serial %" PRIu32 ", as serial %" PRIu32 "%s%s",
+	    slot_name(p->slot), p->from, p->to, p->kept[0] != '\0' ? "; its file was kept as " : "", p->kept);
+	if (p->kept[0] != '\0')
+		reply_fact(p->reply, "file before", "%s", p->kept);
 	tell = reload_to(p->reply);
 	reload_zone(zone, &tell);
 }
