@@ -67,13 +67,15 @@ ending_add(struct mirror *mirror, const char *name)
 	endings = e;
 }
 
+/* Until so many milliseconds after start. */
 static bool
-wait_for_all(unsigned ms)
+wait_for_all(const struct timespec *start, int64_t ms)
 {
-	struct timespec step = { .tv_nsec = STEP_MS * 1000000 };
+	struct timespec step = { .tv_nsec = STEP_MS * 1000000 }, now;
 
-	for (unsigned waited = 0; !reap(); waited += STEP_MS) {
-		if (waited >= ms)
+	while (!reap()) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if ((now.tv_sec - start->tv_sec) * (int64_t)1000 + (now.tv_nsec - start->tv_nsec) / 1000000 >= ms)
 			return false;
 		nanosleep(&step, NULL);
 	}
@@ -83,11 +85,14 @@ wait_for_all(unsigned ms)
 void
 ending_wait(void)
 {
-	if (wait_for_all(SILENT_MS))
+	struct timespec start;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	if (wait_for_all(&start, SILENT_MS))
 		return;
 	for (const struct ending *e = endings; e != NULL; e = e->next)
 		log_note("mirror %s: waiting for its transaction, at most %d s", e->name, WAIT_MS / 1000);
-	if (wait_for_all(WAIT_MS))
+	if (wait_for_all(&start, WAIT_MS))
 		return;
 	/* They end by themselves when the database answers; until then they need what they have. */
 	for (const struct ending *e = endings; e != NULL; e = e->next) {

@@ -48,6 +48,18 @@ ok($pdns->reaches('example.org', serial => $serial, within => 20), 'up to the la
 is((stat $file)[1], $inode, 'the file is the same one');
 like($pair[0]->ctl('mirror', 'verify'), qr/zones as they should be:? +2\b/, 'its rows are right');
 
+# kill -9 under changes.
+for (1 .. 10) {
+	next_version();
+	$pair[0]->signal('HUP');
+	sleep rand 0.1;
+	$pair[0]->kill9;
+	$pair[0]->launch;
+}
+ok(in_step(20), 'kill -9 ten times: in step') or diag($pair[0]->log);
+like($pair[0]->ctl('mirror', 'verify'), qr/zones as they should be:? +2\b/, 'with the right rows');
+is((stat $file)[1], $inode, 'in the same file');
+
 # A pair.
 $pair[1]->launch;
 ok($pair[1]->says(qr/stands by/, 10), 'a second daemon stands by') or diag($pair[1]->log);
