@@ -35,7 +35,7 @@ struct channel {
 	bool wanted;			/* by the configuration that is being looked at */
 	struct MHD_Daemon *daemon;
 	uv_poll_t poll;
-	uv_timer_t timer;
+	uv_timer_t timer, pause;	/* pause: the descriptor is not looked at until it is over */
 	uv_idle_t turn;			/* runs while there is more to do at once */
 	unsigned open_handles;
 	struct client *oldest, *newest;
@@ -276,16 +276,21 @@ run(struct channel *ch)
 static void
 on_time(uv_timer_t *timer)
 {
-	struct channel *ch = timer->data;
-
-	uv_poll_start(&ch->poll, UV_READABLE, on_ready);
-	run(ch);
+	run(timer->data);
 }
 
 static void
 on_turn(uv_idle_t *turn)
 {
 	run(turn->data);
+}
+
+static void
+on_pause_over(uv_timer_t *pause)
+{
+	struct channel *ch = pause->data;
+
+	uv_poll_start(&ch->poll, UV_READABLE, on_ready);
 }
 
 static void
@@ -299,7 +304,7 @@ on_ready(uv_poll_t *poll, int status, int events)
 	/* Who waits has been served, or refused, or there is no descriptor for him: then he is still there at once. */
 	if (MHD_get_daemon_info(ch->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections == 0) {
 		uv_poll_stop(poll);
-		uv_timer_start(&ch->timer, on_time, PAUSE_MS, 0);
+		uv_timer_start(&ch->pause, on_pause_over, PAUSE_MS, 0);
 	}
 }
 
@@ -350,6 +355,7 @@ channel_close(struct channel *ch)
 	MHD_stop_daemon(ch->daemon);
 	uv_close((uv_handle_t *)&ch->poll, on_closed);
 	uv_close((uv_handle_t *)&ch->timer, on_closed);
+	uv_close((uv_handle_t *)&ch->pause, on_closed);
 	uv_close((uv_handle_t *)&ch->turn, on_closed);
 }
 
@@ -380,9 +386,10 @@ channel_new(const union conf_address *address)
 	}
 	uv_poll_init(loop, &ch->poll, MHD_get_daemon_info(ch->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
 	uv_timer_init(loop, &ch->timer);
+	uv_timer_init(loop, &ch->pause);
 	uv_idle_init(loop, &ch->turn);
-	ch->poll.data = ch->timer.data = ch->turn.data = ch;
-	ch->open_handles = 3;
+	ch->poll.data = ch->timer.data = ch->pause.data = ch->turn.data = ch;
+	ch->open_handles = 4;
 	uv_poll_start(&ch->poll, UV_READABLE, on_ready);
 	ch->next = channels;
 	channels = ch;
