@@ -184,6 +184,7 @@ ok(!grep({ /^tandem_mirror/ } keys %$after), 'without a mirror there is nothing 
 
 # --- those who mean no good ---
 
+$SIG{PIPE} = 'IGNORE';	# some are closed at once
 sub client {
 	my ($what) = @_;
 	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $http, Timeout => 5) or return undef;
