@@ -7,7 +7,7 @@ use Peer qw(free_port run slurp until_true);
 use Server;
 use Time::HiRes qw(sleep time);
 
-my $kills = $ENV{KILLS} // 6;		# of each kind
+my $kills = $ENV{KILLS} // 5;		# of each kind
 my $seed = $ENV{SEED} // time;
 srand $seed;
 my %port = map { $_ => free_port() } qw(master slave);
@@ -54,7 +54,7 @@ ok($slave->reaches($_, serial => 1, within => 10), "$_ is there") for @zones;
 ok((until_true { filed($_) eq '1' } 10), "$_ has its file") for @zones;
 my %came;
 for my $zone (@zones) {
-	# Kills come up to as late as it takes to have a version, or so long after the slave has begun to fetch it.
+	# Kills come up to as late as it takes to have a version, or so long after the slave has told of one of the steps.
 	my $takes = time;
 	edit($zone);
 	$master->ctl('reload', $zone);
@@ -65,7 +65,8 @@ for my $zone (@zones) {
 		my $wait = $takes * rand() * rand();
 		$slave->hush;
 		$master->signal('HUP');
-		$slave->says(qr/zone \Q$zone\E: transfer from .* starts/, 10) if $n % 2;
+		my $step = (qr/stale/, qr/transfer from .* starts/, qr/done: serial/, qr/committed/, undef)[$n % 5];
+		$slave->says(qr/zone \Q$zone\E: .*$step/, 2) if $step;
 		sleep $wait;
 		$slave->end('KILL');
 		my $file = filed($zone);
