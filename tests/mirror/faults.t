@@ -170,6 +170,7 @@ for my $name (sort keys %also) {
 		$mariadb->sql('USE bare; ' . slurp('/usr/share/pdns-backend-mysql/schema/schema.mysql.sql'));
 		ok($mariadb->reaches('example.org', serial => $serial, within => 70, database => 'bare'),
 		    'once the tables are there it is mirrored');
+		ok($other->says(qr/mirror fleet: connected$/m, 10), 'which is told, as the first time that it is') or diag($other->log);
 	}
 	$other->stop;
 }
