@@ -174,7 +174,7 @@ random_list(struct arena *arena, unsigned depth)
 {
 	size_t count = (size_t)rand() % 12;
 	struct conf_match *match = arena_alloc(arena, (count + 1) * sizeof(*match));
-	struct conf_match_list out = { match, count, NULL };
+	struct conf_match_list out = { match, count, NULL, 0 };
 
 	for (size_t i = 0; i < count; i++) {
 		memset(&match[i], 0, sizeof(match[i]));
