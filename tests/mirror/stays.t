@@ -12,7 +12,7 @@ my $tandem = Daemon->prepare('tests/ctl/tandem.conf', more => '');
 my $good = slurp('tests/ctl/example.org.1');
 my $config = slurp('tests/ctl/tandem.conf');
 sub configure { $tandem->configure($config =~ s/\@MORE\@/$_[0]/r) }
-sub mirrored { run('sqlite3', $tandem->path('kept.sqlite3'), 'SELECT serial FROM tandem_state') + 0 }
+sub mirrored { (run('sqlite3', $tandem->path('kept.sqlite3'), 'SELECT serial FROM tandem_state') =~ /^(\d+)/)[0] // 0 }
 
 my $stays = 'mirror "kept" { type sqlite; file "kept.sqlite3"; zones all; };';
 $tandem->write('secret', "p\n");
