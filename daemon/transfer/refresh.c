@@ -128,6 +128,7 @@ set_conf(struct refresh *r, const struct refresh_conf *conf)
 
 	if (!same_masters(r, conf)) {
 		free_masters(r);
+		r->from = 0;	/* of what is being committed, which may be refused yet */
 		r->masters = conf->masters;
 		r->master = xcalloc(conf->masters, sizeof(*r->master));
 	}
