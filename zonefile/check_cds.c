@@ -19,8 +19,10 @@ next_record(const struct rrset *set, const uint8_t **at, struct record *r)
 	if (set == NULL)
 		return false;
 	*at = *at == NULL ? set->rdata : *at + 2 + ((*at)[0] << 8 | (*at)[1]);
+	if (*at == set->rdata + set->size)
+		return false;
 	*r = (struct record){ *at + 2, (size_t)((*at)[0] << 8 | (*at)[1]) };
-	return *at < set->rdata + set->size;
+	return true;
 }
 
 /* RFC 4034 B. */
