@@ -2,6 +2,7 @@
 #include "daemon/command_impl.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,10 @@ struct one {
 	struct mirror_compared got;
 };
 
+/* Has a thread of its own: those of the pool have files to read, and a database may take minutes. */
 struct comparing {
-	uv_work_t work;
+	pthread_t thread;
+	uv_async_t ended;
 	struct reply *reply;
 	char (*name)[64];
 	struct mirror **mirror;		/* visited */
@@ -33,11 +36,10 @@ struct comparing {
 	size_t count;
 };
 
-/* On a thread of the pool. */
-static void
-wait_for_all(uv_work_t *work)
+static void *
+wait_for_all(void *arg)
 {
-	struct comparing *c = work->data;
+	struct comparing *c = arg;
 
 	for (size_t i = 0; i < c->count; i++) {
 		struct one *one = &c->one[i];
@@ -49,6 +51,8 @@ wait_for_all(uv_work_t *work)
 	}
 	for (size_t i = 0; i < c->mirrors; i++)
 		mirror_leave(c->mirror[i]);
+	uv_async_send(&c->ended);
+	return NULL;
 }
 
 static void
@@ -62,13 +66,19 @@ tell_one(struct reply *reply, const struct one *one)
 }
 
 static void
-tell_all(uv_work_t *work, int status)
+on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void
+tell_all(uv_async_t *ended)
 {
 	static const char *const column[] = { "mirror", "zone", "rows changed", "result", NULL };
-	struct comparing *c = work->data;
+	struct comparing *c = ended->data;
 	size_t done = 0, changed = 0, shown = 0, held = 0;
 
-	(void)status;
+	pthread_join(c->thread, NULL);
 	for (size_t i = 0; i < c->count; i++) {
 		done += c->one[i].got.done;
 		changed += c->one[i].got.done && c->one[i].got.rows > 0;
@@ -94,7 +104,7 @@ tell_all(uv_work_t *work, int status)
 	free(c->one);
 	free(c->mirror);
 	free(c->name);
-	free(c);
+	uv_close((uv_handle_t *)ended, on_closed);
 }
 
 static void
@@ -119,7 +129,7 @@ command_compare(struct reply *reply, const char *name, bool adopt)
 	if (name != NULL && only == NULL)
 		return false;
 	c = xcalloc(1, sizeof(*c));
-	c->work.data = c;
+	c->ended.data = c;
 	c->reply = reply;
 	zone = zones_all(&zones);
 	mirror = mirrors_all(&c->mirrors);
@@ -133,7 +143,8 @@ command_compare(struct reply *reply, const char *name, bool adopt)
 			if (only == NULL || only == &zone[k])
 				add(c, i, zone[k].slot, adopt);
 	}
-	if (uv_queue_work(setup_loop(), &c->work, wait_for_all, tell_all) != 0)
+	uv_async_init(setup_loop(), &c->ended, tell_all);
+	if (pthread_create(&c->thread, NULL, wait_for_all, c) != 0)
 		abort();
 	return true;
 }
