@@ -5,8 +5,8 @@
 
 #include "daemon/command_impl.h"
 #include "daemon/current.h"
-#include "daemon/frozen.h"
 #include "daemon/log.h"
+#include "daemon/noted.h"
 #include "daemon/preview.h"
 #include "zonefile/arena.h"
 
@@ -217,7 +217,7 @@ cmd_freeze(struct reply *reply, char **word)
 		reply_error(reply, "%s is a slave: its zone comes from its masters", slot_name(zone->slot));
 		return;
 	}
-	if ((err = frozen_set(current_conf(), zone->conf->name, true)) < 0) {
+	if ((err = noted_set(NOTED_FROZEN, current_conf(), zone->conf->name, true)) < 0) {
 		reply_error(reply, "%s is not frozen: that cannot be kept over a restart: %s", slot_name(zone->slot), strerror(-err));
 		return;
 	}
@@ -240,7 +240,7 @@ cmd_thaw(struct reply *reply, char **word)
 		refuse(&tell, reply, zone, "is not frozen");
 		return;
 	}
-	if ((err = frozen_set(current_conf(), zone->conf->name, false)) < 0)
+	if ((err = noted_set(NOTED_FROZEN, current_conf(), zone->conf->name, false)) < 0)
 		report_zone(&sink, WARNING, slot_name(zone->slot), "will be frozen again after a restart: %s", strerror(-err));
 	zone->frozen = false;
 	log_note("zone %s: thawed", slot_name(zone->slot));

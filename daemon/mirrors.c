@@ -8,7 +8,7 @@
 #include "daemon/ending.h"
 #include "daemon/log.h"
 #include "daemon/export.h"
-#include "daemon/paused.h"
+#include "daemon/noted.h"
 #include "daemon/place.h"
 #include "daemon/trusted.h"
 #include "zonefile/arena.h"
@@ -76,7 +76,7 @@ start_mirror(const struct conf *conf, const struct conf_mirror *m)
 		.key_file = m->key_file != NULL ? conf_resolve(key, conf, m->key_file) : NULL,
 		.connections = m->connections,
 		.verify_interval = m->verify_interval, .repair_drift = m->repair_drift,
-		.export_metadata = m->export_metadata, .paused = paused_is(conf, m->name),
+		.export_metadata = m->export_metadata, .paused = noted_is(NOTED_PAUSED, m->name),
 		.masters = m->supermasters ? trusted_learn : NULL,
 	};
 	const char **hosts = list_of(m->hosts, m->host_count);
@@ -255,7 +255,7 @@ mirrors_pause(const char *name, bool pause)
 		if (name != NULL && strcmp(running[i].name, name) != 0)
 			continue;
 		mirror_pause(mirrors[i], pause);
-		if ((result = paused_set(current_conf(), running[i].name, pause)) < 0)
+		if ((result = noted_set(NOTED_PAUSED, current_conf(), running[i].name, pause)) < 0)
 			err = result;
 	}
 	return err;

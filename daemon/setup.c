@@ -11,13 +11,13 @@
 #include "daemon/added.h"
 #include "daemon/autosecondary.h"
 #include "daemon/current.h"
-#include "daemon/frozen.h"
 #include "daemon/http.h"
 #include "daemon/inbox.h"
 #include "daemon/listeners.h"
 #include "daemon/lockfile.h"
 #include "daemon/log.h"
 #include "daemon/mirrors.h"
+#include "daemon/noted.h"
 #include "daemon/server.h"
 #include "daemon/transfer/history.h"
 #include "daemon/transfer/tsig.h"
@@ -260,7 +260,7 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 
 	now.loop = loop;
 	now.started = time(NULL);
-	frozen_read(conf);
+	noted_read(conf);
 	if (workers == 0)
 		workers = conf->workers;
 	if (workers == 0)
@@ -333,7 +333,7 @@ setup_stop(void)
 	listeners_free();
 	free(now.server);
 	current_free();
-	frozen_free();
+	noted_free();
 	free(now.fixed.journal);
 	free(now.fixed.control_socket);
 	free(now.fixed.pid_file);

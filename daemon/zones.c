@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "daemon/config/acl.h"
-#include "daemon/frozen.h"
 #include "daemon/log.h"
 #include "daemon/mirrors.h"
+#include "daemon/noted.h"
 #include "daemon/serve/query.h"
 #include "daemon/transfer/peer.h"
 #include "zonefile/arena.h"
@@ -159,7 +159,7 @@ drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, v
 	stop_zone(zone);
 	stop_announce(zone);
 	slot_remove(zone->slot);
-	if (zone->frozen && (err = frozen_set(conf, zone->conf->name, false)) < 0)
+	if (zone->frozen && (err = noted_set(NOTED_FROZEN, conf, zone->conf->name, false)) < 0)
 		log_warning("zone %s: is still among those that are frozen: %s", o.zone, strerror(-err));
 }
 
@@ -168,7 +168,7 @@ static struct served
 served_new(const struct conf_zone *want)
 {
 	return (struct served){ .slot = slot_add(want->origin),
-	    .frozen = want->type == CONF_MASTER && frozen_is(want->name) };
+	    .frozen = want->type == CONF_MASTER && noted_is(NOTED_FROZEN, want->name) };
 }
 
 static void
