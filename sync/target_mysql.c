@@ -211,10 +211,10 @@ ask(struct mysql *m, const char *sql, sql_row_fn *fn, void *ctx)
 static bool
 has_bulk(MYSQL *db)
 {
-	unsigned capabilities = 0;
+	unsigned long capabilities = 0;
 
 	return mariadb_get_infov(db, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities) == 0 &&
-	    capabilities & (unsigned)(MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32);
+	    (capabilities & MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32) != 0;
 }
 
 static enum target_result
