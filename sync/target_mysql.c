@@ -504,9 +504,12 @@ mysql_target_commit(struct target *t)
 static void
 mysql_target_rollback(struct target *t)
 {
-	/* When this fails, so does all that follows. */
-	finish_batch((struct mysql *)t);
-	execute((struct mysql *)t, "ROLLBACK");
+	struct mysql *m = (struct mysql *)t;
+
+	/* When this fails, so does all that follows.  What has not been sent must not go along with a beat of the lease. */
+	finish_batch(m);
+	forget(m);
+	execute(m, "ROLLBACK");
 }
 
 static enum target_result

@@ -963,8 +963,10 @@ static void
 a_record_above_the_packet_size_holds_its_zone(void **state)
 {
 	struct zone *zone, *small = first(*state);
+	struct target_conf mine = conf;
+	struct target_lease lease;
 	char *text = xmalloc(40000), size[256];
-	size_t len = (size_t)sprintf(text, HEAD(2) "ns A 192.0.2.1\nx TXT");
+	size_t len = (size_t)sprintf(text, HEAD(2) "ns A 192.0.2.9\nx TXT");
 	struct target *t;
 
 	for (int i = 0; i < 100; i++)
@@ -973,10 +975,19 @@ a_record_above_the_packet_size_holds_its_zone(void **state)
 	zone = zone_from("example.test", text);
 	sprintf(size, "SET GLOBAL max_allowed_packet = %.100s", value_of(*state, "SELECT @@global.max_allowed_packet"));
 	run(*state, "SET GLOBAL max_allowed_packet = 16384");
-	t = opened(&conf);
+	run(*state, "DELETE FROM tandem_lease");
+	mine.token = "a";
+	mine.instance = "here";
+	t = opened(&mine);
+	assert_int_equal(target_lease_read(t, &lease), TARGET_OK);
+	assert_int_equal(target_lease_take(t, &lease), TARGET_OK);
 	assert_int_equal(compare(t, zone, false), TARGET_HELD);
 	assert_non_null(strstr(target_why(t), "its max_allowed_packet is 16384"));
+	/* What was on its way with it does not come later. */
+	assert_int_equal(target_lease_beat(t), TARGET_OK);
 	assert_rows(t, small);
+	assert_state(t, small);
+	target_lease_release(t);
 	target_close(t);
 	run(*state, size);
 	zone_unref(zone);
