@@ -35,6 +35,7 @@ sub serve {
 	my ($self, $listener) = @_;
 	my $select = IO::Select->new($listener);
 	my (%other, %is_client, %buffer);
+	$SIG{PIPE} = 'IGNORE';		# either side may be gone
 	my $end = sub {
 		my ($socket) = @_;
 		for ($socket, $other{$socket} // ()) {
