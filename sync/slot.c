@@ -434,13 +434,3 @@ slot_each(void (*fn)(void *ctx, struct slot *), void *ctx)
 		if (!slot_removed(master.slot[i]))
 			fn(ctx, master.slot[i]);
 }
-
-size_t
-slot_count(void)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < master.count; i++)
-		count += !slot_removed(master.slot[i]);
-	return count;
-}

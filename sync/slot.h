@@ -64,7 +64,6 @@ uint64_t slot_expires(const struct slot *);
 void slot_set_room(struct slot *, uint64_t);
 uint64_t slot_room(const struct slot *);
 
-/* Every slot, by name in canonical order; control loop only. */
+/* Every slot but those removed, by name in canonical order; control loop only. */
 void slot_each(void (*fn)(void *ctx, struct slot *), void *ctx);
-size_t slot_count(void);
 #endif

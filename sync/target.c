@@ -54,12 +54,6 @@ target_why(const struct target *t)
 	return t->why;
 }
 
-bool
-target_connected(const struct target *t)
-{
-	return t->connected;
-}
-
 const struct target_counts *
 target_counts(const struct target *t)
 {

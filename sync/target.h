@@ -63,7 +63,6 @@ const char *target_why(const struct target *);
 /* Connect, and make what is missing: tandem_state and tandem_lease; for SQLite PowerDNS's tables too.  Does nothing when
  * connected. */
 enum target_result target_connect(struct target *);
-bool target_connected(const struct target *);
 void target_disconnect(struct target *);
 
 /* Of several instances with one owner only the holder of its lease writes.  Each transaction makes sure of that in the

@@ -64,7 +64,7 @@ add_type(struct line *line, uint16_t type)
 static int
 put_rdata(FILE *out, struct line *line, uint16_t type, const uint8_t *rdata, size_t len)
 {
-	size_t n = rdata_print_relative(line->text + line->len, line->size - line->len, type, rdata, len,
+	size_t n = rdata_print(line->text + line->len, line->size - line->len, type, rdata, len,
 	    line->origin);
 
 	if (n + 1 >= line->size - line->len) {
@@ -75,7 +75,7 @@ put_rdata(FILE *out, struct line *line, uint16_t type, const uint8_t *rdata, siz
 		free(line->more);
 		line->text = line->more = more;
 		line->size = size;
-		rdata_print_relative(line->text + line->len, size - line->len, type, rdata, len, line->origin);
+		rdata_print(line->text + line->len, size - line->len, type, rdata, len, line->origin);
 	}
 	line->text[line->len + n] = '\n';
 	return fwrite_unlocked(line->text, line->len + n + 1, 1, out) == 1 ? 0 : -errno;
@@ -251,7 +251,7 @@ dump_is_of(const struct zone *zone, const char *path)
 	for (const char *at = head + 1; len > 0 && !found && (at = strstr(at, "SOA")) != NULL; at += 3) {
 		if ((at[-1] != '\t' && at[-1] != ' ') || (at[3] != '\t' && at[3] != ' '))
 			continue;
-		len = rdata_print_relative(soa, sizeof(soa) - 1, T_SOA, rdata + 2, get16(rdata),
+		len = rdata_print(soa, sizeof(soa) - 1, T_SOA, rdata + 2, get16(rdata),
 		    at[3] == '\t' ? zone_origin(zone) : NULL);
 		soa[len++] = '\n';
 		found = strncmp(at + 4, soa, len) == 0;

@@ -29,12 +29,10 @@ int rdata_from_text(uint8_t out[RDATA_ROOM], uint16_t type, const char *text, si
  * table: any octets.  For what comes from the wire, journals and other programs. */
 bool rdata_valid(uint16_t type, const uint8_t *rdata, size_t len);
 
-/* Presentation form, names absolute, no newline, NUL at the end; in the RFC 3597 form when type is unknown.
- * Returns its length, which is >= size when it did not fit (nothing useful in out then). */
+/* Presentation form, names below origin relative to it, where rdata_parse() completes them to what they were; NULL: all
+ * absolute.  No newline, NUL at the end; in the RFC 3597 form when type is unknown.  Returns its length, which is >= size
+ * when it did not fit (nothing useful in out then). */
 size_t rdata_print(char *out, size_t size, uint16_t type,
-    const uint8_t *rdata, size_t len);
-/* The same with names below origin relative to it, where rdata_parse() completes them to what they were. */
-size_t rdata_print_relative(char *out, size_t size, uint16_t type,
     const uint8_t *rdata, size_t len, const uint8_t *origin);
 
 /* Step through RDATA field by field: kind and octets of each.  Returns false at the end.  The RDATA is valid. */

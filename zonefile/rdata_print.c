@@ -486,13 +486,7 @@ relay_has_text(uint16_t type, const uint8_t *rdata)
 }
 
 size_t
-rdata_print(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t len)
-{
-	return rdata_print_relative(out, size, type, rdata, len, NULL);
-}
-
-size_t
-rdata_print_relative(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t len, const uint8_t *origin)
+rdata_print(char *out, size_t size, uint16_t type, const uint8_t *rdata, size_t len, const uint8_t *origin)
 {
 	const struct rrtype *row = rrtype_by_code(type);
 	struct text t = { out, size, 0, origin, origin != NULL ? name_len(origin) : 0 };

@@ -12,10 +12,10 @@ reads_back(uint16_t type, const uint8_t *rdata, size_t len, const uint8_t *from)
 {
 	struct rdata_error error;
 	char small[16], *text;
-	size_t n = rdata_print_relative(small, sizeof(small), type, rdata, len, from);
+	size_t n = rdata_print(small, sizeof(small), type, rdata, len, from);
 
 	text = malloc(n + 1);
-	MUST(rdata_print_relative(text, n + 1, type, rdata, len, from) == n && strlen(text) == n);
+	MUST(rdata_print(text, n + 1, type, rdata, len, from) == n && strlen(text) == n);
 	MUST(rdata_from_text(again, type, text, n, origin, &error) == (int)len);
 	MUST(memcmp(again, rdata, len) == 0);
 	free(text);

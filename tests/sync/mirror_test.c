@@ -217,13 +217,6 @@ target_why(const struct target *t)
 	return db.why;
 }
 
-bool
-target_connected(const struct target *t)
-{
-	(void)t;
-	return db.connected;
-}
-
 enum target_result
 target_connect(struct target *t)
 {

@@ -112,9 +112,10 @@ each_goes_in_canonical_order(void **state)
 	slot_add(wire("a.example."));
 	slot_each(remember, names);
 	assert_string_equal(names, "example a.example z.example a.z.example ");
-	assert_int_equal(slot_count(), 4);
 	slot_apply();
-	assert_int_equal(slot_count(), 4);
+	*names = '\0';
+	slot_each(remember, names);
+	assert_string_equal(names, "example a.example z.example a.z.example ");
 }
 
 static int policies_freed;

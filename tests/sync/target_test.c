@@ -683,7 +683,7 @@ a_row_that_does_not_fit_holds_its_zone(void **state)
 	run(t, "ALTER TABLE records MODIFY prio SMALLINT");
 	assert_int_equal(compare(t, zone, false), TARGET_HELD);
 	assert_non_null(strstr(target_why(t), "prio"));
-	assert_true(target_connected(t));
+	assert_true(t->connected);
 	assert_rows(t, small);
 	run(t, "ALTER TABLE records MODIFY prio INT");
 	assert_int_equal(compare(t, zone, false), TARGET_OK);
@@ -1039,7 +1039,7 @@ a_killed_connection_is_lost_and_found(void **state)
 	assert_int_equal(target_update(t, from, to, delta, NULL), TARGET_OK);
 	run(other, kill);
 	assert_int_equal(target_commit(t), TARGET_LOST);
-	assert_false(target_connected(t));
+	assert_false(t->connected);
 	assert_int_equal(target_connect(t), TARGET_OK);
 	assert_state(t, from);
 	assert_int_equal(update(t, from, to), TARGET_OK);
@@ -1114,7 +1114,7 @@ masters_of_new_zones_are_read(void **state)
 	assert_string_equal(text, "192.0.2.1 ns.a x y;2001:db8::1 ns.b ;");
 	run(t, "ALTER TABLE supermasters RENAME TO elsewhere");
 	assert_int_equal(target_supermasters(t, add_supermaster, text), TARGET_HELD);
-	assert_true(target_connected(t));
+	assert_true(t->connected);
 	run(t, "ALTER TABLE elsewhere RENAME TO supermasters");
 	run(t, "DELETE FROM supermasters");
 }

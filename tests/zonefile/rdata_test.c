@@ -197,7 +197,7 @@ text_becomes_rdata_and_text_again(void **state)
 		to_hex(hex, wire, len);
 		if (good[i].hex != NULL && strncmp(hex, good[i].hex, strlen(good[i].hex)) != 0)
 			fail_msg("%s %s: %s and not %s", good[i].type, good[i].in, hex, good[i].hex);
-		size_t n = rdata_print(text, sizeof(text), type, wire, len);
+		size_t n = rdata_print(text, sizeof(text), type, wire, len, NULL);
 		assert_int_equal(n, strlen(text));
 		if (rrtype_by_code(type) == NULL || rrtype_by_code(type)->layout[0] != F_END)
 			assert_string_equal(text, good[i].out != NULL ? good[i].out : good[i].in);
@@ -580,13 +580,13 @@ static void
 reads_back(uint16_t type, size_t len)
 {
 	struct rdata_error error;
-	size_t n = rdata_print(text, sizeof(text), type, wire, len);
+	size_t n = rdata_print(text, sizeof(text), type, wire, len, NULL);
 
 	assert_true(n < sizeof(text));
 	assert_int_equal(n, strlen(text));
 	if (rdata_from_text(again, type, text, n, origin, &error) != (int)len || memcmp(again, wire, len) != 0)
 		fail_msg("%u %s: %s", type, text, error.text);
-	n = rdata_print_relative(text, sizeof(text), type, wire, len, origin);
+	n = rdata_print(text, sizeof(text), type, wire, len, origin);
 	assert_int_equal(n, strlen(text));
 	if (rdata_from_text(again, type, text, n, origin, &error) != (int)len || memcmp(again, wire, len) != 0)
 		fail_msg("relative: %u %s: %s", type, text, error.text);
@@ -747,7 +747,7 @@ limits_are_those_of_the_protocol(void **state)
 	for (n = 0; n < RDATA_MAX; n++)
 		memcpy(long_text + 3 * n, "\"\" ", 3);
 	assert_int_equal(rdata_from_text(wire, T_TXT, long_text, 3 * n, origin, &error), RDATA_MAX);
-	assert_int_equal(rdata_print(text, sizeof(text), T_TXT, wire, RDATA_MAX), 3 * n - 1);
+	assert_int_equal(rdata_print(text, sizeof(text), T_TXT, wire, RDATA_MAX, NULL), 3 * n - 1);
 	assert_int_equal(rdata_from_text(again, T_TXT, text, 3 * n - 1, origin, &error), RDATA_MAX);
 	memcpy(long_text + 3 * n, "\"\"", 2);
 	assert_int_equal(rdata_from_text(wire, T_TXT, long_text, 3 * n + 2, origin, &error), -1);
@@ -760,7 +760,7 @@ limits_are_those_of_the_protocol(void **state)
 	for (size_t size = 0; size < 20; size++) {
 		memset(text, 'z', 40);
 		rdata_from_text(wire, T_MX, "10 mail.example.org.", 20, origin, &error);
-		assert_int_equal(rdata_print(text, size, T_MX, wire, 22), 20);
+		assert_int_equal(rdata_print(text, size, T_MX, wire, 22, NULL), 20);
 		assert_int_equal(text[size], 'z');
 	}
 }
