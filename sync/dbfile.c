@@ -425,10 +425,11 @@ lost_wal(const struct dbfile *f)
 static int
 save_wal(struct dbfile *f)
 {
-	int err = execute(f, "PRAGMA wal_checkpoint(FULL)");
+	/* As a PRAGMA it would call a part of it a success: that which no reader holds up. */
+	int rc = sqlite3_wal_checkpoint_v2(f->db, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL);
 
-	if (err < 0)
-		return err;
+	if (rc != SQLITE_OK)
+		return failed(f, rc);
 	close_file(f);
 	dbfile_report(f, WARNING, NULL, "%s %s: somebody has removed it; what was in it has been saved", f->format->what,
 	    f->wal);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -644,6 +645,28 @@ a_removed_wal_loses_nothing_and_readers_follow(void **state)
 	journal_close(reader);
 }
 
+static void
+a_removed_wal_is_kept_as_long_as_a_reader_needs_it(void **state)
+{
+	struct journal *j = open_it(), *late;
+	sqlite3 *reader;
+
+	(void)state;
+	write_history(j, 0, 1);
+	assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM zone", NULL, NULL, NULL), SQLITE_OK);
+	write_history(j, 1, 2);
+	remove_files("*-wal");
+	/* It cannot be saved before the reader has ended. */
+	assert_int_equal(journal_begin(j), -EBUSY);
+	sqlite3_close(reader);
+	write_history(j, 2, 3);
+	late = journal_open_reader(path);
+	assert_true(leads(late, 0, 3));
+	journal_close(late);
+	journal_close(j);
+}
+
 /* A child writes and is killed; what it said was committed is there. */
 static void
 what_was_committed_survives_a_kill(void **state)
@@ -720,6 +743,7 @@ main(void)
 		cmocka_unit_test_setup(something_else_is_set_aside, fresh),
 		cmocka_unit_test_setup(a_removed_file_is_made_again_and_readers_follow, fresh),
 		cmocka_unit_test_setup(a_removed_wal_loses_nothing_and_readers_follow, fresh),
+		cmocka_unit_test_setup(a_removed_wal_is_kept_as_long_as_a_reader_needs_it, fresh),
 		cmocka_unit_test_setup(what_was_committed_survives_a_kill, fresh),
 	};
 
