@@ -19,15 +19,23 @@ struct run {
 	uint8_t name[];
 };
 
-/* Runs in the order they came. */
+/* Runs in the order they came, in parts that never move. */
 struct list {
-	struct came {
-		void *item;		/* struct node or, of a derived one, struct run */
-		uint32_t line;		/* of its first record */
-		uint16_t column, file;
-	} *came;
-	size_t count, room;
+	struct part {
+		struct part *next;
+		unsigned count, room;
+		struct came {
+			void *item;	/* struct node or, of a derived one, struct run */
+			uint32_t line;	/* of its first record */
+			uint16_t column, file;
+		} came[];
+	} *first, *last;
+	size_t count;
 };
+
+/* Most parts are as large as what the index is made of, which takes their place in memory. */
+#define PART_MIN 8
+#define PART_MAX 192
 
 /* Many runs are kept in lists by the first two octets of their names: each is sorted in the cache, in little memory, and its
  * own is free before the next is looked at. */
@@ -79,6 +87,16 @@ builder_checks(struct builder *b, const struct checks *checks, struct sink *sink
 	b->sets.said = sink;
 }
 
+static void
+list_free(struct list *list)
+{
+	for (struct part *part = list->first, *next; part != NULL; part = next) {
+		next = part->next;
+		free(part);
+	}
+	list->first = list->last = NULL;
+}
+
 void
 builder_free(struct builder *b)
 {
@@ -89,7 +107,7 @@ builder_free(struct builder *b)
 	zone_unref(b->base);
 	arena_free(b->notes);
 	for (unsigned i = 0; i < b->lists; i++)
-		free(b->list[i].came);
+		list_free(&b->list[i]);
 	free(b->list);
 	free(b);
 }
@@ -116,14 +134,28 @@ keep_run(struct builder *b)
 	return run;
 }
 
+static struct part *
+list_grow(struct list *list)
+{
+	unsigned room = list->last == NULL ? PART_MIN : list->last->room < PART_MAX / 4 ? list->last->room * 4 : PART_MAX;
+	struct part *part = xmalloc(sizeof(*part) + room * sizeof(part->came[0]));
+
+	part->next = NULL;
+	part->count = 0;
+	part->room = room;
+	*(list->last != NULL ? &list->last->next : &list->first) = part;
+	return list->last = part;
+}
+
 static void
 list_add(struct list *list, struct came came)
 {
-	if (list->count == list->room) {
-		list->room = list->room * 2 + 8;
-		list->came = xrealloc(list->came, list->room * sizeof(list->came[0]));
-	}
-	list->came[list->count++] = came;
+	struct part *part = list->last;
+
+	if (part == NULL || part->count == part->room)
+		part = list_grow(list);
+	part->came[part->count++] = came;
+	list->count++;
 }
 
 /* By what counts most of rel_prefix(). */
@@ -141,9 +173,10 @@ split_list(struct builder *b)
 	b->list = xrealloc(b->list, LISTS * sizeof(b->list[0]));
 	memset(b->list, 0, LISTS * sizeof(b->list[0]));
 	b->lists = LISTS;
-	for (size_t i = 0; i < whole.count; i++)
-		list_add(list_of(b, rel_of(whole.came[i].item)), whole.came[i]);
-	free(whole.came);
+	for (const struct part *part = whole.first; part != NULL; part = part->next)
+		for (unsigned i = 0; i < part->count; i++)
+			list_add(list_of(b, rel_of(part->came[i].item)), part->came[i]);
+	list_free(&whole);
 }
 
 static void
@@ -421,15 +454,17 @@ place_list(struct builder *b, struct path *path, const struct key *run, size_t c
 static void
 sort_list(struct list *list, struct key *room, struct rel name_of(const void *), key_cmp *cmp)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		const struct came *came = &list->came[i];
+	struct key *key = room;
 
-		if (i + AHEAD < list->count)
-			__builtin_prefetch(list->came[i + AHEAD].item);
-		room[i] = (struct key){ rel_prefix(name_of(came->item)), came->item, came->line, came->column, came->file };
-	}
-	free(list->came);
-	list->came = NULL;
+	for (const struct part *part = list->first; part != NULL; part = part->next)
+		for (unsigned i = 0; i < part->count; i++) {
+			const struct came *came = &part->came[i];
+
+			if (i + AHEAD < part->count)
+				__builtin_prefetch(part->came[i + AHEAD].item);
+			*key++ = (struct key){ rel_prefix(name_of(came->item)), came->item, came->line, came->column, came->file };
+		}
+	list_free(list);
 	sort_keys_in(room + list->count, room, list->count, cmp);
 }
 
