@@ -76,7 +76,8 @@ $tandem->ctl('reconfig');
 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Proto => 'udp');
 for my $i (1 .. 20000) {
 	send $s, pack('n6', 7, 0x2400, 1, 0, 0, 0) . wire_name("z$i.flood.test") . pack('n2', 6, 1), 0;
-	is($tandem->serial('one.test'), 3, 'an answer while names are flooding in') if $i % 5000 == 0;
+	# What is full drops a datagram, and whoever asked asks again.
+	ok((until_true { ($tandem->serial(q(one.test)) // 0) == 3 } 2), 'an answer while names are flooding in') if $i % 5000 == 0;
 }
 zone('one.test', 5);
 $bind->signal('HUP');
