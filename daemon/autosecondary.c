@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/added.h"
+#include "daemon/config/value.h"
 #include "daemon/log.h"
 #include "daemon/trusted.h"
 #include "daemon/current.h"
@@ -122,18 +123,6 @@ static bool
 same_text(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcasecmp(a, b) == 0);
-}
-
-static void
-print_quoted(FILE *out, const char *text)
-{
-	fputc('"', out);
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-	fputc('"', out);
 }
 
 /* key: what the NOTIFY was signed with, for one that names no key; NULL: nothing. */

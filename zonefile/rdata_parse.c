@@ -226,6 +226,18 @@ parse_special(struct rdata_parser *p, enum field kind)
 	return true;
 }
 
+/* By name or number, one octet. */
+static bool
+parse_mnemonic(struct rdata_parser *p, enum field kind, const struct mnemonic *table)
+{
+	uint64_t v;
+
+	if (!word_mnemonic(p->word, table, UINT8_MAX, &v))
+		return rdata_refuse_kind(p, kind);
+	*p->at++ = v;
+	return true;
+}
+
 /* One field from the word, or from all that remain. */
 static inline bool
 parse_field(struct rdata_parser *p, enum field kind)
@@ -297,14 +309,12 @@ parse_field(struct rdata_parser *p, enum field kind)
 		field_put16(p, type);
 		break;
 	case F_DIGEST:
-		if (!word_mnemonic(p->word, rdata_digests, UINT8_MAX, &v))
-			return rdata_refuse_kind(p, kind);
-		*p->at++ = v;
+		if (!parse_mnemonic(p, kind, rdata_digests))
+			return false;
 		break;
 	case F_PROTOCOL:
-		if (!word_mnemonic(p->word, rdata_key_protocols, UINT8_MAX, &v))
-			return rdata_refuse_kind(p, kind);
-		*p->at++ = v;
+		if (!parse_mnemonic(p, kind, rdata_key_protocols))
+			return false;
 		break;
 	case F_FLAGS:
 		if (!word_flags(p->word, &v))
@@ -312,9 +322,8 @@ parse_field(struct rdata_parser *p, enum field kind)
 		field_put16(p, v);
 		break;
 	case F_ALG:
-		if (!word_mnemonic(p->word, rdata_algorithms, UINT8_MAX, &v))
-			return rdata_refuse_kind(p, kind);
-		*p->at++ = v;
+		if (!parse_mnemonic(p, kind, rdata_algorithms))
+			return false;
 		break;
 	case F_CERT:
 		if (!word_mnemonic(p->word, rdata_certificates, UINT16_MAX, &v))
@@ -397,9 +406,8 @@ parse_field(struct rdata_parser *p, enum field kind)
 		}
 		return true;
 	case F_SCHEME:
-		if (!word_mnemonic(p->word, rdata_schemes, UINT8_MAX, &v))
-			return rdata_refuse_kind(p, kind);
-		*p->at++ = v;
+		if (!parse_mnemonic(p, kind, rdata_schemes))
+			return false;
 		break;
 	case F_LOC:
 	case F_APL:
