@@ -42,12 +42,20 @@ struct metrics {
 	size_t zones, in_trouble;
 };
 
+/* Of struct metrics, or of struct mirror_status: a bool, size_t or uint64_t. */
+struct number {
+	size_t at, size;		/* 0: behind the last */
+	const char *text;		/* of the family's label */
+};
+
 /* Lines of one name stand together, so zones are walked for each family that is theirs. */
 struct family {
 	const char *name;
 	enum { COUNTER, GAUGE } type;
 	const char *help;
-	void (*write)(struct metrics *);	/* of the server or the mirrors */
+	const char *label;
+	const struct number *server, *mirror;
+	void (*write)(struct metrics *);	/* of the server or the mirrors otherwise */
 	/* false: it has none */
 	bool (*of_zone)(struct metrics *, const struct served *, const struct zone *, uint64_t *value);
 	bool (*of_slave)(const struct refresh_status *, uint64_t *value);
@@ -90,6 +98,15 @@ plain(struct metrics *m, uint64_t value)
 {
 	text_print(m->out, "%s", m->family->name);
 	add_number(m->out, value);
+}
+
+static uint64_t
+number_in(const void *whole, const struct number *n)
+{
+	const void *at = (const char *)whole + n->at;
+
+	return n->size == sizeof(bool) ? *(const bool *)at : n->size == sizeof(size_t) ? *(const size_t *)at :
+	    *(const uint64_t *)at;
 }
 
 /* With one label. */
@@ -150,88 +167,13 @@ write_refused(struct metrics *m)
 }
 
 static void
-write_queries(struct metrics *m)
+write_server(struct metrics *m)
 {
-	labelled(m, "transport", "udp", m->queries.udp);
-	labelled(m, "transport", "tcp", m->queries.tcp);
-}
-
-static void
-write_connections(struct metrics *m)
-{
-	plain(m, m->queries.tcp_connections);
-}
-
-static void
-write_answers(struct metrics *m)
-{
-	const struct query_stats *q = &m->queries;
-
-	labelled(m, "result", "answer", q->answers);
-	labelled(m, "result", "nodata", q->nodata);
-	labelled(m, "result", "referral", q->referrals);
-	labelled(m, "result", "nxdomain", q->nxdomain);
-	labelled(m, "result", "refused", q->refused);
-	labelled(m, "result", "servfail", q->servfail);
-	labelled(m, "result", "formerr", q->formerr);
-	labelled(m, "result", "notimp", q->notimp);
-}
-
-static void
-write_truncated(struct metrics *m)
-{
-	plain(m, m->queries.truncated);
-}
-
-static void
-write_dropped(struct metrics *m)
-{
-	plain(m, m->queries.dropped);
-}
-
-static void
-write_transfers_out(struct metrics *m)
-{
-	labelled(m, "result", "done", m->out_counts.sent);
-	labelled(m, "result", "broken_off", m->out_counts.broken_off);
-}
-
-static void
-write_transfers_in(struct metrics *m)
-{
-	labelled(m, "result", "done", m->in_counts.fetched);
-	labelled(m, "result", "failed", m->in_counts.broken_off);
-}
-
-static void
-write_probes(struct metrics *m)
-{
-	plain(m, m->in_counts.probes);
-}
-
-static void
-write_unanswered(struct metrics *m)
-{
-	plain(m, m->in_counts.unanswered);
-}
-
-static void
-write_notifies_in(struct metrics *m)
-{
-	plain(m, m->queries.notifies);
-}
-
-static void
-write_notifies_out(struct metrics *m)
-{
-	plain(m, m->announced.sent);
-}
-
-static void
-write_notify_results(struct metrics *m)
-{
-	labelled(m, "result", "acknowledged", m->announced.acknowledged);
-	labelled(m, "result", "failed", m->announced.failed);
+	for (const struct number *n = m->family->server; n->size > 0; n++)
+		if (m->family->label != NULL)
+			labelled(m, m->family->label, n->text, number_in(m, n));
+		else
+			plain(m, number_in(m, n));
 }
 
 /* --- zones --- */
@@ -317,18 +259,6 @@ slave_behind(const struct refresh_status *s, uint64_t *value)
 	return true;
 }
 
-static void
-write_zones(struct metrics *m)
-{
-	plain(m, m->zones);
-}
-
-static void
-write_trouble(struct metrics *m)
-{
-	plain(m, m->in_trouble);
-}
-
 /* --- mirrors --- */
 
 #define EACH_MIRROR(m, i) for (size_t i = 0; i < (m)->mirrors; i++)
@@ -347,62 +277,11 @@ of_mirror(struct metrics *m, size_t i, const char *label, const char *text, uint
 }
 
 static void
-write_mirror_connected(struct metrics *m)
+write_mirrors(struct metrics *m)
 {
 	EACH_MIRROR(m, i)
-		of_mirror(m, i, NULL, NULL, m->mirror[i].status.connected);
-}
-
-static void
-write_mirror_paused(struct metrics *m)
-{
-	EACH_MIRROR(m, i)
-		of_mirror(m, i, NULL, NULL, m->mirror[i].status.paused);
-}
-
-static void
-write_mirror_standby(struct metrics *m)
-{
-	EACH_MIRROR(m, i)
-		of_mirror(m, i, NULL, NULL, m->mirror[i].status.standby);
-}
-
-static void
-write_mirror_zones(struct metrics *m)
-{
-	EACH_MIRROR(m, i) {
-		const struct mirror_status *s = &m->mirror[i].status;
-
-		of_mirror(m, i, "state", "in_step", s->in_step);
-		of_mirror(m, i, "state", "behind", s->behind);
-		of_mirror(m, i, "state", "held", s->held);
-	}
-}
-
-static void
-write_mirror_drifted(struct metrics *m)
-{
-	EACH_MIRROR(m, i)
-		of_mirror(m, i, NULL, NULL, m->mirror[i].status.drifted);
-}
-
-static void
-write_mirror_rows(struct metrics *m)
-{
-	EACH_MIRROR(m, i) {
-		const struct mirror_status *s = &m->mirror[i].status;
-
-		of_mirror(m, i, "change", "deleted", s->rows_deleted);
-		of_mirror(m, i, "change", "inserted", s->rows_inserted);
-		of_mirror(m, i, "change", "updated", s->rows_updated);
-	}
-}
-
-static void
-write_mirror_speed(struct metrics *m)
-{
-	EACH_MIRROR(m, i)
-		of_mirror(m, i, NULL, NULL, m->mirror[i].status.rows_a_second);
+		for (const struct number *n = m->family->mirror; n->size > 0; n++)
+			of_mirror(m, i, m->family->label, n->text, number_in(&m->mirror[i].status, n));
 }
 
 static void
@@ -411,27 +290,6 @@ write_mirror_left(struct metrics *m)
 	EACH_MIRROR(m, i)
 		if (m->mirror[i].status.seconds_left >= 0)
 			of_mirror(m, i, NULL, NULL, (uint64_t)m->mirror[i].status.seconds_left);
-}
-
-static void
-write_mirror_transactions(struct metrics *m)
-{
-	EACH_MIRROR(m, i)
-		of_mirror(m, i, NULL, NULL, m->mirror[i].status.transactions);
-}
-
-static void
-write_mirror_purges(struct metrics *m)
-{
-	EACH_MIRROR(m, i)
-		of_mirror(m, i, NULL, NULL, m->mirror[i].status.purges);
-}
-
-static void
-write_mirror_waiting(struct metrics *m)
-{
-	EACH_MIRROR(m, i)
-		of_mirror(m, i, NULL, NULL, m->mirror[i].status.purges_waiting);
 }
 
 static void
@@ -471,6 +329,10 @@ write_mirror_late(struct metrics *m)
 
 /* --- the table --- */
 
+#define NUMBERS(...) (const struct number[]){ __VA_ARGS__, { 0, 0, NULL } }
+#define SERVER(member, text) { offsetof(struct metrics, member), sizeof(((struct metrics *)NULL)->member), text }
+#define MIRROR(member, text) { offsetof(struct mirror_status, member), sizeof(((struct mirror_status *)NULL)->member), text }
+
 static const struct family families[] = {
 	{ "tandem_info", GAUGE, "The version that runs.", .write = write_info },
 	{ "process_start_time_seconds", GAUGE, "When the server started, since 1970.", .write = write_started },
@@ -479,22 +341,34 @@ static const struct family families[] = {
 	{ "tandem_configuration_timestamp_seconds", GAUGE, "When the configuration in force was read.", .write = write_taken },
 	{ "tandem_configuration_refused", GAUGE, "1 when the one read last was not taken over.", .write = write_refused },
 
-	{ "tandem_queries_total", COUNTER, "Queries that came.", .write = write_queries },
-	{ "tandem_tcp_connections_total", COUNTER, "Connections of DNS over TCP.", .write = write_connections },
-	{ "tandem_answers_total", COUNTER, "Answers that went, by what they say.", .write = write_answers },
-	{ "tandem_truncated_total", COUNTER, "Answers that did not fit.", .write = write_truncated },
-	{ "tandem_dropped_total", COUNTER, "Messages that got no answer.", .write = write_dropped },
-	{ "tandem_transfers_out_total", COUNTER, "Transfers to slaves that have ended.", .write = write_transfers_out },
-	{ "tandem_transfers_in_total", COUNTER, "Transfers from masters that have ended.", .write = write_transfers_in },
-	{ "tandem_probes_total", COUNTER, "Questions to masters for a SOA.", .write = write_probes },
-	{ "tandem_probes_unanswered_total", COUNTER, "Those of them that nobody answered.", .write = write_unanswered },
-	{ "tandem_notifies_in_total", COUNTER, "NOTIFYs of masters that were taken.", .write = write_notifies_in },
-	{ "tandem_notifies_out_total", COUNTER, "NOTIFYs sent to slaves.", .write = write_notifies_out },
-	{ "tandem_notify_results_total", COUNTER, "What became of those.", .write = write_notify_results },
+	{ "tandem_queries_total", COUNTER, "Queries that came.", .label = "transport",
+	    .server = NUMBERS(SERVER(queries.udp, "udp"), SERVER(queries.tcp, "tcp")) },
+	{ "tandem_tcp_connections_total", COUNTER, "Connections of DNS over TCP.",
+	    .server = NUMBERS(SERVER(queries.tcp_connections, NULL)) },
+	{ "tandem_answers_total", COUNTER, "Answers that went, by what they say.", .label = "result",
+	    .server = NUMBERS(SERVER(queries.answers, "answer"), SERVER(queries.nodata, "nodata"),
+		SERVER(queries.referrals, "referral"), SERVER(queries.nxdomain, "nxdomain"), SERVER(queries.refused, "refused"),
+		SERVER(queries.servfail, "servfail"), SERVER(queries.formerr, "formerr"), SERVER(queries.notimp, "notimp")) },
+	{ "tandem_truncated_total", COUNTER, "Answers that did not fit.", .server = NUMBERS(SERVER(queries.truncated, NULL)) },
+	{ "tandem_dropped_total", COUNTER, "Messages that got no answer.", .server = NUMBERS(SERVER(queries.dropped, NULL)) },
+	{ "tandem_transfers_out_total", COUNTER, "Transfers to slaves that have ended.", .label = "result",
+	    .server = NUMBERS(SERVER(out_counts.sent, "done"), SERVER(out_counts.broken_off, "broken_off")) },
+	{ "tandem_transfers_in_total", COUNTER, "Transfers from masters that have ended.", .label = "result",
+	    .server = NUMBERS(SERVER(in_counts.fetched, "done"), SERVER(in_counts.broken_off, "failed")) },
+	{ "tandem_probes_total", COUNTER, "Questions to masters for a SOA.",
+	    .server = NUMBERS(SERVER(in_counts.probes, NULL)) },
+	{ "tandem_probes_unanswered_total", COUNTER, "Those of them that nobody answered.",
+	    .server = NUMBERS(SERVER(in_counts.unanswered, NULL)) },
+	{ "tandem_notifies_in_total", COUNTER, "NOTIFYs of masters that were taken.",
+	    .server = NUMBERS(SERVER(queries.notifies, NULL)) },
+	{ "tandem_notifies_out_total", COUNTER, "NOTIFYs sent to slaves.", .server = NUMBERS(SERVER(announced.sent, NULL)) },
+	{ "tandem_notify_results_total", COUNTER, "What became of those.", .label = "result",
+	    .server = NUMBERS(SERVER(announced.acknowledged, "acknowledged"), SERVER(announced.failed, "failed")) },
 
 	{ "tandem_zone_state", GAUGE, "1, with what tandemctl status says.", .of_zone = zone_in_state },
-	{ "tandem_zones", GAUGE, "Zones of the configuration.", .write = write_zones },
-	{ "tandem_zones_in_trouble", GAUGE, "Those whose file has errors, or that no master gives.", .write = write_trouble },
+	{ "tandem_zones", GAUGE, "Zones of the configuration.", .server = NUMBERS(SERVER(zones, NULL)) },
+	{ "tandem_zones_in_trouble", GAUGE, "Those whose file has errors, or that no master gives.",
+	    .server = NUMBERS(SERVER(in_trouble, NULL)) },
 	{ "tandem_zone_serial", GAUGE, "The serial that is served.", .of_zone = zone_serial_of },
 	{ "tandem_zone_records", GAUGE, "Records of the zone.", .of_zone = zone_records_of },
 	{ "tandem_zone_published_timestamp_seconds", GAUGE, "Since when this version is served.", .of_zone = zone_published },
@@ -505,20 +379,27 @@ static const struct family families[] = {
 	{ "tandem_zone_behind_seconds", GAUGE, "Since when a master is known to have a newer version; 0: none is.",
 	    .of_slave = slave_behind },
 
-	{ "tandem_mirror_connected", GAUGE, "1 with a connection to the database.", .write = write_mirror_connected },
-	{ "tandem_mirror_paused", GAUGE, "1 when paused by tandemctl.", .write = write_mirror_paused },
-	{ "tandem_mirror_standby", GAUGE, "1 when another instance writes.", .write = write_mirror_standby },
-	{ "tandem_mirror_zones", GAUGE, "Zones that are mirrored, by how far they are.", .write = write_mirror_zones },
-	{ "tandem_mirror_drifted_zones", GAUGE, "Zones whose rows somebody else has changed.", .write = write_mirror_drifted },
-	{ "tandem_mirror_rows_total", COUNTER, "Rows changed in the database.", .write = write_mirror_rows },
-	{ "tandem_mirror_rows_per_second", GAUGE, "Since there was last nothing to do.", .write = write_mirror_speed },
+	{ "tandem_mirror_connected", GAUGE, "1 with a connection to the database.",
+	    .mirror = NUMBERS(MIRROR(connected, NULL)) },
+	{ "tandem_mirror_paused", GAUGE, "1 when paused by tandemctl.", .mirror = NUMBERS(MIRROR(paused, NULL)) },
+	{ "tandem_mirror_standby", GAUGE, "1 when another instance writes.", .mirror = NUMBERS(MIRROR(standby, NULL)) },
+	{ "tandem_mirror_zones", GAUGE, "Zones that are mirrored, by how far they are.", .label = "state",
+	    .mirror = NUMBERS(MIRROR(in_step, "in_step"), MIRROR(behind, "behind"), MIRROR(held, "held")) },
+	{ "tandem_mirror_drifted_zones", GAUGE, "Zones whose rows somebody else has changed.",
+	    .mirror = NUMBERS(MIRROR(drifted, NULL)) },
+	{ "tandem_mirror_rows_total", COUNTER, "Rows changed in the database.", .label = "change",
+	    .mirror = NUMBERS(MIRROR(rows_deleted, "deleted"), MIRROR(rows_inserted, "inserted"),
+		MIRROR(rows_updated, "updated")) },
+	{ "tandem_mirror_rows_per_second", GAUGE, "Since there was last nothing to do.",
+	    .mirror = NUMBERS(MIRROR(rows_a_second, NULL)) },
 	{ "tandem_mirror_left_seconds", GAUGE, "At that speed, until all zones are in step; absent when not known.",
 	    .write = write_mirror_left },
-	{ "tandem_mirror_transactions_total", COUNTER, "Transactions committed.", .write = write_mirror_transactions },
+	{ "tandem_mirror_transactions_total", COUNTER, "Transactions committed.",
+	    .mirror = NUMBERS(MIRROR(transactions, NULL)) },
 	{ "tandem_mirror_purges_total", COUNTER, "Zones that all PowerDNS servers have been made to forget.",
-	    .write = write_mirror_purges },
+	    .mirror = NUMBERS(MIRROR(purges, NULL)) },
 	{ "tandem_mirror_purges_waiting", GAUGE, "Zones that some PowerDNS server has still to forget.",
-	    .write = write_mirror_waiting },
+	    .mirror = NUMBERS(MIRROR(purges_waiting, NULL)) },
 	{ "tandem_mirror_error", GAUGE, "1 for what the last error is about, until it is mended.", .write = write_mirror_error },
 	{ "tandem_mirror_behind_seconds", GAUGE, "For how long the zone that is longest behind or held is.",
 	    .write = write_mirror_behind },
@@ -621,6 +502,10 @@ metrics_more(void *state, struct text *out)
 	m->begun = true;
 	if (f->write != NULL)
 		f->write(m);
+	else if (f->server != NULL)
+		write_server(m);
+	else if (f->mirror != NULL)
+		write_mirrors(m);
 	else if (write_some_zones(m))
 		return true;
 	m->begun = false;
