@@ -120,7 +120,7 @@ forget(struct candidate *c)
 /* --- what the sender says about the zone --- */
 
 static bool
-same_text(const char *a, const char *b)
+same_but_case(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcasecmp(a, b) == 0);
 }
@@ -162,8 +162,8 @@ block_of(const struct trusted *trusted, const struct conf_autosecondary *hit, co
 	fputs("; masters {", out);
 	print_master(out, hit, key);
 	for (size_t i = 0; (item = trusted_at(trusted, i, &mirror)) != NULL; i++)
-		if (item != hit && hit->nameserver != NULL && same_text(item->nameserver, hit->nameserver) &&
-		    same_text(item->account, hit->account) &&
+		if (item != hit && hit->nameserver != NULL && same_but_case(item->nameserver, hit->nameserver) &&
+		    same_but_case(item->account, hit->account) &&
 		    !peer_same_host(&item->address.any, &hit->address.any))
 			print_master(out, item, mirror != NULL ? key : NULL);
 	fputs(" }; }", out);
