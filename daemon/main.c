@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "daemon/command.h"
+#include "daemon/config/trial.h"
 #include "daemon/control.h"
 #include "daemon/heap.h"
 #include "daemon/http.h"
@@ -23,7 +24,6 @@
 #include "daemon/setup.h"
 #include "daemon/signals.h"
 #include "zonefile/arena.h"
-#include "zonefile/master.h"
 
 static const char usage[] =
 "usage: tandemd [-c FILE] [-d] [-l FILE] [-n WORKERS] [-t] [-p [-x]] [-V]\n"
@@ -61,35 +61,12 @@ print_conf(struct conf *conf, bool hide)
 }
 
 static int
-test_zones(struct conf *conf)
+test(struct conf *conf, struct sink *sink)
 {
-	struct sink said = { .fn = report_to_file, .ctx = stderr };
-	int bad = 0;
-
-	for (size_t i = 0; i < conf->mirror_count; i++)
-		conf_check_secrets(conf, &conf->mirrors[i], ERROR, &said);
-	for (size_t i = 0; i < conf->zone_count; i++) {
-		const struct conf_zone *z = &conf->zones[i];
-		struct sink sink = { .fn = report_to_file, .ctx = stderr };
-		struct master_files files = { .count = 0 };
-		char path[PATH_MAX];
-		struct checks checks = conf_checks(z);
-		struct zone *zone;
-
-		if (z->type != CONF_MASTER)
-			continue;
-		zone = master_load(conf_resolve(path, conf, z->file), z->origin, &checks, &sink, &files);
-		if (zone != NULL) {
-			printf("zone %s: serial %u, %zu records: OK\n", z->name, zone_serial(zone), zone_records(zone));
-		} else {
-			printf("zone %s: not loaded, %u error%s\n", z->name, sink.errors, sink.errors == 1 ? "" : "s");
-			bad++;
-		}
-		zone_unref(zone);
-		master_files_free(&files);
-	}
+	trial_secrets(conf, sink);
+	trial_zones(conf, sink);
 	conf_free(conf);
-	return bad > 0 || said.errors > 0;
+	return sink->errors > 0 || fflush(stdout) == EOF;
 }
 
 /* --- life --- */
@@ -310,6 +287,6 @@ main(int argc, char **argv)
 	if (o.print)
 		return print_conf(conf, o.hide);
 	if (o.test)
-		return test_zones(conf);
+		return test(conf, &sink);
 	return serve(conf, &o);
 }

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/config/conf.h"
-#include "zonefile/master.h"
+#include "daemon/config/trial.h"
 
 static const char usage[] =
     "usage: tandem-checkconf [-p [-x]] [-z] [file]\n"
@@ -16,29 +15,6 @@ static const char usage[] =
     "  file   the configuration (" TANDEM_CONF ")\n"
     "\n"
     "Ends with 0 when all is well, 1 when it is not, 2 on wrong usage.\n";
-
-static void
-load_zones(const struct conf *conf, struct sink *sink)
-{
-	char path[PATH_MAX];
-
-	for (size_t i = 0; i < conf->zone_count; i++) {
-		const struct conf_zone *z = &conf->zones[i];
-		unsigned errors = sink->errors;
-		struct checks checks = conf_checks(z);
-		struct zone *zone;
-
-		if (z->type != CONF_MASTER)
-			continue;
-		zone = master_load(conf_resolve(path, conf, z->file), z->origin, &checks, sink, NULL);
-		if (zone != NULL)
-			printf("zone %s: serial %u, %zu records: OK\n", z->name, zone_serial(zone), zone_records(zone));
-		else
-			printf("zone %s: not loaded, %u error%s\n", z->name, sink->errors - errors,
-			    sink->errors - errors == 1 ? "" : "s");
-		zone_unref(zone);
-	}
-}
 
 int
 main(int argc, char **argv)
@@ -73,12 +49,11 @@ main(int argc, char **argv)
 	}
 	if ((conf = conf_read(optind < argc ? argv[optind] : TANDEM_CONF, &sink)) == NULL)
 		return 1;
-	for (size_t i = 0; i < conf->mirror_count; i++)
-		conf_check_secrets(conf, &conf->mirrors[i], ERROR, &sink);
+	trial_secrets(conf, &sink);
 	if (print)
 		conf_print(stdout, conf, hide);
 	if (zones)
-		load_zones(conf, &sink);
+		trial_zones(conf, &sink);
 	conf_free(conf);
 	return sink.errors > 0 || fflush(stdout) == EOF;
 }

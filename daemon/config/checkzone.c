@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/config/conf.h"
+#include "daemon/config/trial.h"
 #include "zonefile/bump.h"
 #include "zonefile/delta.h"
 #include "zonefile/dump.h"
@@ -122,15 +122,6 @@ print_zone(const struct options *options, const struct zone *old, const struct z
 	return err < 0 ? report_at(sink, ERROR, &place, "%s", strerror(-err)) : 0;
 }
 
-static void
-say_verdict(FILE *out, const char *name, const struct zone *zone, uint32_t serial, unsigned errors)
-{
-	if (errors > 0)
-		fprintf(out, "zone %s: not loaded, %u error%s\n", name, errors, errors == 1 ? "" : "s");
-	else
-		fprintf(out, "zone %s: serial %" PRIu32 ", %zu records: OK\n", name, serial, zone_records(zone));
-}
-
 /* As the daemon tells it when it commits the file. */
 static void
 check_serials(const struct zone *old, const struct zone *new, const char *name, struct sink *sink)
@@ -221,7 +212,7 @@ check_file(const uint8_t *origin, const char *old_path, const char *path, const 
 			print_zone(options, old, zone, &sink);
 	}
 	if (!options->quiet)
-		say_verdict(out, name, zone, serial, sink.errors);
+		trial_verdict(out, name, zone, serial, sink.errors);
 	master_files_free(&files);
 	zone_unref(old);
 	zone_unref(zone);
