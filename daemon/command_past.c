@@ -15,6 +15,7 @@
 #include "daemon/current.h"
 #include "daemon/setup.h"
 #include "zonefile/arena.h"
+#include "zonefile/count.h"
 #include "zonefile/bump.h"
 #include "zonefile/dump.h"
 
@@ -185,8 +186,8 @@ write_delta(FILE *out, const struct delta *delta)
 	struct delta_walk walk;
 	struct rr rr;
 
-	fprintf(out, "; serial %" PRIu32 " to %" PRIu32 ": %zu records removed, %zu added\n", delta_from(delta),
-	    delta_to(delta), delta_removed(delta), delta_added(delta));
+	fprintf(out, "; serial %" PRIu32 " to %" PRIu32 ": %zu record%s removed, %zu added\n", delta_from(delta),
+	    delta_to(delta), delta_removed(delta), PLURAL(delta_removed(delta)), delta_added(delta));
 	delta_walk_removed(&walk, delta);
 	while (delta_next(&walk, &rr)) {
 		fputc('-', out);

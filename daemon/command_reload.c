@@ -9,6 +9,7 @@
 #include "daemon/noted.h"
 #include "daemon/preview.h"
 #include "zonefile/arena.h"
+#include "zonefile/count.h"
 
 struct reloading {
 	struct reply *reply;
@@ -65,7 +66,7 @@ reload_ended(void *ctx, bool ok, enum reload_conf conf)
 	if (r->unchanged > 0)
 		reply_number(r->reply, "zone files unchanged", r->unchanged);
 	if (r->failed > 0)
-		reply_error(r->reply, "%zu zone%s not taken over", r->failed, r->failed == 1 ? "" : "s");
+		reply_error(r->reply, "%zu zone%s not taken over", r->failed, PLURAL(r->failed));
 	reply_end(r->reply);
 	free(r);
 }

@@ -7,6 +7,7 @@
 #include "daemon/log.h"
 #include "sync/commit.h"
 #include "zonefile/arena.h"
+#include "zonefile/count.h"
 #include "zonefile/bump.h"
 #include "zonefile/master.h"
 #include "zonefile/serial.h"
@@ -212,8 +213,8 @@ committed(struct reading *r)
 			log_note("zone %s: serial %u, %zu records, loaded from %s in %u ms", o.zone,
 			    o.new_serial, o.records, file->path, o.ms);
 		else
-			log_note("zone %s: serial %u -> %u, %zu records removed, %zu added, in %u ms", o.zone,
-			    o.old_serial, o.new_serial, o.removed, o.added, o.ms);
+			log_note("zone %s: serial %u -> %u, %zu record%s removed, %zu added, in %u ms", o.zone,
+			    o.old_serial, o.new_serial, o.removed, PLURAL(o.removed), o.added, o.ms);
 		if (r->why[0] != '\0')
 			report_zone(&log, WARNING, o.zone, "%s", r->why);
 		break;
@@ -349,7 +350,7 @@ on_read(uv_work_t *work, int status)
 		finish(r, &o);
 	} else if (r->zone == NULL) {
 		file->known = false;
-		snprintf(r->why, sizeof(r->why), "%u error%s in %s", r->errors, r->errors == 1 ? "" : "s", file->path);
+		snprintf(r->why, sizeof(r->why), "%u error%s in %s", r->errors, PLURAL(r->errors), file->path);
 		o = outcome_of(r, LOAD_FAILED);
 		if (o.served)
 			failed(r, &o, r->why);

@@ -11,6 +11,7 @@
 #include "daemon/transfer/peer.h"
 #include "daemon/transfer/xfrout.h"
 #include "zonefile/arena.h"
+#include "zonefile/count.h"
 #include "zonefile/name.h"
 #include "zonefile/rrtype.h"
 
@@ -67,9 +68,9 @@ on_transferred(void *ctx, const struct sockaddr *to, const struct xfrout_facts *
 		strcpy(key, ", key ");
 		name_print_plain(key + strlen(key), facts->key->name);
 	}
-	log_note("zone %s: %s%s to serial %" PRIu32 " for %s%s%s: %" PRIu64 " records, %" PRIu64
+	log_note("zone %s: %s%s to serial %" PRIu32 " for %s%s%s: %" PRIu64 " record%s, %" PRIu64
 	    " octets in %" PRIu64 " ms", zone, facts->how, from, facts->serial,
-	    peer_print(client, to), key, whole ? "" : " broken off", facts->records,
+	    peer_print(client, to), key, whole ? "" : " broken off", facts->records, PLURAL(facts->records),
 	    facts->octets, ms);
 }
 

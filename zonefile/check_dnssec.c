@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zonefile/count.h"
 #include "zonefile/index.h"
 #include "zonefile/name.h"
 #include "zonefile/nsec3hash.h"
@@ -176,7 +177,7 @@ tell(const struct state *s, enum severity severity, struct sink *sink)
 		name_print(owner, wire);
 		*more = '\0';
 		if (f->count > 1)
-			snprintf(more, sizeof(more), ", and so in %zu others", f->count - 1);
+			snprintf(more, sizeof(more), ", and so in %zu other%s", f->count - 1, PLURAL(f->count - 1));
 		report_zone(sink, severity, of, "%s%s%s%s %s%s", owner, f->type != 0 ? " " : "",
 		    f->type != 0 ? rrtype_print(word, f->type) : "", f->type != 0 ? ":" : "", texts[i], more);
 	}

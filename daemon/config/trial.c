@@ -2,13 +2,14 @@
 
 #include <inttypes.h>
 
+#include "zonefile/count.h"
 #include "zonefile/master.h"
 
 void
 trial_verdict(FILE *out, const char *name, const struct zone *zone, uint32_t serial, unsigned errors)
 {
 	if (errors > 0)
-		fprintf(out, "zone %s: not loaded, %u error%s\n", name, errors, errors == 1 ? "" : "s");
+		fprintf(out, "zone %s: not loaded, %u error%s\n", name, errors, PLURAL(errors));
 	else
 		fprintf(out, "zone %s: serial %" PRIu32 ", %zu records: OK\n", name, serial, zone_records(zone));
 }

@@ -54,8 +54,8 @@ committed(struct refresh *r)
 		if (o->first)
 			refresh_say(r, NOTE, "serial %" PRIu32 " committed", o->new_serial);
 		else
-			refresh_say(r, NOTE, "serial %" PRIu32 " -> %" PRIu32 " committed, %zu records removed, %zu added",
-			    o->old_serial, o->new_serial, o->removed, o->added);
+			refresh_say(r, NOTE, "serial %" PRIu32 " -> %" PRIu32 " committed, %zu record%s removed, %zu added",
+			    o->old_serial, o->new_serial, o->removed, PLURAL(o->removed), o->added);
 		if (r->why[0] != '\0')
 			refresh_say(r, WARNING, "%s", r->why);
 		refresh_write_soon(r);

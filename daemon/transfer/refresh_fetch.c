@@ -103,9 +103,10 @@ on_fetched(void *ctx, const struct xfrin_outcome *o)
 		if (o->result == XFRIN_SAME) {
 			refresh_fetch_failed(r, "it offers nothing newer than we have");
 		} else {
-			refresh_say(r, NOTE, "%s from %s done: serial %" PRIu32 ", %" PRIu64 " records, %" PRIu64 " octets in %"
-			    PRIu64 " messages, %u ms", o->differences ? "IXFR" : "AXFR", address,
-			    zone_serial(o->zone), o->records, o->octets, o->messages, o->ms);
+			refresh_say(r, NOTE, "%s from %s done: serial %" PRIu32 ", %" PRIu64 " record%s, %" PRIu64 " octets in %"
+			    PRIu64 " message%s, %u ms", o->differences ? "IXFR" : "AXFR", address,
+			    zone_serial(o->zone), o->records, PLURAL(o->records), o->octets, o->messages,
+			    PLURAL(o->messages), o->ms);
 			refresh_submit(r, o->zone, r->forced ? COMMIT_FORCED : 0);
 		}
 	}

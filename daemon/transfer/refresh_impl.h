@@ -14,6 +14,7 @@
 #include "sync/commit.h"
 #include "sync/steady.h"
 #include "zonefile/arena.h"
+#include "zonefile/count.h"
 #include "zonefile/name.h"
 #include "zonefile/octets.h"
 #include "zonefile/serial.h"

@@ -252,10 +252,10 @@ signed_zones_are_checked_for_what_validators_see(void **state)
 		{ SIG("SOA", GOOD) SIG("NS", GOOD) " NSEC ns NS SOA\n" SIG("NSEC", GOOD) "ns A 192.0.2.1\n"
 		    SIG("A", GOOD) " NSEC @ A\n" SIG("NSEC", GOOD), "" },
 		{ SIG("SOA", "20210101000000") SIG("NS", "20210101000000") " NSEC ns NS SOA\n" SIG("NSEC", GOOD) "ns A 192.0.2.1\n"
-		    SIG("A", GOOD) " NSEC @ A\n" SIG("NSEC", GOOD), "example. NS: the signature has expired, and so in 1 others\n" },
+		    SIG("A", GOOD) " NSEC @ A\n" SIG("NSEC", GOOD), "example. NS: the signature has expired, and so in 1 other\n" },
 		{ SIG("SOA", GOOD) SIG("NS", GOOD) " NSEC x NS SOA\n" SIG("NSEC", GOOD) "ns A 192.0.2.1\n"
 		    SIG("A", GOOD) " NSEC ns A\n" SIG("NSEC", GOOD),
-		    "example. NSEC: names another record as the next than the one that follows, and so in 1 others\n" },
+		    "example. NSEC: names another record as the next than the one that follows, and so in 1 other\n" },
 		{ SIG("SOA", GOOD) " NSEC ns NS SOA\n" SIG("NSEC", GOOD) "ns A 192.0.2.1\n"
 		    SIG("A", GOOD) " NSEC @ A\n" SIG("NSEC", GOOD), "example. NS: has no signature\n" },
 		{ SIG("SOA", GOOD) SIG("NS", GOOD) " NSEC @ NS SOA\n" SIG("NSEC", GOOD) "ns A 192.0.2.1\n"
@@ -401,7 +401,7 @@ changes_are_checked_where_they_are(void **state)
 		/* What was glue is an answer when the delegation goes. */
 		{ APEX("1", "d") CUT("d", "ns") "a.d A 192.0.2.1\nb.d A 192.0.2.1\n" TAIL,
 		    APEX("2", "d") HOST("d", "ns", GOOD) "a.d A 192.0.2.1\nb.d A 192.0.2.1\n" TAIL,
-		    "a.d.example. A: has no signature, and so in 1 others\na.d.example. has no NSEC record, and so in 1 others\n" },
+		    "a.d.example. A: has no signature, and so in 1 other\na.d.example. has no NSEC record, and so in 1 other\n" },
 		{ APEX("1", "d") CUT("d", "ns") "a.d A 192.0.2.1\n" TAIL, APEX("2", "d") CUT("d", "ns") "b.d A 192.0.2.1\n" TAIL, "" },
 		/* Signed as a whole, or in another way, is a look at the whole. */
 		{ "@ SOA ns hm 1 2 3 4 5\n NS ns\nns A 192.0.2.1\nd A 192.0.2.1\n", APEX("2", "ns") HOST("ns", "@", GOOD) "d A 192.0.2.1\n",

@@ -152,7 +152,7 @@ is(ask($master->port, 'new.example.org', 'A')->header->rcode, 'NXDOMAIN', 'witho
 like(slurp($master->path('example.org.3')), qr/new A 192/, 'the file is kept beside it');
 $master->write('example.org', version(4) . "same A 192.0.2.3\n");
 $master->ctl('reload');
-like($master->ctl('diff', 'example.org'), qr/^; serial 4 to 4: 1 records removed, 2 added\n.*\+same/sm, 'diff shows a change that left the serial as it was');
+like($master->ctl('diff', 'example.org'), qr/^; serial 4 to 4: 1 record removed, 2 added\n.*\+same/sm, 'diff shows a change that left the serial as it was');
 like($master->ctl('rollback', 'example.org', 3), qr/^file before: \S*example\.org\.4$/m, 'rollback says where the file is kept');
 unlink $master->path('example.org');
 like($master->ctl('rollback', 'example.org', 3), qr/\Azone .*\nexample\.org\s+5\s+6\s.*loaded$/, 'a file that was lost comes back so');
