@@ -483,6 +483,8 @@ mirror_look(struct mirror *m)
 	soon = m->gate.open ? mirror_now() + LOOK_SOON : 0;
 	if (m->gate.look_at > soon)
 		m->gate.look_at = soon;
+	if (m->gate.sweep_at > soon)
+		m->gate.sweep_at = soon;
 	if (m->gate.due > soon)
 		m->gate.due = soon;
 	if (m->held_at != INT64_MAX)

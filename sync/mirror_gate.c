@@ -22,6 +22,8 @@
 #define SILENCE 10000			/* and takes over after this */
 #define LOOK_AROUND 6000		/* between two comparisons of all states, */
 #define LOOK_SHARE 50			/* or so many times what one takes */
+#define SWEEP 60000			/* until it is first looked whether each zone's domain is there, and between two times, */
+#define SWEEP_SHARE 500			/* or so many times what one takes */
 
 /* From so many zones on, one query for the states of all is cheaper than one each. */
 #define ASK_EACH_MAX 50
@@ -391,6 +393,7 @@ open_gate(struct writer *w)
 		m->gate.open = true;
 		m->gate.due = mirror_now() + BEAT;
 		m->gate.look_at = mirror_now() + LOOK_AROUND;
+		m->gate.sweep_at = mirror_now() + SWEEP;
 		m->status.connected = true;
 		if (!m->gate.writing) {
 			mirror_keep_error(m, MIRROR_WELL, "");
@@ -469,9 +472,27 @@ look_around(struct writer *w)
 	if (result != TARGET_OK || l.moved == 0)
 		return result;
 	mirror_tell(m, WARNING, NULL, "%zu zone%s in the database not at the version that was written, as when a "
-	    "backup is put back; %s brought in step again", l.moved, l.moved == 1 ? " is" : "s are",
+	    "backup is put back or a domain deleted; %s brought in step again", l.moved, l.moved == 1 ? " is" : "s are",
 	    l.moved == 1 ? "it is" : "they are");
 	return see_exports(w);
+}
+
+/* The states alone do not tell that a domain was deleted.  This reads a row of each, so it is done seldom, and not when
+ * a start has enough to do. */
+static enum target_result
+sweep(struct writer *w, bool *around)
+{
+	struct mirror *m = w->m;
+	int64_t start = mirror_now(), pause;
+	size_t gone;
+	enum target_result result = target_sweep(w->target, &gone);
+
+	*around |= gone > 0;
+	pause = (mirror_now() - start) * SWEEP_SHARE;
+	pthread_mutex_lock(&m->lock);
+	m->gate.sweep_at = mirror_now() + (pause > SWEEP ? pause : SWEEP);
+	pthread_mutex_unlock(&m->lock);
+	return result;
 }
 
 /* The gate is open and it is time for a beat, or to look for zones that somebody moved. */
@@ -481,10 +502,11 @@ keep_open(struct writer *w)
 	struct mirror *m = w->m;
 	const char *what = NULL;
 	enum target_result result;
-	bool around, beats;
+	bool around, sweeps, beats;
 
 	pthread_mutex_lock(&m->lock);
 	around = mirror_now() >= m->gate.look_at;
+	sweeps = !m->status.paused && mirror_now() >= m->gate.sweep_at;
 	pthread_mutex_unlock(&m->lock);
 	if (!gate_pass(w))
 		return;
@@ -492,6 +514,8 @@ keep_open(struct writer *w)
 	beats = result == TARGET_OK;
 	if (result == TARGET_OK)
 		result = gate_read_masters(w);
+	if (result == TARGET_OK && sweeps)
+		result = sweep(w, &around);
 	if (result == TARGET_OK && around)
 		result = look_around(w);
 	if (result != TARGET_OK && result != TARGET_AGAIN) {

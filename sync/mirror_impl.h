@@ -52,6 +52,7 @@ struct mirror {
 		uint64_t generation;	/* of connections: those of an older one are not used any more */
 		int64_t due;		/* when somebody has to look at it; monotonic */
 		int64_t look_at;	/* when all states are compared with what we know */
+		int64_t sweep_at;	/* when it is looked whether all domains are there */
 		uint64_t looks, written;	/* counts */
 		int64_t lost_at;
 		unsigned losses;	/* of connections since the last COMMIT */

@@ -78,7 +78,7 @@ enum target_result target_lease_take(struct target *, const struct target_lease 
 enum target_result target_lease_beat(struct target *);
 void target_lease_release(struct target *);	/* if it is ours */
 
-/* Where the zones of our owner are. */
+/* Where the zones of our owner are: where they were brought, whatever became of their domains since. */
 struct target_state {
 	const char *name;		/* as in domains.name: lower case, no final dot, the root is "." */
 	uint32_t serial;
@@ -91,6 +91,8 @@ enum target_result target_states(struct target *, target_state_fn *, void *ctx);
 /* Of one zone.  *known is false when it is not there or belongs to another owner; name lives until the next call. */
 enum target_result target_state(struct target *, const uint8_t *origin,
     struct target_state *, bool *known);
+/* States whose domain is gone, or is not ours any more, go too, so that those zones are not there; *gone says how many. */
+enum target_result target_sweep(struct target *, size_t *gone);
 
 /* Between begin and commit any number of zones, each once.  Another thread's readers see all or nothing. */
 enum target_result target_begin(struct target *);

@@ -158,20 +158,31 @@ domain_own(struct target *t, struct domain *d, bool adopt)
 	    t->conf->owner, target_kind(t), d->id), 1);
 }
 
+struct made {
+	struct domains list;
+	struct text stale;		/* ids of other domains that had these names */
+};
+
 static void
 id_row(void *ctx, const char *const *value, const size_t *len)
 {
-	struct domain *d = domain_named(ctx, value[1]);
+	struct made *made = ctx;
+	struct domain *d;
 
 	(void)len;
-	if (d != NULL && d->make)
+	if (value[1] == NULL) {
+		text_str(&made->stale, ", ");
+		text_str(&made->stale, value[0]);
+	} else if ((d = domain_named(&made->list, value[1])) != NULL && d->make) {
 		d->id = strtoll(value[0], NULL, 10);
+	}
 }
 
 enum target_result
 domain_make(struct target *t, struct domain *d, size_t count)
 {
 	struct text *sql = target_sql(t, "INSERT INTO domains (name, type, account) VALUES ");
+	struct made made = { .list = { d, count } };
 	enum target_result result;
 	int64_t rows = 0;
 
@@ -195,11 +206,20 @@ domain_make(struct target *t, struct domain *d, size_t count)
 		return result;
 	sql = target_sql(t, "SELECT id, name FROM domains WHERE name");
 	put_names(sql, d, count, true);
-	result = t->ops->query(t, sql, id_row, &(struct domains){ d, count });
-	if (result != TARGET_OK)
+	/* To delete by name would wait for whoever makes others. */
+	text_str(sql, " UNION ALL SELECT domain_id, NULL FROM tandem_state WHERE owner = ");
+	text_quote(sql, t->conf->owner, strlen(t->conf->owner));
+	text_str(sql, " AND name");
+	put_names(sql, d, count, true);
+	if ((result = t->ops->query(t, sql, id_row, &made)) != TARGET_OK) {
+		free(made.stale.s);
 		return result;
-	/* A state of another domain that had this id is no longer of use. */
+	}
+	/* A state of another domain that had this id, or this name, is no longer of use. */
 	sql = target_sql(t, "DELETE FROM tandem_state WHERE domain_id IN (-1");
+	if (made.stale.len > 0)
+		text_put(sql, made.stale.s, made.stale.len);
+	free(made.stale.s);
 	for (size_t i = 0; i < count; i++) {
 		if (!d[i].make)
 			continue;

@@ -421,7 +421,7 @@ make_state(struct mysql *m)
 	return execute(m, "CREATE TABLE IF NOT EXISTS tandem_state (domain_id INT NOT NULL PRIMARY KEY, "
 	    "owner VARCHAR(40) CHARACTER SET utf8 NOT NULL, name VARCHAR(255) NOT NULL, "
 	    "serial INT UNSIGNED NOT NULL, digest VARCHAR(32) NOT NULL, form VARCHAR(32) NOT NULL, "
-	    "changed_at BIGINT NOT NULL, KEY owner (owner)) ENGINE = InnoDB CHARACTER SET latin1");
+	    "changed_at BIGINT NOT NULL, KEY owner (owner, name)) ENGINE = InnoDB CHARACTER SET latin1");
 }
 
 static enum target_result

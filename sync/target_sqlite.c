@@ -55,6 +55,7 @@ static const char schema[] =
 "CREATE TABLE IF NOT EXISTS tandem_state (domain_id INTEGER PRIMARY KEY, owner VARCHAR(40) NOT NULL,"
 " name VARCHAR(255) NOT NULL, serial INTEGER NOT NULL, digest VARCHAR(32) NOT NULL,"
 " form VARCHAR(32) NOT NULL, changed_at INTEGER NOT NULL);"
+"CREATE INDEX IF NOT EXISTS tandem_state_idx ON tandem_state (owner, name);"
 "CREATE TABLE IF NOT EXISTS tandem_lease (owner VARCHAR(40) NOT NULL, part VARCHAR(8) NOT NULL,"
 " token VARCHAR(32) NOT NULL, instance VARCHAR(255) NOT NULL, beat INTEGER NOT NULL,"
 " PRIMARY KEY (owner, part));";

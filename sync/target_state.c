@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "sync/target_impl.h"
+#include "zonefile/arena.h"
 
 /* How rows are derived, apart from the zone: what was written in another form is in step with no version. */
 static const char *
@@ -56,9 +57,8 @@ states_row(void *ctx, const char *const *value, const size_t *len)
 	s->fn(s->ctx, &state);
 }
 
-/* The ids of SQLite's tables are given out again, and operators delete domains: a state counts only beside its domain. */
-#define STATES "SELECT s.name, s.serial, s.digest, s.form, s.changed_at FROM tandem_state s JOIN domains d " \
-	"ON d.id = s.domain_id AND d.name = s.name AND d.account = s.owner WHERE s.owner = %q"
+#define STATES "SELECT s.name, s.serial, s.digest, s.form, s.changed_at FROM tandem_state s "
+#define BESIDE "d.id = s.domain_id AND d.name = s.name AND d.account = s.owner "
 
 enum target_result
 target_states(struct target *t, target_state_fn *fn, void *ctx)
@@ -68,7 +68,7 @@ target_states(struct target *t, target_state_fn *fn, void *ctx)
 	if (!t->connected)
 		return target_fail(t, TARGET_LOST, "not connected");
 	form(t, s.form);
-	return target_done(t, t->ops->query(t, target_sql(t, STATES, t->conf->owner), states_row, &s));
+	return target_done(t, t->ops->query(t, target_sql(t, STATES "WHERE s.owner = %q", t->conf->owner), states_row, &s));
 }
 
 struct one_state {
@@ -102,9 +102,87 @@ target_state(struct target *t, const uint8_t *origin, struct target_state *state
 		return target_fail(t, TARGET_LOST, "not connected");
 	strcpy(t->state_name, name);
 	form(t, s.form);
-	result = t->ops->query(t, target_sql(t, STATES " AND s.name = %q", t->conf->owner, name), states_row, &s);
+	result = t->ops->query(t, target_sql(t, STATES "JOIN domains d ON " BESIDE "WHERE s.owner = %q AND s.name = %q",
+	    t->conf->owner, name), states_row, &s);
 	*known = one.known;
 	return target_done(t, result);
+}
+
+/* --- those that are of no use ------------------------------------------ */
+
+#define SWEEP_IDS 1000			/* in a statement */
+
+struct ids {
+	int64_t *id;
+	size_t count, room;
+};
+
+static void
+id_row(void *ctx, const char *const *value, const size_t *len)
+{
+	struct ids *ids = ctx;
+
+	(void)len;
+	if (ids->count == ids->room)
+		ids->id = xrealloc(ids->id, (ids->room = ids->room * 2 + 64) * sizeof(*ids->id));
+	ids->id[ids->count++] = strtoll(value[0], NULL, 10);
+}
+
+/* What another connection has written meanwhile stays. */
+static enum target_result
+forget_states(struct target *t, const struct ids *ids)
+{
+	enum target_result result = target_begin(t);
+
+	for (size_t at = 0; at < ids->count && result == TARGET_OK; at += SWEEP_IDS) {
+		struct text *sql = target_sql(t, "DELETE FROM tandem_state WHERE owner = %q AND NOT EXISTS (SELECT 1 FROM domains d "
+		    "WHERE d.id = tandem_state.domain_id AND d.name = tandem_state.name AND d.account = tandem_state.owner) "
+		    "AND domain_id IN (%n", t->conf->owner, ids->id[at]);
+
+		for (size_t i = at + 1; i < ids->count && i < at + SWEEP_IDS; i++) {
+			text_str(sql, ", ");
+			text_number(sql, ids->id[i]);
+		}
+		text_str(sql, ")");
+		result = t->ops->post(t, sql, -1);
+	}
+	return result == TARGET_OK ? target_commit(t) : target_done(t, result);
+}
+
+enum target_result
+target_sweep(struct target *t, size_t *gone)
+{
+	struct ids ids = { .count = 0 };
+	enum target_result result;
+
+	*gone = 0;
+	if (!t->connected)
+		return target_fail(t, TARGET_LOST, "not connected");
+	result = target_done(t, t->ops->query(t, target_sql(t, "SELECT s.domain_id FROM tandem_state s LEFT JOIN domains d ON "
+	    BESIDE "WHERE s.owner = %q AND d.id IS NULL", t->conf->owner), id_row, &ids));
+	if (result == TARGET_OK && ids.count > 0 && (result = forget_states(t, &ids)) == TARGET_OK)
+		*gone = ids.count;
+	free(ids.id);
+	return result;
+}
+
+/* --- written ------------------------------------------------------------ */
+
+/* A state of another domain that had this id is no longer of use, nor those of others that had this name. */
+static enum target_result
+forget_others(struct target *t, const struct domain *d)
+{
+	struct ids ids = { .count = 0 };
+	enum target_result result;
+
+	result = t->ops->query(t, target_sql(t, "SELECT domain_id FROM tandem_state WHERE owner = %q AND name = %q",
+	    t->conf->owner, d->name), id_row, &ids);
+	if (result == TARGET_OK)
+		result = t->ops->post(t, target_sql(t, "DELETE FROM tandem_state WHERE domain_id = %n", d->id), -1);
+	for (size_t i = 0; i < ids.count && result == TARGET_OK; i++)
+		result = t->ops->post(t, target_sql(t, "DELETE FROM tandem_state WHERE domain_id = %n", ids.id[i]), -1);
+	free(ids.id);
+	return result;
 }
 
 /* Those of many new domains share a statement. */
@@ -139,9 +217,7 @@ domain_set_state(struct target *t, const struct domain *d, const struct zone *zo
 		    "WHERE domain_id = %n AND owner = %q", serial, digest, ours, now, d->id, t->conf->owner), 1);
 	if (d->fresh)
 		return add_state(t, d, serial, digest, ours, now);
-	/* One of another domain that had this id is no longer of use. */
-	result = t->ops->post(t, target_sql(t, "DELETE FROM tandem_state WHERE domain_id = %n", d->id), -1);
-	if (result != TARGET_OK)
+	if ((result = forget_others(t, d)) != TARGET_OK)
 		return result;
 	return t->ops->post(t, target_sql(t, "INSERT INTO tandem_state (domain_id, owner, name, serial, digest, form, changed_at) "
 	    "VALUES (%n, %q, %q, %n, %q, %q, %n)", d->id, t->conf->owner, d->name, serial, digest, ours, now), 1);

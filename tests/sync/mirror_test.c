@@ -356,6 +356,14 @@ target_state(struct target *t, const uint8_t *origin, struct target_state *state
 }
 
 enum target_result
+target_sweep(struct target *t, size_t *gone)
+{
+	(void)t;
+	*gone = 0;
+	return TARGET_OK;
+}
+
+enum target_result
 target_begin(struct target *t)
 {
 	enum target_result result;

@@ -428,6 +428,137 @@ a_lost_state_row_is_written_again(void **state)
 }
 
 static void
+count_state(void *ctx, const struct target_state *s)
+{
+	(void)s;
+	++*(unsigned *)ctx;
+}
+
+static unsigned
+states(struct target *t)
+{
+	unsigned count = 0;
+
+	if (target_states(t, count_state, &count) != TARGET_OK)
+		fail_msg("%s", target_why(t));
+	return count;
+}
+
+#define STATES_BESIDE_DOMAINS "SELECT COUNT(*) FROM tandem_state s JOIN domains d ON d.id = s.domain_id AND d.name = s.name"
+
+static void
+a_domain_that_was_deleted_is_made_again(void **state)
+{
+	struct target *t = *state;
+	struct zone *from = first(t), *to = zone_from("example.test", HEAD(2) "ns A 192.0.2.1\n");
+
+	run(t, "DELETE FROM records");
+	run(t, "DELETE FROM domains");
+	assert_int_equal(states(t), 1);
+	assert_int_equal(update(t, from, to), TARGET_DRIFTED);
+	assert_int_equal(compare(t, to, false), TARGET_OK);
+	assert_int_equal(target_counts(t)->domains_created, 1);
+	assert_rows(t, to);
+	assert_state(t, to);
+	assert_int_equal(states(t), 1);
+	assert_string_equal(value_of(t, STATES_BESIDE_DOMAINS), "1");
+	zone_unref(from);
+	zone_unref(to);
+}
+
+static void
+a_group_makes_deleted_domains_again(void **state)
+{
+	struct target *t = *state;
+	struct zone *zone = first(t), *other = zone_from("other.test", VERSION1);
+	struct target_intent intent[] = { { zone_origin(zone), true }, { zone_origin(other), true } };
+
+	assert_int_equal(compare(t, other, false), TARGET_OK);
+	run(t, "DELETE FROM records");
+	run(t, "DELETE FROM domains");
+	assert_int_equal(target_begin(t), TARGET_OK);
+	assert_int_equal(target_prepare(t, intent, 2), TARGET_OK);
+	assert_int_equal(target_compare(t, zone, false, NULL), TARGET_OK);
+	assert_int_equal(target_compare(t, other, false, NULL), TARGET_OK);
+	assert_int_equal(target_commit(t), TARGET_OK);
+	assert_int_equal(states(t), 2);
+	assert_string_equal(value_of(t, STATES_BESIDE_DOMAINS), "2");
+	assert_rows(t, zone);
+	zone_unref(zone);
+	zone_unref(other);
+}
+
+static void
+a_domain_that_took_the_id_is_left_alone(void **state)
+{
+	struct target *t = *state;
+	struct zone *from = first(t), *to = zone_from("example.test", HEAD(2) "ns A 192.0.2.1\n");
+
+	run(t, "UPDATE domains SET name = 'theirs.test', account = 'panel'");
+	assert_int_equal(update(t, from, to), TARGET_DRIFTED);
+	assert_int_equal(target_begin(t), TARGET_OK);
+	assert_int_equal(target_delete(t, origin), TARGET_OK);
+	assert_int_equal(target_disable(t, origin), TARGET_OK);
+	assert_int_equal(target_commit(t), TARGET_OK);
+	assert_int_equal(compare(t, to, false), TARGET_OK);
+	assert_rows(t, to);
+	assert_state(t, to);
+	assert_int_equal(states(t), 1);
+	assert_string_equal(value_of(t, STATES_BESIDE_DOMAINS), "1");
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM records r JOIN domains d ON d.id = domain_id "
+	    "WHERE d.name = 'theirs.test' AND disabled = 0 AND r.name LIKE '%example.test'"), "12");
+	zone_unref(from);
+	zone_unref(to);
+}
+
+static void
+a_domain_that_took_the_name_is_adopted_or_left(void **state)
+{
+	struct target *t = *state;
+	struct zone *from = first(t), *to = zone_from("example.test", HEAD(2) "ns A 192.0.2.1\n");
+
+	run(t, "DELETE FROM records");
+	run(t, "DELETE FROM domains");
+	run(t, "INSERT INTO domains (name, type) VALUES ('between.test', 'NATIVE'), ('example.test', 'NATIVE')");
+	assert_int_equal(update(t, from, to), TARGET_DRIFTED);
+	assert_int_equal(compare(t, to, false), TARGET_HELD);
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM records"), "0");
+	assert_int_equal(compare(t, to, true), TARGET_OK);
+	assert_rows(t, to);
+	assert_state(t, to);
+	assert_int_equal(states(t), 1);
+	assert_string_equal(value_of(t, STATES_BESIDE_DOMAINS), "1");
+	zone_unref(from);
+	zone_unref(to);
+}
+
+static void
+states_without_their_domain_are_swept(void **state)
+{
+	static const char *const name[] = { "a.test", "b.test", "c.test", "d.test" };
+	struct target *t = *state;
+	size_t gone;
+
+	for (size_t i = 0; i < COUNT(name); i++) {
+		struct zone *zone = zone_from(name[i], VERSION1);
+
+		assert_int_equal(compare(t, zone, false), TARGET_OK);
+		zone_unref(zone);
+	}
+	assert_int_equal(target_sweep(t, &gone), TARGET_OK);
+	assert_int_equal(gone, 0);
+	run(t, "DELETE FROM domains WHERE name = 'a.test'");
+	run(t, "UPDATE domains SET account = 'panel' WHERE name = 'b.test'");
+	run(t, "UPDATE domains SET name = 'e.test' WHERE name = 'c.test'");
+	assert_int_equal(states(t), 4);
+	assert_int_equal(target_sweep(t, &gone), TARGET_OK);
+	assert_int_equal(gone, 3);
+	assert_int_equal(states(t), 1);
+	assert_string_equal(value_of(t, "SELECT name FROM tandem_state"), "d.test");
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domains"), "3");
+}
+
+static void
 anothers_domain_is_left_alone(void **state)
 {
 	struct target *t = *state;
@@ -745,17 +876,9 @@ a_master_has_its_serial_notified(void **state)
 }
 
 static void
-count_state(void *ctx, const struct target_state *s)
-{
-	(void)s;
-	++*(unsigned *)ctx;
-}
-
-static void
 many_zones_share_a_transaction(void **state)
 {
 	struct target *t = *state;
-	unsigned states = 0;
 
 	assert_int_equal(target_begin(t), TARGET_OK);
 	for (int i = 0; i < 50; i++) {
@@ -769,8 +892,7 @@ many_zones_share_a_transaction(void **state)
 	}
 	assert_int_equal(target_commit(t), TARGET_OK);
 	assert_counts(t, 0, 650, 0);
-	assert_int_equal(target_states(t, count_state, &states), TARGET_OK);
-	assert_int_equal(states, 50);
+	assert_int_equal(states(t), 50);
 }
 
 /* Random edits, applied as deltas or compared, end in the rows of a fresh export. */
@@ -1131,6 +1253,11 @@ main(void)
 		EACH(one_of_two_has_the_lease),
 		EACH(a_group_that_was_prepared_ends_in_the_same_rows),
 		EACH(a_lost_state_row_is_written_again),
+		EACH(a_domain_that_was_deleted_is_made_again),
+		EACH(a_group_makes_deleted_domains_again),
+		EACH(a_domain_that_took_the_id_is_left_alone),
+		EACH(a_domain_that_took_the_name_is_adopted_or_left),
+		EACH(states_without_their_domain_are_swept),
 		EACH(anothers_domain_is_left_alone),
 		EACH(what_another_tandem_writes_is_left_alone),
 		EACH(an_owner_must_have_a_name),
