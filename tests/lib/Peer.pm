@@ -3,14 +3,15 @@ package Peer;
 use strict; use warnings;
 use Exporter 'import';
 use Cwd ();
+use Errno;
 use Fcntl qw(O_RDWR O_CREAT O_EXCL);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use POSIX ();
-use Socket qw(SOCK_DGRAM SOCK_STREAM);
+use Socket qw(AF_UNIX SOCK_DGRAM SOCK_STREAM);
 use Test::More ();
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep time);
 
 our @EXPORT_OK = qw(scratch free_port program setclock until_true slurp spew run);
 
@@ -19,22 +20,41 @@ my $owner = $$;		# children forked by a test must not end its servers
 my ($scratch, @running);
 # Ends by exit, so that END runs.
 $SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
+# Nothing is otherwise for having been started by somebody with habits of his own: a mask, a language, files at home.
+umask 022;
+$ENV{LC_ALL} = 'C';
+$ENV{HOME} = '/nonexistent';
 
 # The test's own directory.  It goes when all tests pass and stays when one fails.
 sub scratch {
-	$scratch //= tempdir('tandem-XXXXXX', DIR => $ENV{TMPDIR} // '/tmp');
+	$scratch //= tempdir('tandem-XXXXXX', DIR => grep({ may_be_above($_) } $ENV{TMPDIR} // ()) ? $ENV{TMPDIR} : '/tmp');
 	return $scratch;
 }
 
-# A port that is free for UDP and TCP on 127.0.0.1; no two calls return the same one.
-my %given;
+# The paths of sockets have room for 107 octets, and what root starts as somebody else has to get there.
+sub may_be_above {
+	my ($dir) = @_;
+	return 0 if length $dir > 60 || $dir !~ m{^/};
+	for (; $> == 0 && $dir ne ''; $dir =~ s{/*[^/]*$}{}) { return 0 unless (stat $dir)[2] & 1 }
+	return 1;
+}
+
+# A port that is free for UDP and TCP on all addresses; no two calls return the same one, in this test or in another that runs at
+# the same time: a name says that it is given away, as long as the test lives.
+my ($next, @given) = $$ * 37;		# no chance: that is for what a test is about
 sub free_port {
 	while (1) {
-		my $port = 20000 + int rand 12000;	# below the ports that the kernel gives to clients
-		next if $given{$port}++;
-		my @both = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port,
+		my $port = 20000 + $next++ % 12000;	# below the ports that the kernel gives to clients
+		socket my $name, AF_UNIX, SOCK_DGRAM, 0 or die "socket: $!\n";
+		if (!bind $name, pack('S', AF_UNIX) . "\0tandem-test-port-$port") {
+			next if $!{EADDRINUSE};
+			die "port $port: $!\n";
+		}
+		my @both = map { IO::Socket::INET->new(LocalAddr => '0.0.0.0', LocalPort => $port,
 		    Proto => $_, $_ eq 'tcp' ? (Listen => 1) : ()) // () } qw(udp tcp);
-		return $port if @both == 2;
+		next if @both != 2;
+		push @given, $name;
+		return $port;
 	}
 }
 
@@ -53,15 +73,16 @@ sub setclock {
 }
 
 # Polls until the code returns something true, and returns that; undef when the time is over.  That is the time of a
-# machine with nothing else to do: a busy one gets more, which only a test that fails needs.
+# machine with nothing else to do: a busy one gets more, which only a test that fails needs.  With 0 it looks once.
 my $patience = 6;
 sub until_true(&$) {
 	my ($code, $within) = @_;
-	my $end = time + $within * $patience;
+	my $end = clock_gettime(CLOCK_MONOTONIC) + $within * $patience + ($within > 0 ? 30 : 0);
 	while (1) {
+		my $last = clock_gettime(CLOCK_MONOTONIC) >= $end;	# whatever time passes before the code looks
 		my $result = $code->();
 		return $result if $result;
-		return undef if time > $end;
+		return undef if $last;
 		sleep 0.01;
 	}
 }
@@ -176,8 +197,8 @@ sub kill9 {
 sub up {
 	my ($self, $within, $code) = @_;
 	my $ended;
-	until_true { $code->() || ($ended = defined $self->ended(0)) } $within;
-	return $self unless $ended || !$self->{pid} || !$code->();
+	my $up = until_true { $code->() || ($ended = defined $self->ended(0)) } $within;
+	return $self if $up && !$ended;
 	die ref($self) . " does not serve:\n" . substr($self->log, -3000);
 }
 
@@ -196,6 +217,14 @@ sub cpu {
 		$ticks += $field[11] + $field[12];
 	}
 	return $ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+# Memory that is theirs alone and was written, in MB: what a program has of files it may share with others that come and go.
+sub memory {
+	my ($self) = @_;
+	my $kb = 0;
+	$kb += $_ for map { slurp("/proc/$_/smaps_rollup") =~ /^(?:Anonymous|Swap):\s+(\d+)/mg } $self->processes;
+	return $kb / 1024;
 }
 
 # Their proportional set size, in MB.

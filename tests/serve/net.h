@@ -5,8 +5,10 @@
 #include "tests/serve/ask.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,17 +16,36 @@
 
 static union worker_address address;	/* that is asked */
 
+/* A port of nobody, for UDP and TCP.  Workers would share one with other workers, so they do not find out; and the name is that
+ * by which tests/lib/Peer.pm knows what it has given away, until this process ends. */
 static inline union worker_address
 random_port(const char *host)
 {
-	union worker_address a = { .v4 = { .sin_family = AF_INET } };
-	uint16_t port;
+	for (;;) {
+		union worker_address a = { .v4 = { .sin_family = AF_INET } };
+		struct sockaddr_un name = { .sun_family = AF_UNIX };
+		int lock = socket(AF_UNIX, SOCK_DGRAM, 0), udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
+		uint16_t port;
+		bool ours;
 
-	assert_int_equal(getrandom(&port, sizeof(port), 0), sizeof(port));
-	inet_pton(AF_INET, host, &a.v4.sin_addr);
-	a.v4.sin_port = htons((uint16_t)(20000 + port % 12000));
-	return a;
+		assert_true(lock >= 0 && udp >= 0 && tcp >= 0);
+		assert_int_equal(getrandom(&port, sizeof(port), 0), sizeof(port));
+		port = (uint16_t)(20000 + port % 12000);
+		inet_pton(AF_INET, host, &a.v4.sin_addr);
+		a.v4.sin_port = htons(port);
+		snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "tandem-test-port-%u", port);
+		ours = bind(lock, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+		    strlen(name.sun_path + 1))) == 0 && bind(udp, &a.any, sizeof(a.v4)) == 0 && bind(tcp, &a.any, sizeof(a.v4)) == 0;
+		close(udp);
+		close(tcp);
+		if (ours)
+			return a;
+		close(lock);
+	}
 }
+
+/* As long as a machine that is busy may need for what is done at once.  Nothing is measured by it. */
+#define PATIENCE_MS 60000
 
 static inline long
 now_ms(void)
@@ -38,7 +59,7 @@ now_ms(void)
 static inline int
 dial(int type)
 {
-	struct timeval patience = { 5, 0 };
+	struct timeval patience = { PATIENCE_MS / 1000, 0 };
 	int fd = socket(AF_INET, type, 0);
 
 	assert_true(fd >= 0);
@@ -94,7 +115,8 @@ static inline bool
 at_end(int fd)
 {
 	uint8_t octet;
+	ssize_t n = recv(fd, &octet, 1, 0);
 
-	return recv(fd, &octet, 1, 0) <= 0;
+	return n == 0 || (n < 0 && errno == ECONNRESET);
 }
 #endif

@@ -1,6 +1,5 @@
 #include "tests/serve/net.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 
@@ -36,7 +35,7 @@ on_transferred(void *ctx, const struct sockaddr *to, const struct xfrout_facts *
 static struct query_policy policy = { .transfer = { everybody, NULL } };
 static struct query_server server = { .edns_udp_size = 1232, .minimal_responses = true,
     .transferred = on_transferred };
-static const struct worker_limits limits = { .tcp_clients = 2 * MANY, .tcp_idle_ms = 3000, .tcp_initial_ms = 3000 };
+static const struct worker_limits limits = { .tcp_clients = 2 * MANY, .tcp_idle_ms = 2 * PATIENCE_MS, .tcp_initial_ms = 2 * PATIENCE_MS };
 static struct workers *workers;
 
 static struct zone *
@@ -63,19 +62,14 @@ zone_of_hosts(void)
 static int
 start(void **state)
 {
-	int err, tries = 20;
-
 	(void)state;
 	whole = broken = 0;
-	policy.idle_ms = 3000;
+	policy.idle_ms = 2 * PATIENCE_MS;
 	policy.max_ms = 0;
 	if ((workers = workers_new(1, &server, &limits)) == NULL)
 		return -errno;
-	do {
-		address = random_port("127.0.0.1");
-		err = workers_listen(workers, &address);
-	} while (err == -EADDRINUSE && tries-- > 0);
-	return err;
+	address = random_port("127.0.0.1");
+	return workers_listen(workers, &address);
 }
 
 static int
@@ -124,10 +118,21 @@ ask_all_slowly(void)
 	return fd;
 }
 
+/* Their own limits are those of the policy by then. */
+static void
+wait_for_transfers(unsigned count)
+{
+	long end = now_ms() + PATIENCE_MS;
+
+	while (xfrout_count() < count && now_ms() < end)
+		usleep(1000);
+	assert_int_equal(xfrout_count(), count);
+}
+
 static void
 wait_for(const unsigned *count, unsigned value)
 {
-	long end = now_ms() + 10000;
+	long end = now_ms() + PATIENCE_MS;
 
 	while (__atomic_load_n(count, __ATOMIC_SEQ_CST) < value && now_ms() < end)
 		usleep(1000);
@@ -168,12 +173,14 @@ who_takes_nothing_is_cut_off(void **state)
 
 	(void)state;
 	policy.idle_ms = 400;
-	slow = ask_all_slowly();
 	begin = now_ms();
+	slow = ask_all_slowly();
+	wait_for_transfers(1);
+	policy.idle_ms = 2 * PATIENCE_MS;
 	other = ask_all();
 	assert_int_equal(take_all(other), HOSTS + 4);
 	wait_for(&broken, 1);
-	assert_in_range(now_ms() - begin, 300, 3000);
+	assert_true(now_ms() - begin >= 400);
 	assert_int_equal(whole, 1);
 	close(slow);
 	close(other);
@@ -188,16 +195,15 @@ who_takes_too_long_is_cut_off(void **state)
 	int slow;
 
 	(void)state;
-	policy.idle_ms = 5000;
 	policy.max_ms = 700;
 	slow = ask_all_slowly();
-	while (__atomic_load_n(&broken, __ATOMIC_SEQ_CST) == 0 && now_ms() - begin < 5000) {
+	while (__atomic_load_n(&broken, __ATOMIC_SEQ_CST) == 0 && now_ms() - begin < PATIENCE_MS) {
 		if (recv(slow, buf, 1000, MSG_DONTWAIT) == 0)
 			break;
 		usleep(5000);
 	}
 	wait_for(&broken, 1);
-	assert_in_range(now_ms() - begin, 600, 3000);
+	assert_true(now_ms() - begin >= 700);
 	close(slow);
 }
 
@@ -243,7 +249,7 @@ take_for_all(void *arg)
 	static char buf[65536];
 	struct crowd *c = arg;
 
-	while (c->done < MANY && poll(c->fd, MANY, 20000) > 0)
+	while (c->done < MANY && poll(c->fd, MANY, PATIENCE_MS) > 0)
 		for (unsigned i = 0; i < MANY; i++) {
 			ssize_t n = c->fd[i].fd >= 0 && c->fd[i].revents != 0 ?
 			    recv(c->fd[i].fd, buf, sizeof(buf), MSG_DONTWAIT) : -1;
@@ -265,7 +271,7 @@ questions_do_not_wait_for_many_transfers(void **state)
 {
 	size_t octets = octets_of_one();
 	int udp = dial(SOCK_DGRAM);
-	long worst = 0;
+	unsigned asked = 0;
 	pthread_t reader;
 
 	(void)state;
@@ -277,19 +283,17 @@ questions_do_not_wait_for_many_transfers(void **state)
 	pthread_create(&reader, NULL, take_for_all, &crowd);
 	while (__atomic_load_n(&whole, __ATOMIC_SEQ_CST) < MANY + 1) {
 		uint8_t buf[512];
-		long begin = now_ms();
 
 		put(udp, buf, request_of("ns.example. A", buf));
 		assert_true(recv(udp, buf, sizeof(buf), 0) > 0);
-		if (now_ms() - begin > worst)
-			worst = now_ms() - begin;
+		asked++;
 	}
 	pthread_join(reader, NULL);
 	assert_int_equal(crowd.done, MANY);
 	assert_int_equal(broken, 0);
-	/* A turn is a fraction of a millisecond, the rest is the machine's. */
-	print_message("# the slowest answer: %ld ms\n", worst);
-	assert_true(worst < 500);
+	/* Between two turns, of which a transfer takes many.  The number is the same on a slow machine, a time is not. */
+	print_message("# %u answers during %d transfers\n", asked, MANY);
+	assert_true(asked > 5 * MANY);
 	close(udp);
 }
 
@@ -302,10 +306,10 @@ the_end_does_not_wait_for_slow_ones(void **state)
 	(void)state;
 	for (int i = 0; i < 10; i++)
 		fd[i] = ask_all_slowly();
-	usleep(50000);
+	wait_for_transfers(10);
 	begin = now_ms();
 	workers_stop(workers, 300);
-	assert_true(now_ms() - begin < 3000);
+	assert_true(now_ms() - begin < PATIENCE_MS);
 	assert_int_equal(broken, 10);
 	for (int i = 0; i < 10; i++)
 		close(fd[i]);
