@@ -5,6 +5,7 @@ use Exporter 'import';
 use IO::Socket::INET;
 use Net::DNS;
 use Net::DNS::Parameters qw(:type);
+use Errno;
 use Socket qw(SOL_SOCKET SO_RCVTIMEO SO_RCVBUF);
 
 our @EXPORT_OK = qw(ask serial transfer contents placed bulk summary text wire_name name_text);
@@ -65,12 +66,12 @@ sub ask {
 	my $answer;
 	if ($opt{tcp}) {
 		my $socket = IO::Socket::INET->new(PeerAddr => $opt{at} // '127.0.0.1', PeerPort => $port,
-		    Proto => 'tcp', Timeout => 3) or return undef;
-		setsockopt($socket, SOL_SOCKET, SO_RCVTIMEO, pack('q2', $opt{timeout} // 3, 0));
+		    Proto => 'tcp', Timeout => 30) or return undef;
+		setsockopt($socket, SOL_SOCKET, SO_RCVTIMEO, pack('q2', $opt{timeout} // 30, 0));
 		syswrite $socket, pack('n/a', $wire);
 		$answer = read_exactly($socket, unpack 'n', read_exactly($socket, 2) // return undef);
 	} else {
-		my $socket = udp_socket($port, $opt{timeout} // 2, $opt{at});
+		my $socket = udp_socket($port, $opt{timeout} // 10, $opt{at});
 		send $socket, $wire, 0;
 		defined recv($socket, $answer, 65535, 0) or return undef;
 	}
@@ -90,7 +91,10 @@ sub read_exactly {
 # The serial that a server answers for a zone; undef when it has none.
 sub serial {
 	my ($port, $zone, $at) = @_;
-	my $reply = ask($port, $zone, 'SOA', timeout => 0.5, at => $at) or return undef;
+	my $reply;
+	# Of a datagram that is lost with a socket that is closed nobody hears.
+	for (1 .. 20) { last if ($reply = ask($port, $zone, 'SOA', timeout => 0.5, at => $at)) || !$!{EAGAIN} }
+	return undef unless $reply;
 	my ($soa) = grep { $_->type eq 'SOA' && lc $_->owner eq lc($zone =~ s/(?<=.)\.$//r) } $reply->answer;
 	return $soa && $soa->serial;
 }
@@ -142,7 +146,7 @@ sub bulk {
 		my @wire = map { question($_ & 65535, $questions->[$_]{name}, $questions->[$_]{type},
 		    %{$questions->[$_]}) } $base .. $last;
 		my @reply;
-		for my $try (1 .. 5) {
+		for my $try (1 .. 15) {
 			my $missing = 0;
 			for my $s (0 .. $#socket) {
 				defined $reply[$s][$_] or send $socket[$s], $wire[$_], 0 for 0 .. $#wire;

@@ -80,7 +80,7 @@ static const uint8_t root[] = "";
 int
 main(int argc, char **argv)
 {
-	struct xfrin_limits limits = { .connect_ms = 5000, .idle_ms = 10000, .total_ms = 60000 };
+	struct xfrin_limits limits = { .connect_ms = 60000, .idle_ms = 60000, .total_ms = 600000 };
 	struct tsig_keys *keys = tsig_keys_new();
 	struct sink sink = { .fn = report_to_file, .ctx = stderr };
 	struct peer peer = { .key = NULL };

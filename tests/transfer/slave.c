@@ -104,7 +104,7 @@ main(int argc, char **argv)
 	static const uint8_t root[] = "";
 	struct refresh_limits limits = { 10, 2, 20 };
 	struct refresh_conf conf = { .master = peer, .max_refresh = 86400, .max_retry = 86400,
-	    .limits = { .connect_ms = 2000, .idle_ms = 3000, .total_ms = 30000 } };
+	    .limits = { .connect_ms = 30000, .idle_ms = 30000, .total_ms = 300000 } };
 	struct tsig_keys *keys = tsig_keys_new();
 	uint8_t name[DNAME_MAX], origin[DNAME_MAX];
 	char *a, *n, *s, *file, *path;
