@@ -6,7 +6,7 @@ use Ask qw(ask);
 use Peer qw(free_port run spew until_true);
 
 # PowerDNS->start(mysql => $mariadb) or (sqlite => $file); cache => 0 without caches, else with
-# PowerDNS's own cache times; at another address and port than 127.0.0.1 and a free one: at, port.  Other arguments are settings, with "_" for "-".
+# such as keep an answer longer than any test waits; at another address and port than 127.0.0.1 and a free one: at, port.  Other arguments are settings, with "_" for "-".
 sub start {
 	my ($class, %arg) = @_;
 	my ($mysql, $sqlite, $cache, $at, $port) = delete @arg{qw(mysql sqlite cache at port)};
@@ -22,7 +22,8 @@ sub start {
 		'any-to-tcp' => 'no', 'udp-truncation-threshold' => 4096, 'distributor-threads' => 1, 'receiver-threads' => 1,
 		'webserver' => 'yes', 'webserver-address' => '127.0.0.1', 'webserver-port' => $self->{api_port},
 		'api' => 'yes', 'api-key' => $self->{api_key}, 'loglevel' => 4,
-		($cache // 1) ? () : map { $_ => 0 } qw(cache-ttl query-cache-ttl negquery-cache-ttl
+		($cache // 1) ? map({ $_ => 3600 } qw(cache-ttl query-cache-ttl negquery-cache-ttl))
+		: map { $_ => 0 } qw(cache-ttl query-cache-ttl negquery-cache-ttl
 		    zone-cache-refresh-interval zone-metadata-cache-ttl dnssec-key-cache-ttl),
 	);
 	$setting{tr/_/-/r} = $arg{$_} for keys %arg;

@@ -25,8 +25,9 @@ sub lose { my ($self, $when, $pattern) = @_; spew($self->path('lose'), "$when $p
 sub held { my ($self, $within) = @_; return until_true { -e $self->path('held') } $within }
 sub go { my ($self) = @_; unlink $self->path('held') }
 
-# From now on each packet of a client waits so long, as on a slow link.
+# From now on each packet of a client waits so long, as on a slow link; how many there were that did.
 sub delay { my ($self, $seconds) = @_; spew($self->path('delay'), $seconds) }
+sub packets { my ($self) = @_; return scalar(() = $self->log =~ /^packet$/mg) }
 
 # Whether it has happened.
 sub lost { my ($self, $within) = @_; return until_true { !-e $self->path('lose') } $within }
@@ -68,7 +69,10 @@ sub serve {
 				last if length $buffer{$socket} < $length;
 				my $packet = substr $buffer{$socket}, 0, $length, '';
 				my $loses = $self->loses(substr $packet, 4);
-				sleep slurp($self->path('delay')) if -s $self->path('delay');
+				if (my $delay = slurp($self->path('delay'))) {
+					syswrite STDOUT, "packet\n";
+					sleep $delay;
+				}
 				if ($loses eq 'hold') { sleep 0.005 while -e $self->path('held') }
 				if ($loses eq 'before') { $end->($socket); last }
 				print {$other{$socket}} $packet;

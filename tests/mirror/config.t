@@ -89,7 +89,7 @@ is($mariadb->sql("SELECT COUNT(*) FROM powerdns.records WHERE name = 'alias.e.te
 
 # A mirror that comes and one that goes.
 configure(zone('c.test'), "};\nmirror \"second\" {\n\ttype sqlite;\n\tfile \"second.sqlite3\";\n");
-my $there = sub { run('sqlite3', '-readonly', $tandem->path('second.sqlite3'),
+my $there = sub { run('sqlite3', '-readonly', '-cmd', '.timeout 30000', $tandem->path('second.sqlite3'),
     "SELECT COUNT(*) FROM records r JOIN domains d ON d.id = r.domain_id WHERE d.name = 'c.test'") };
 ok((until_true { $there->() =~ /^3$/ } 10), 'a second mirror is filled') or diag($tandem->log);
 like($tandem->ctl('mirror', 'status'), qr/fleet.*second|second.*fleet/s, 'mirror status names both');

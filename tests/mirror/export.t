@@ -33,7 +33,7 @@ is(join(' ', sort $mariadb->sql('SELECT ip, nameserver, account FROM powerdns.su
     'who may give us zones may give PowerDNS some');
 
 my $pdns = PowerDNS->start(mysql => $mariadb, allow_axfr_ips => '', 'disable-axfr' => 'no');
-sub axfr { run('dig', '+noall', '+answer', '+time=2', '+tries=1', '@127.0.0.1', '-p', $pdns->{port}, @_, 'AXFR') }
+sub axfr { run('dig', '+noall', '+answer', '+time=60', '+tries=1', '@127.0.0.1', '-p', $pdns->{port}, @_, 'AXFR') }
 like(axfr('-y', "hmac-sha256:xfr:$secret", 'example.org'), qr/192\.0\.2\.1/, 'PowerDNS lets the key transfer the zone');
 unlike(axfr('-y', "hmac-sha256:xfr:$secret", 'other.test'), qr/192\.0\.2\.1/, 'and not the other one');
 

@@ -114,12 +114,14 @@ $tandem->signal('HUP');
 in_step('connections killed');
 my $locker = Peer->new;
 $locker->spawn('mariadb', '--no-defaults', '-uroot', '--socket=' . $mariadb->socket, 'powerdns', '-e',
-    'BEGIN; UPDATE records SET disabled = 1 - disabled; SELECT SLEEP(2.5); ROLLBACK');
-ok((until_true { $mariadb->sql("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%SLEEP%' AND user = 'root'") > 1 } 5),
-    'somebody locks the rows');
+    'BEGIN; UPDATE records SET disabled = 1 - disabled; SELECT SLEEP(600); ROLLBACK');
+my ($holds) = until_true { $mariadb->sql("SELECT id FROM information_schema.processlist WHERE info = 'SELECT SLEEP(600)'") } 5;
+ok($holds, 'somebody locks the rows');
 next_version();
 $tandem->signal('HUP');
 ok($tandem->reaches('example.org', serial => $serial, within => 1), 'which does not hold up serving');
+ok((until_true { $mariadb->sql("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'") } 10), 'but the mirror');
+$mariadb->sql("KILL $holds");
 in_step('rows locked');
 $locker->stop;
 

@@ -19,8 +19,8 @@ sub node {
 	return (wsrep_on => 'ON', wsrep_provider => $provider, wsrep_cluster_name => 'test', wsrep_node_address => $at[$n],
 	    wsrep_node_name => "n$n", wsrep_sst_method => 'rsync', wsrep_sst_receive_address => "$at[$n]:$sst", binlog_format => 'ROW', innodb_autoinc_lock_mode => 2,
 	    innodb_force_primary_key => 1, bind_address => $at[$n], wsrep_provider_options => "gmcast.listen_addr=tcp://$at[$n]:$gcomm;"
-	    . "ist.recv_addr=$at[$n]:$ist;ist.recv_bind=$at[$n];pc.recovery=no;pc.weight=$weight;gcache.size=8M;evs.suspect_timeout=PT1S;"
-	    . 'evs.inactive_timeout=PT3S;evs.inactive_check_period=PT0.3S;evs.keepalive_period=PT0.3S', %more);
+	    . "ist.recv_addr=$at[$n]:$ist;ist.recv_bind=$at[$n];pc.recovery=no;pc.weight=$weight;gcache.size=8M;evs.suspect_timeout=PT6S;"
+	    . 'evs.inactive_timeout=PT20S', %more);
 }
 my @node = MariaDB->start(node(0, wsrep_cluster_address => 'gcomm://', wsrep_new_cluster => undef));
 $node[1] = MariaDB->start(like => $node[0], node(1, wsrep_cluster_address => "gcomm://$at[0]:$gcomm"));
@@ -54,14 +54,19 @@ is($node[0]->sql("SELECT COUNT(*) FROM information_schema.tables t WHERE table_s
 
 # Somebody writes the same rows on the other node.
 my $other = Peer->new;
-$other->spawn('sh', '-c', 'for i in $(seq 400); do echo "UPDATE domains SET last_check = $i; UPDATE tandem_state SET changed_at = changed_at;"; done |
+$other->spawn('sh', '-c', 'for i in $(seq 100000); do echo "UPDATE domains SET last_check = $i; UPDATE tandem_state SET changed_at = changed_at;"; done |
     exec mariadb --no-defaults -f -uroot --socket="$1" powerdns >/dev/null 2>&1', 'sh', $node[1]->socket);
-my $changes = 0;
-for (1 .. 60) { next_version(); $changes++; sleep 0.02; last if defined $other->ended(0) }
-in_step("$changes changes against another writer", $node[0], 30);
-my $conflicts = status($node[0], 'wsrep_local_bf_aborts') + status($node[0], 'wsrep_local_cert_failures');
-cmp_ok($conflicts, '>', 0, "$conflicts of our transactions were taken back by the cluster");
+my ($changes, $conflicts) = (0, 0);
+until_true {
+	next_version();
+	$changes++;
+	$conflicts = status($node[0], 'wsrep_local_bf_aborts') + status($node[0], 'wsrep_local_cert_failures');
+	$changes >= 40 && $conflicts > 0;
+} 30;
+kill TERM => -$other->pid;	# all of the pipe
 $other->stop;
+in_step("$changes changes against another writer", $node[0], 30);
+cmp_ok($conflicts, '>', 0, "$conflicts of our transactions were taken back by the cluster");
 
 # The node that is written is cut off, and comes back.
 $tandem->hush;

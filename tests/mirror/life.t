@@ -31,13 +31,10 @@ ok($mariadb->reaches($_, serial => 1, within => 10), "$_ is mirrored") for qw(a.
 ok((until_true { rcode('a.test') eq 'NOERROR' } 5), 'a PowerDNS that is dead does not hold up the one that lives') or diag($tandem->log);
 like($tandem->log, qr{/nowhere/dead}, 'the dead one is named');
 my ($a, $b) = (id('a.test'), id('b.test'));
-my $start = time;
 $serial++;
 $tandem->write('file', text($serial));
 $tandem->signal('HUP');
 ok((until_true { my $answer = ask($pdns->port, 'x.a.test', 'A'); $answer && ($answer->answer)[0]->address eq '192.0.2.2' } 5), 'a change is seen through the caches of PowerDNS');
-# Its caches keep an answer for 20 s.
-cmp_ok(time() - $start, '<', 10, sprintf 'after %.3f s', time() - $start);
 
 # Taken out while it runs; while it does not; and back.
 configure('b.test');
@@ -85,8 +82,8 @@ for my $how (qw(delete disable keep)) {
 	$tandem->ctl('reload');
 	$master->stop;
 	ok((until_true { disabled('a.test') && rcode('a.test') eq 'REFUSED' } 5), "on-remove $how: expired, PowerDNS refuses it") or diag($tandem->log);
-	like($tandem->ctl('zonestatus', 'a.test'), qr/^mirror fleet: \d+ disabled$/m, 'its state says so');
-	like($tandem->ctl('mirror', 'status'), qr/^fleet\s+active\s+yes\s+0\s+0\s/m, 'and the mirror is not behind');
+	ok((until_true { $tandem->ctl('zonestatus', 'a.test') =~ /^mirror fleet: \d+ disabled$/m } 5), 'its state says so');
+	ok((until_true { $tandem->ctl('mirror', 'status') =~ /^fleet\s+active\s+yes\s+0\s+0\s/m } 5), 'and the mirror is not behind');
 	is(id('a.test'), $a, 'its id is the same');
 	$master->launch;
 	ok((until_true { $tandem->ctl('refresh', 'a.test'); !disabled('a.test') && rcode('a.test') eq 'NOERROR' } 10), 'its master is back, PowerDNS answers') or diag($tandem->log);
@@ -102,25 +99,29 @@ is(id('a.test'), $a, 'with the same id');
 
 # The database is away for many versions: nothing else suffers, the journal stays small, all is made up for.
 sub many { text($serial, join '', map { "h$_ A 10.0." . $serial % 250 . ".$_\n" } 1 .. 200) }
+# What most of them take: others use the machine too.
 sub reloads {
 	my ($times) = @_;
-	my $start = time;
+	my @took;
 	for (1 .. $times) {
 		$serial++;
 		$tandem->write('file', many());
+		my $start = time;
 		$tandem->ctl('reload', 'a.test');
+		push @took, (time() - $start) * 1000;
 	}
-	return (time() - $start) / $times * 1000;
+	return (sort { $main::a <=> $main::b } @took)[$times / 2];
 }
 my $near = reloads(20);
 $mariadb->kill9;
 my $away = reloads(600);
-cmp_ok($away, '<', $near * 5 + 20, sprintf 'a reload takes what it took: %.1f ms, and %.1f ms with the database away', $near, $away);
-like(run('dig', '+noall', '+answer', '+time=2', '+tries=1', '@127.0.0.1', '-p', $tandem->port, 'a.test', 'AXFR'), qr/SOA.*h\.a\.test\. $serial /, 'transfers go on');
+# One that waited for the database would take a second at least.
+cmp_ok($away, '<', $near * 10 + 500, sprintf 'a reload takes what it took: %.1f ms, and %.1f ms with the database away', $near, $away);
+like(run('dig', '+noall', '+answer', '+time=60', '+tries=1', '@127.0.0.1', '-p', $tandem->port, 'a.test', 'AXFR'), qr/SOA.*h\.a\.test\. $serial /, 'transfers go on');
 is($tandem->serial('a.test'), $serial, '600 versions are served without it');
 # No more differences than it may have, 64 KiB of a small zone, however far the mirror is behind.
 my $octets;
-sub differences { $octets = run('sqlite3', '-readonly', $tandem->path('var/journal.sqlite3'), 'SELECT total(length(data)) FROM delta') + 0 }
+sub differences { $octets = run('sqlite3', '-readonly', '-cmd', '.timeout 30000', $tandem->path('var/journal.sqlite3'), 'SELECT total(length(data)) FROM delta') + 0 }
 ok((until_true { differences() <= 65536 } 10), 'the journal stays small') or diag("$octets octets of differences");
 cmp_ok($octets, '>', 0, "$octets octets of differences are there");
 like($tandem->ctl('mirror', 'status'), qr/fleet\s+active\s+no\s+0\s+1\s/, 'the zone is behind');

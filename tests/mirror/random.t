@@ -7,7 +7,7 @@ use Daemon; use MariaDB;
 use Peer qw(run slurp until_true);
 use Signer qw(make_keys sign);
 
-my $seed = $ENV{SEED} // time;
+my $seed = $ENV{SEED} // 1;
 srand $seed;
 diag("SEED=$seed") if $ENV{SEED};
 my $versions = $ENV{VERSIONS} // 15;
@@ -56,7 +56,7 @@ sub write_zone {
 sub ask {
 	my ($database, $sql) = @_;
 	return $mariadb->sql("USE $database; $sql") if $database ne 'lite';
-	return split /\n/, run('sqlite3', '-readonly', '-batch', '-cmd', '.timeout 5000', '-nullvalue', 'NULL', '-separator', "\t", $tandem->path('lite.sqlite3'), $sql);
+	return split /\n/, run('sqlite3', '-readonly', '-batch', '-cmd', '.timeout 30000', '-nullvalue', 'NULL', '-separator', "\t", $tandem->path('lite.sqlite3'), $sql);
 }
 
 # Row => id.

@@ -90,7 +90,7 @@ $serial = 0;
 my $lite = Daemon->prepare($home->path('tandem.conf'), file => $file, zones => 'zone "example.org" { type master; file "example.org"; };');
 next_version($lite);
 $lite->launch;
-sub sqlite { run('sqlite3', '-cmd', '.timeout 5000', $file, @_) =~ s/\s+$//r }
+sub sqlite { run('sqlite3', '-cmd', '.timeout 30000', $file, @_) =~ s/\s+$//r }
 sub reaches { until_true { sqlite('SELECT serial FROM tandem_state') eq $serial } $_[0] }
 ok(reaches(10), 'SQLite: mirrored') or diag($lite->log);
 sqlite('.backup ' . $home->path('backup'));

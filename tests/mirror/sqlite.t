@@ -23,7 +23,7 @@ sub next_version {
 }
 next_version();
 $pair[0]->launch;
-sub serial { scalar eval { run('sqlite3', '-readonly', $file, "SELECT serial FROM tandem_state WHERE name = '$_[0]'") =~ s/\s//gr } }
+sub serial { scalar eval { run('sqlite3', '-readonly', '-cmd', '.timeout 30000', $file, "SELECT serial FROM tandem_state WHERE name = '$_[0]'") =~ s/\s//gr } }
 sub in_step { my ($within) = @_; until_true { serial('example.org') eq $serial && serial('big.test') eq $serial } $within }
 ok((until_true { -s $file && $pair[0]->ctl('mirror', 'status') =~ /fleet\s+active\s+yes\s+2\s/ } 20), 'the file is made, with its tables') or diag($pair[0]->log);
 my $inode = (stat $file)[1];
@@ -36,7 +36,7 @@ for (1 .. 30) {
 	my $until = time + 0.1;
 	while (time < $until) {
 		my $start = time;
-		my $answer = ask($pdns->port, 'h7.example.org', 'A', timeout => 5);
+		my $answer = ask($pdns->port, 'h7.example.org', 'A');
 		$asked++;
 		$bad++ if !defined $answer;
 		$slow = time() - $start if time() - $start > $slow;

@@ -53,7 +53,7 @@ sub sign_zone {
 
 sub mirrored_sqlite {
 	my ($zone) = @_;
-	my $serial = run('sqlite3', '-readonly', $tandem->path('pdns.sqlite3'), "SELECT s.serial FROM tandem_state s
+	my $serial = run('sqlite3', '-readonly', '-cmd', '.timeout 30000', $tandem->path('pdns.sqlite3'), "SELECT s.serial FROM tandem_state s
 	    JOIN domains d ON d.id = s.domain_id WHERE d.name = '$zone'");
 	return $serial =~ /^(\d+)$/ ? $1 : -1;
 }
