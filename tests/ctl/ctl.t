@@ -7,6 +7,7 @@ use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
 use Peer qw(free_port run slurp spew until_true);
+use Time::HiRes qw(time);
 
 my $top = getcwd();
 my $tandem = Daemon->start('tests/ctl/tandem.conf', more => '');
@@ -51,7 +52,7 @@ like($said, qr/tandem\.conf:13:\d+: error: .*file/, 'to the last place');
 like($said, qr/not taken over/, 'and what that means');
 like($said, qr/^example\.org +1 +2 /m, 'zone files are read all the same');
 is($tandem->serial('example.org'), 2, 'and served');
-like($tandem->ctl('status'), qr/^configuration age: \d+s\nconfiguration refused: \d+s\nrefused for: .*bogus.* \(and 1 more\)$/m, 'status tells it');
+like($tandem->ctl('status'), qr/^configuration age: \d+[sm]\nconfiguration refused: \d+[sm]\nrefused for: .*bogus.* \(and 1 more\)$/m, 'status tells it');
 my $reply = json('reload');
 is(scalar @{$reply->{errors}}, 3, 'JSON has the errors as a list');
 is($reply->{configuration}, 'refused', 'and the word');
@@ -201,11 +202,14 @@ is(run('./tandemd', '-p', '-c', $other->path('again.conf')), $printed, 'and read
 # Clients that ask nothing, more than there may be.
 {
 	local $SIG{PIPE} = 'IGNORE';
-	my @silent = map { my $c = IO::Socket::UNIX->new(Peer => $tandem->control_socket) or die "$!"; $c->syswrite('status'); $c } 1 .. 200;
 	my $begin = time;
 	$tandem->ctl('status');
+	my $alone = time - $begin;
+	my @silent = map { my $c = IO::Socket::UNIX->new(Peer => $tandem->control_socket) or die "$!"; $c->syswrite('status'); $c } 1 .. 200;
+	$begin = time;
+	$tandem->ctl('status');
 	is($?, 0, 'many clients that ask nothing do not keep one out that asks');
-	cmp_ok(time - $begin, '<', 3, 'nor waiting');
+	cmp_ok(time - $begin, '<', 3 + 10 * $alone, 'nor waiting');
 	my @late = map { IO::Socket::UNIX->new(Peer => $tandem->control_socket) or die "$!" } 1 .. 63;
 	ok((until_true { !grep { defined $_ } map { my $read = ''; vec($read, $_->fileno, 1) = 1; select($read, undef, undef, 0) ? () : $_ } @silent, @late } 8),
 	    'each has a few seconds to ask');
@@ -242,7 +246,7 @@ is(run('./tandemd', '-p', '-c', $other->path('again.conf')), $printed, 'and read
 	$few->spawn('prlimit', '--nofile=64:64', "$top/tandemd", '-c', 'tandem.conf');
 	$few->up(30, sub { defined $few->serial('example.org') });
 	like($few->log, qr/warning: tcp-clients 1000: no more than 16, since at most 64 files can be open/, 'few files: it is said');
-	my @clients = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $few->port, Timeout => 2) } 1 .. 150;
+	my @clients = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $few->port, Timeout => 5) } 1 .. 150;
 	$few->write('example.org', version(2));
 	$few->ctl('reload');
 	is($?, 0, 'and 150 clients by TCP keep nobody from reloading');
@@ -263,7 +267,7 @@ for (['-h', qr/^usage:/], ['--help', qr/^usage:/], ['-V', qr/^tandemctl \d/], ['
 }
 
 # The end, with a database that does not answer.
-my $silent = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 5, Timeout => 10) or die;
+my $silent = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 5, Timeout => 60) or die;
 configure($config, 'mirror "fleet" { type mysql; host "127.0.0.1" port ' . $silent->sockport
     . '; database "d"; user "u"; password-file "secret"; zones all; };');
 $said = $tandem->ctl('reload');

@@ -6,7 +6,7 @@ use Daemon; use Master qw(message put);
 use IO::Poll qw(POLLIN);
 use IO::Socket::INET;
 use Peer qw(free_port program run slurp until_true);
-use Socket qw(SOL_SOCKET SO_RCVBUF);
+use Socket qw(MSG_PEEK SOL_SOCKET SO_RCVBUF);
 use Time::HiRes qw(sleep time);
 
 my $notify = program('tests/hostile/notify');
@@ -23,7 +23,8 @@ sub unsent {
 	return int $sum / 1024;
 }
 
-# Questions one after the other, for so many seconds: how many came to nothing with three tries each, the longest wait, the median.
+# Questions one after the other, for so many seconds: how many came to nothing however often they were asked (what is full drops a
+# datagram), the longest wait, the median.
 sub questions {
 	my ($daemon, $zone, $seconds) = @_;
 	my ($bad, @waits) = 0;
@@ -32,7 +33,7 @@ sub questions {
 		sleep 0.005;
 		my $start = time;
 		my $answer;
-		for (1 .. 3) { last if $answer = ask($daemon->port, $zone, 'SOA', timeout => 1) }
+		for (1 .. 30) { last if $answer = ask($daemon->port, $zone, 'SOA', timeout => 1) }
 		$bad++ unless $answer && $answer->answer;
 		push @waits, time - $start;
 	}
@@ -56,7 +57,7 @@ sub read_all {
 	my %at = map { $_ => { buffer => '', records => 0, rcode => 0 } } @clients;
 	$poll->mask($_ => POLLIN) for @clients;
 	while ($poll->handles) {
-		$poll->poll(20) > 0 or last;
+		$poll->poll(60) > 0 or last;
 		for my $s ($poll->handles(POLLIN)) {
 			my $a = $at{$s};
 			my $got = sysread $s, $a->{buffer}, 1 << 18, length $a->{buffer};
@@ -86,6 +87,7 @@ subtest 'a thousand clients that hardly read' => sub {
 	my ($rss, $last) = (rss($master), -1);
 	my @clients = map { client($master, 'big.test', $_ > 990 ? undef : 4096) } 1 .. 1000;
 	for (@clients[0 .. 989]) { sysread $_, my $octet, 1 }
+	for (@clients[990 .. 999]) { recv $_, my $octet, 1, MSG_PEEK }
 	until_true { sleep 0.2; my $before = $last; ($last = unsent($master)) == $before } 10;
 	my $more = rss($master) - $rss;
 	note("1000 clients: $more kB of ours, $last kB of the system's");
@@ -147,7 +149,7 @@ for (['strangers, of our zone', '127.0.0.9', 'z.test', 10_000], ['strangers, of 
 		note(sprintf '%d sent, %d answered, %.2f s CPU of ours, %d kB more', $sent, $answered, $slave->cpu - $cpu, rss($slave) - $rss);
 		cmp_ok($answered, '>', 0, 'they get an answer');
 		cmp_ok(rss($slave) - $rss, '<', $growth, 'memory does not grow');
-		cmp_ok(length $slave->said, '<', 5000, 'nor does the log') or diag(substr $slave->said, 0, 2000);
+		cmp_ok(length $slave->said, '<', 5000 + 300 * (time - $start), 'nor does the log') or diag(substr $slave->said, 0, 2000);
 		cmp_ok(asked() - $asked, '<=', $from eq '127.0.0.1' ? 2 + time - $start : 0, 'the master is asked ' . ($from eq '127.0.0.1' ? 'once a second' : 'nothing'));
 	};
 }

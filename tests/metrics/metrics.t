@@ -22,7 +22,7 @@ sub configure {
 }
 
 # curl's exit status in $?.
-sub curl { my ($path, @more) = @_; return run('curl', '-sS', '-m', 20, @more, "http://127.0.0.1:$http$path") }
+sub curl { my ($path, @more) = @_; return run('curl', '-q', '-sS', '-m', 120, @more, "http://127.0.0.1:$http$path") }
 
 # --- a strict reader of the text form 0.0.4: name, then labels in order, to value; dies where it is none ---
 
@@ -87,7 +87,8 @@ my %want = (
 	'tandem_mirror_behind_seconds mirror="the \"fleet\""' => 0,
 );
 is($before->{$_}, $want{$_}, "$_ is $want{$_}") for sort keys %want;
-cmp_ok(abs($before->{'process_start_time_seconds '} - time), '<', 60, 'it started a moment ago');
+sub is_recent { my ($moment, $what) = @_; ok($moment > $^T - 2 && $moment < time + 2, $what) or diag $moment }
+is_recent($before->{'process_start_time_seconds '}, 'it started a moment ago');
 cmp_ok($before->{'process_resident_memory_bytes '}, '>', 1e6, 'and takes some memory');
 
 ask($tandem->port, 'ns.example.org', 'A') for 1 .. 3;
@@ -138,7 +139,7 @@ cmp_ok(value('tandem_mirror_behind_seconds mirror="the \"fleet\""'), '>=', 1, 'a
 	ok((until_true { (value('tandem_transfers_in_total result="done"') // 0) == 1 } 5), 'its transfer is counted');
 	$after = now();
 	is($after->{"tandem_zone_transfer_failures $of"}, 0, 'nothing fails');
-	cmp_ok(abs($after->{"tandem_zone_checked_timestamp_seconds $of"} - time), '<', 60, 'it knows when its master was asked');
+	is_recent($after->{"tandem_zone_checked_timestamp_seconds $of"}, 'it knows when its master was asked');
 	cmp_ok($after->{"tandem_zone_next_refresh_timestamp_seconds $of"}, '>=', $after->{"tandem_zone_checked_timestamp_seconds $of"}, 'and when it is asked next');
 	is($after->{"tandem_zone_expires_timestamp_seconds $of"} - $after->{"tandem_zone_checked_timestamp_seconds $of"}, 600, 'and when it expires');
 	configure($tandem, options => 'allow-transfer { none; };');
@@ -187,11 +188,11 @@ ok(!grep({ /^tandem_mirror/ } keys %$after), 'without a mirror there is nothing 
 $SIG{PIPE} = 'IGNORE';	# some are closed at once
 sub client {
 	my ($what) = @_;
-	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $http, Timeout => 5) or return undef;
+	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $http, Timeout => 60) or return undef;
 	$socket->syswrite($what);
 	return $socket;
 }
-sub says { my ($socket, $within) = @_; local $SIG{ALRM} = sub { die }; my $text = ''; eval { alarm($within // 15); 1 while sysread $socket, $text, 65536, length $text }; alarm 0; return $text }
+sub says { my ($socket, $within) = @_; local $SIG{ALRM} = sub { die }; my $text = ''; eval { alarm($within // 60); 1 while sysread $socket, $text, 65536, length $text }; alarm 0; return $text }
 
 is(says(client("GET /metrics HTTP/1.0\r\n\r\n")) =~ /^HTTP\/1\.[01] 200 .*?\r\n\r\n(.*)/s ? ref metrics($1) : '', 'HASH', 'HTTP/1.0 does');
 like(says(client("HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")), qr/^HTTP\/1\.1 200 (?:.+\r\n)+\r\n\z/, 'HEAD gives the head');
@@ -215,23 +216,26 @@ is(scalar(grep { /^tandem_zone_serial/ } keys %{now()}), 2000, 'all of many zone
 my $slow = client("GET /metrics HTTP/1.0\r\n\r\n");
 my $half = client('GET /metr');
 sysread $slow, my $begin, 100;
-my $start = time;
 is(scalar(keys %{now()}) > 2000, 1, 'another one is served while one takes its time');
+# It is closed when it takes nothing for 10 s, and is not whole then.
+sysread $slow, $begin, 65536, length $begin;
 configure($tandem, options => $any, more => $many =~ s/^zone "z1\d\d\.test".*\n//gmr);
 $tandem->ctl('reload');
 is($?, 0, 'and a reload takes zones away');
-cmp_ok(time - $start, '<', 9, 'at once');
 my $text = says($slow);
 ok(eval { metrics("$begin$text" =~ s/^.*?\r\n\r\n//sr) }, 'what the slow one gets is well-formed to its end') or diag $@;
 like($text, qr/^tandem_zone_published_timestamp_seconds\{zone="z2000.test"/m, 'and whole');
 is_deeply(plain(curl('/status')), plain($tandem->ctl('--json', 'status')), '/status in pieces is the same');
 
 # A thousand at once that ask nothing.
+my $start = time;
+now();
+my $alone = time - $start;
 my @idle = map { client($_ % 2 ? 'GET /met' : '') // () } 1 .. 1000;
 cmp_ok(scalar @idle, '>', 900, 'a thousand connections');
 $start = time;
 is(scalar(keys %{now()}) > 1000, 1, 'do not keep a reader out');
-cmp_ok(time - $start, '<', 5, 'and it does not wait');
+cmp_ok(time - $start, '<', 5 + 5 * $alone, 'and it does not wait');
 $tandem->ctl('status');
 is($?, 0, 'nor tandemctl');
 ok(ask($tandem->port, 'z2.test', 'SOA'), 'nor questions');
@@ -241,8 +245,11 @@ ok((until_true { scalar(() = glob '/proc/' . $tandem->pid . '/fd/*') < 60 } 5), 
 
 # Readers one behind the other.
 $start = time;
+run('curl', '-q', '-sS', 'file:///dev/null') for 1 .. 20;
+$alone = time - $start;
+$start = time;
 curl('/nothing') for 1 .. 20;
-cmp_ok(time - $start, '<', 5, 'do not wait for a time to be over');
+cmp_ok(time - $start, '<', 5 + 5 * $alone, 'do not wait for a time to be over');
 
 # No descriptor is left for a reader.
 {
@@ -257,7 +264,7 @@ cmp_ok(time - $start, '<', 5, 'do not wait for a time to be over');
 	my $waiting = client("GET /metrics HTTP/1.0\r\n\r\n");
 	my $begin = $few->cpu;
 	sleep 1;
-	cmp_ok($few->cpu - $begin, '<', 0.05, 'without a descriptor for a reader the server does not turn round and round');
+	cmp_ok($few->cpu - $begin, '<', 0.2, 'without a descriptor for a reader the server does not turn round and round');
 	@full = ();
 	like(says($waiting), qr/^HTTP\/1\.[01] 200/, 'who is served when there is one again');
 }

@@ -40,9 +40,9 @@ told(qr/empty\.test: NOTIFY from $who refused: this is none of its masters, and 
 notify('nix.test');
 told(qr/nix\.test: NOTIFY from $who refused: we are not authoritative for it/, 'one of another zone');
 
-my $sent = 3000;
+my ($sent, $start) = (3000, time);
 notify("z$_.test") for 1 .. $sent;
 $tandem->serial('example.org');
 my $lines = () = $tandem->log =~ / refused: /g;
-cmp_ok($lines, '<=', 60, "a flood of $sent is told in few lines: $lines");
+cmp_ok($lines, '<=', 60 + 2 * (time - $start), "a flood of $sent is told in few lines: $lines");	# 20 in 10 s
 done_testing;

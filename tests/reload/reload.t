@@ -129,7 +129,7 @@ ok($tandem->reaches('example.org', serial => 6, within => 10), 'files that are c
 sub worked {
 	my $sum = 0;
 	$sum += (split ' ', slurp($_))[0] // 0 for glob '/proc/' . $tandem->pid . '/task/*/schedstat';
-	return $sum;
+	return $sum || $tandem->cpu * 1e9;	# not every kernel tells
 }
 # Nothing of what was asked for is under way: no thread runs, nor has one since the last look.
 sub idles {
@@ -244,7 +244,7 @@ is($tandem->ended(10), 0, 'with 0');
 {
 	$tandem->launch;
 	$tandem->reaches('example.org', serial => 15, within => 5);
-	my $before = $tandem->pss;
+	my $before = $tandem->memory;
 	for (1 .. 2) {
 		$tandem->write('example.org', version($good, 14 + 2 * $_) . join '', map { "h$_ A 10.1.1.1\nh$_ TXT x$_\n" } 1 .. 400_000);
 		$tandem->ctl('reload', 'example.org');
@@ -253,7 +253,7 @@ is($tandem->ended(10), 0, 'with 0');
 	}
 	is($tandem->serial('example.org'), 19, 'a zone was large, twice');
 	my $sanitized = run("ldd", "./tandemd") =~ /asan|tsan/;
-	ok($sanitized || (until_true { $tandem->pss < $before + 30 } 10), 'and its memory goes back to the system') or diag $before, ' to ', $tandem->pss;
+	ok($sanitized || (until_true { $tandem->memory < $before + 30 } 10), 'and its memory goes back to the system') or diag $before, ' to ', $tandem->memory;
 	$tandem->stop;
 }
 

@@ -23,7 +23,7 @@ sub notify {	# by hand: the rcode
 	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Proto => 'udp');
 	send $s, pack('n6', 7, 0x2400, 1, 0, 0, 0) . wire_name($zone) . pack('n2', 6, 1), 0;
 	local $SIG{ALRM} = sub { die };
-	alarm 3;
+	alarm 30;
 	my $reply = '';
 	eval { recv $s, $reply, 512, 0 };
 	alarm 0;

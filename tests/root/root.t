@@ -54,7 +54,7 @@ $tandem->write('unsigned', join "\n", grep({ !/\tIN\t(NSEC|RRSIG|DNSKEY)\t/ } sp
 my $key = make_keys(scratch() . '/keys', '.') =~ s/^(\d+ \d+ \d+) (.*)/". static-key $1 \"" . ($2 =~ tr, ,,dr) . "\";"/er;
 $tandem->write('anchor', "trust-anchors { $key };\n");
 my $serial = $serials[-1];
-for my $times (['-s', '20260101000000', '-e', '20500101000000'], ['-s', '20260102000000', '-e', '20500101000000']) {
+for my $times (['-s', '20200101000000', '-e', '20500101000000'], ['-s', '20200102000000', '-e', '20500101000000']) {
 	$serial++;
 	$tandem->write('unsigned', slurp($tandem->path('unsigned')) =~ s/(SOA\s+\S+\s+\S+\s+)\d+/$1$serial/gr);
 	sign('.', scratch() . '/keys', $tandem->path('unsigned'), $tandem->path('signed'), @$times);

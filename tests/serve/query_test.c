@@ -1,7 +1,6 @@
 #include "tests/serve/ask.h"
 #include "zonefile/count.h"
 
-#include <time.h>
 
 #define HEAD "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 #define HEAD_AR(n) "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00" n
@@ -379,13 +378,12 @@ mutated_requests_do_no_harm(void **state)
 		"www.example. A do", "no.example. ANY do", "x.cut.example. TYPE65535 do", "cut.example. DS", "example. RRSIG do",
 		"big.example. TXT size=512",
 	};
-	uint32_t seed = (uint32_t)time(NULL);
-	time_t end = time(NULL) + 2;
 	unsigned long answered = 0;
 
 	(void)state;
-	srand(seed);
-	do {
+	/* What is new every time is for tests/fuzz/. */
+	for (unsigned seed = 1; seed <= 100; seed++) {
+		srand(seed);
 		for (int round = 0; round < 5000; round++) {
 			uint8_t request[1024];
 			size_t len = request_of(questions[rand() % COUNT(questions)], request), size;
@@ -425,7 +423,7 @@ mutated_requests_do_no_harm(void **state)
 				fail_msg("seed %u: %zu octets", seed, size);
 			answer_text(asker.out, size);
 		}
-	} while (time(NULL) < end);
+	}
 	asker.tcp = false;
 	assert_true(answered > 1000);
 }

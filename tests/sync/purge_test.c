@@ -83,6 +83,7 @@ server_start(struct server *s, const char *answer, bool http)
 	} else {
 		snprintf(s->address, sizeof(s->address), "/tmp/purge_test.%d.%d", getpid(), n++);
 		strcpy(sun.sun_path, s->address);
+		unlink(s->address);	/* of a process of the same number that was killed */
 		assert_int_equal(bind(s->fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	}
 	assert_int_equal(listen(s->fd, 5), 0);
