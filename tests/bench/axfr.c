@@ -2,33 +2,12 @@
  *
  * usage: axfr PORT ZONE
  * Prints messages, records, octets, milliseconds until the second SOA. */
-#include <arpa/inet.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/client.h"
 #include "zonefile/message.h"
 #include "zonefile/name.h"
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void
-die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 static void
 ask(int fd, const char *zone)
@@ -44,7 +23,7 @@ ask(int fd, const char *zone)
 	put16(request + len - 2, T_AXFR);
 	put16(request + len, CLASS_IN);
 	if (write(fd, request, len + 2) != (ssize_t)len + 2)
-		die("write");
+		err(1, "write");
 }
 
 /* Looked at only when nothing has come behind it yet, so that it costs next to nothing. */
@@ -66,7 +45,6 @@ ends_with_soa(const uint8_t *message, size_t len)
 int
 main(int argc, char **argv)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	static uint8_t in[1 << 20];
 	size_t have = 0, at;
 	uint64_t messages = 0, records = 0, octets = 0;
@@ -76,16 +54,14 @@ main(int argc, char **argv)
 
 	if (argc != 3)
 		return 2;
-	to.sin_port = htons((uint16_t)atoi(argv[1]));
-	if ((fd = socket(AF_INET, SOCK_STREAM, 0)) < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
-		die("connect");
+	fd = client(SOCK_STREAM, "127.0.0.1", argv[1]);
 	start = now();
 	ask(fd, argv[2]);
 	while (!done) {
 		ssize_t n = read(fd, in + have, sizeof(in) - have);
 
 		if (n <= 0)
-			die("read");
+			err(1, "read");
 		have += (size_t)n;
 		for (at = 0; have - at >= 2 && have - at - 2 >= get16(in + at); at += 2u + get16(in + at)) {
 			const uint8_t *message = in + at + 2;

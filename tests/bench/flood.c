@@ -4,16 +4,10 @@
  *
  * QUESTIONS holds lines "NAME TYPE-NUMBER"; all are asked with EDNS and DO.  Keeps WINDOW questions on their way
  * on each of SOCKETS sockets, and prints "answered N lost N rcode0 N rcode3 N other N". */
-#include <arpa/inet.h>
-#include <err.h>
 #include <poll.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "tests/lib/client.h"
 
 enum { SOCKETS = 8, WINDOW = 64, QUESTION_MAX = 300, ANSWER_MAX = 4096 };
 
@@ -32,16 +26,6 @@ static size_t count, next;
 static uint64_t answered, lost, rcodes[16];
 static uint8_t answers[WINDOW][ANSWER_MAX];
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* Names come without escapes. */
 static void
 add(const char *name, unsigned type)
 {
@@ -57,16 +41,7 @@ add(const char *name, unsigned type)
 		err(1, NULL);
 	q = &questions[count++];
 	memcpy(q->wire, header, sizeof(header));
-	p = q->wire + sizeof(header);
-	while (*name != '\0' && strcmp(name, ".") != 0) {
-		size_t len = strcspn(name, ".");
-
-		*p++ = (uint8_t)len;
-		memcpy(p, name, len);
-		p += len;
-		name += len + (name[len] == '.');
-	}
-	*p++ = 0;
+	p = put_name(q->wire + sizeof(header), name);
 	*p++ = (uint8_t)(type >> 8);
 	*p++ = (uint8_t)type;
 	*p++ = 0;
@@ -115,7 +90,6 @@ hear(struct flow *flow, double t)
 int
 main(int argc, char **argv)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct flow flows[SOCKETS];
 	struct pollfd polls[SOCKETS];
 	char name[256];
@@ -130,13 +104,10 @@ main(int argc, char **argv)
 	fclose(in);
 	if (count == 0)
 		errx(1, "%s: no questions", argv[2]);
-	to.sin_port = htons((uint16_t)atoi(argv[1]));
 	for (unsigned i = 0; i < SOCKETS; i++) {
 		int size = 4 << 20;
 
-		if ((flows[i].fd = socket(AF_INET, SOCK_DGRAM, 0)) < 0 ||
-		    connect(flows[i].fd, (struct sockaddr *)&to, sizeof(to)) < 0)
-			err(1, "port %s", argv[1]);
+		flows[i].fd = client(SOCK_DGRAM, "127.0.0.1", argv[1]);
 		setsockopt(flows[i].fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 		flows[i].waiting = 0;
 		flows[i].heard = now();

@@ -3,15 +3,10 @@
  *	notify SOURCE PORT ZONE RATE SECONDS
  *
  * From that address to 127.0.0.1, RATE of them a second, each with another serial; prints "sent N answered N". */
-#include <arpa/inet.h>
-#include <err.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/lib/client.h"
 
 enum { BATCH = 64, MESSAGE_MAX = 512 };
 
@@ -19,33 +14,16 @@ static uint8_t out[BATCH][MESSAGE_MAX], in[BATCH][MESSAGE_MAX];
 static size_t len, serial_at;
 static uint64_t sent, answered;
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* The name of the zone, its question, and its SOA as an answer. */
 static void
 make(const char *zone)
 {
-	static const uint8_t header[12] = { 0, 0, 0x24, 0, 0, 1, 0, 1 }, question[] = { 0, 0, 6, 0, 1 },
+	static const uint8_t header[12] = { 0, 0, 0x24, 0, 0, 1, 0, 1 }, question[] = { 0, 6, 0, 1 },
 	    soa[] = { 0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 60, 0, 22, 0, 0 };
 	uint8_t *p = out[0];
 
 	memcpy(p, header, sizeof(header));
-	p += sizeof(header);
-	while (*zone != '\0') {
-		size_t label = strcspn(zone, ".");
-
-		*p++ = (uint8_t)label;
-		memcpy(p, zone, label);
-		p += label;
-		zone += label + (zone[label] == '.');
-	}
+	p = put_name(p + sizeof(header), zone);
 	memcpy(p, question, sizeof(question));
 	p += sizeof(question);
 	memcpy(p, soa, sizeof(soa));
@@ -88,21 +66,15 @@ exchange(int fd, unsigned n)
 int
 main(int argc, char **argv)
 {
-	struct sockaddr_in from = { .sin_family = AF_INET }, to = { .sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	double start = now(), end, rate;
 	int fd;
 
-	if (argc != 6 || strlen(argv[3]) > 200 || inet_pton(AF_INET, argv[1], &from.sin_addr) != 1)
+	if (argc != 6 || strlen(argv[3]) > 200)
 		errx(2, "usage: notify SOURCE PORT ZONE RATE SECONDS");
-	to.sin_port = htons((uint16_t)atoi(argv[2]));
 	make(argv[3]);
 	rate = atof(argv[4]);
 	end = start + atof(argv[5]);
-	if ((fd = socket(AF_INET, SOCK_DGRAM, 0)) < 0 ||
-	    bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0 ||
-	    connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
-		err(1, "%s to port %s", argv[1], argv[2]);
+	fd = client(SOCK_DGRAM, argv[1], argv[2]);
 	for (double t = start; t < end; t = now()) {
 		uint64_t due = (uint64_t)((t - start) * rate);
 
