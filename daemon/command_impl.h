@@ -34,6 +34,9 @@ command_fn cmd_freeze;						/* command_reload.c */
 /* Of command_mirror.c: compare and put right one zone's rows or all; false: the reply is to be ended. */
 bool command_compare(struct reply *, const char *zone, bool adopt);
 
+/* The table of whom a zone's versions are told, and how far they are. */
+void command_told(struct reply *, const struct announce *);
+
 /* The table of what became of zones, which such a command fills and ends. */
 struct reload reload_to(struct reply *);
 #endif

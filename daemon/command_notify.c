@@ -7,9 +7,8 @@
 
 #define DNS_PORT 53
 
-/* Whom the zone's versions are told, and how far they are. */
-static void
-target_rows(struct reply *reply, const struct announce *announce)
+void
+command_told(struct reply *reply, const struct announce *announce)
 {
 	static const char *const column[] = { "address", "serial", "state", NULL };
 	struct announce_target t;
@@ -42,5 +41,5 @@ cmd_notify(struct reply *reply, char **word)
 		return;
 	}
 	announce_now(zone->announce, word[1] != NULL ? &only.any : NULL);
-	target_rows(reply, zone->announce);
+	command_told(reply, zone->announce);
 }

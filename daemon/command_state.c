@@ -201,6 +201,8 @@ cmd_zonestatus(struct reply *reply, char **word)
 	}
 	if (zone->refresh != NULL)
 		slave_facts(reply, zone);
+	if (zone->announce != NULL)
+		command_told(reply, zone->announce);
 	if (command_zone_trouble(zone)[0] != '\0')
 		reply_fact(reply, "trouble", "%s", command_zone_trouble(zone));
 	mirror = mirrors_all(&mirrors);

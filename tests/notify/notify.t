@@ -2,7 +2,7 @@
 use strict; use warnings; use Test::More;
 use lib 'tests/lib';
 use Alone;
-use Daemon; use Master qw(message sign);
+use Daemon; use JSON::PP qw(decode_json); use Master qw(message sign);
 use Peer qw(free_port slurp spew until_true);
 use Time::HiRes qw(sleep time);
 
@@ -95,6 +95,8 @@ ok((until_true { notifies('127.0.0.2') == $second + 1 } 5), 'tells it');
 is(notifies('127.0.0.3'), $third, 'and no other');
 ok($stubborn->hears(4, 2, 45), 'one that acknowledges and does not move is told again');
 like($master->log, qr/warning: 127\.0\.0\.1:@{[$stubborn->port]} acknowledged serial 4 and still has not got it/, 'and the log says so');
+is_deeply([sort map { "$_->{address} $_->{serial} $_->{state}" } grep { $_->{address} =~ /^127.0.0.[23]:/ } @{decode_json($master->ctl('--json', 'zonestatus', 'z.test'))->{rows}}],
+    ['127.0.0.2:53 4 in step', '127.0.0.3:53 4 in step'], 'so does the state of the zone');
 my @tries;
 ok((until_true { (@tries = $silent->log =~ /^told 4 \S+ ([\d.]+)/mg) >= 6 } 10), 'a silent one is told three times, and again later') or diag($silent->log);
 cmp_ok($tries[3] - $tries[2], '>', 10, 'after a pause');
