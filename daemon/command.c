@@ -39,7 +39,7 @@ static const struct command {
 	{ "reconfig", 0, 0, cmd_reconfig, true, "", "read the configuration and the files of new zones" },
 	{ "checkconf", 0, 0, cmd_checkconf, false, "", "read the configuration file without using it" },
 	{ "showconf", 0, 0, cmd_showconf, false, "", "the configuration in force, secrets hidden" },
-	{ "notify", 1, 2, cmd_notify, false, "ZONE [ADDRESS]", "tell the slaves of a zone, or one host, of its version" },
+	{ "notify", 1, 4, cmd_notify, false, "ZONE [ADDRESS [port N]]", "tell the slaves of a zone, or one host, of its version" },
 	{ "showzone", 1, 1, cmd_showzone, false, "ZONE", "its part of it" },
 	{ "refresh", 1, 1, cmd_refresh, true, "ZONE", "ask the masters of a slave zone now" },
 	{ "retransfer", 1, 1, cmd_retransfer, true, "ZONE", "fetch a slave zone whole, whatever its serial" },

@@ -131,7 +131,7 @@ announce_published(struct slot *slot)
 }
 
 void
-announce_now(struct announce *a, const struct sockaddr *only)
+announce_now(struct announce *a, const struct sockaddr *only, bool port)
 {
 	struct peer peer = a->conf.like;
 
@@ -142,7 +142,8 @@ announce_now(struct announce *a, const struct sockaddr *only)
 		return;
 	}
 	for (struct target *t = a->targets; t != NULL; t = t->next)
-		if (peer_same_host(&t->peer.address.any, only)) {
+		if (peer_same_host(&t->peer.address.any, only) &&
+		    (!port || peer_address_port(&t->peer.address.any) == peer_address_port(only))) {
 			announce_want(a, &t->peer);
 			return;
 		}

@@ -47,8 +47,9 @@ struct announce *announce_new(struct slot *, const struct announce_conf *);
 void announce_change(struct announce *, const struct announce_conf *);
 void announce_free(struct announce *);		/* NULL is fine */
 
-/* Now, whatever they are known to have; with a host only it (53 unless it is a target with another port). */
-void announce_now(struct announce *, const struct sockaddr *only);
+/* Now, whatever they are known to have; with a host only it.  Unless the port is meant, a target with another
+ * one is it too. */
+void announce_now(struct announce *, const struct sockaddr *only, bool port);
 
 /* Of all zones since the start: NOTIFYs sent, acknowledged, and answered with an error or not at all. */
 struct announce_counts {

@@ -106,6 +106,14 @@ $_->set(4) for $silent, $stubborn;
 ok($master->says(qr/z\.test: 127\.0\.0\.1:@{[$silent->port]} has serial 4$/m, 50), 'and gets it when it is back');
 ok($master->says(qr/z\.test: 127\.0\.0\.1:@{[$stubborn->port]} has serial 4$/m, 50), 'so does the other');
 like($master->ctl('notify', 'z.test', 'nonsense'), qr/no IPv4 or IPv6 address/, 'an address that is none');
+my @before = map { $_->told(4) } $silent, $stubborn, $signed, $fresh;
+$master->ctl('notify', 'z.test', '127.0.0.1', 'port', $fresh->port);
+ok($fresh->hears(4, $before[3] + 1, 5), 'notify with a port tells one of several at an address');
+is_deeply([map { $_->told(4) } $silent, $stubborn, $signed], [@before[0 .. 2]], 'and no other');
+for (['port'], ['port', 0], ['port', 65536], ['port', '53x'], ['prot', 53]) {
+	like($master->ctl('notify', 'z.test', '127.0.0.1', @$_), qr/expected port and its number after 127\.0\.0\.1, from 1 to 65535$/m, "'@$_' is no port");
+	is($? >> 8, 2, 'and ends with 2');
+}
 
 # A slave that comes back by itself.
 $slave[0]->stop;
