@@ -7,8 +7,6 @@
 
 #include "daemon/transfer/announce.h"
 
-#define DNS_PORT 53
-
 void
 command_told(struct reply *reply, const struct announce *announce)
 {

@@ -10,8 +10,6 @@
 #include "zonefile/arena.h"
 #include "zonefile/name.h"
 
-#define DNS_PORT 53
-
 struct entry {
 	const char *mirror;
 	struct conf_autosecondary master;

@@ -142,8 +142,7 @@ announce_now(struct announce *a, const struct sockaddr *only, bool port)
 		return;
 	}
 	for (struct target *t = a->targets; t != NULL; t = t->next)
-		if (peer_same_host(&t->peer.address.any, only) &&
-		    (!port || peer_address_port(&t->peer.address.any) == peer_address_port(only))) {
+		if ((port ? peer_same_address : peer_same_host)(&t->peer.address.any, only)) {
 			announce_want(a, &t->peer);
 			return;
 		}

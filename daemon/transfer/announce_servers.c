@@ -1,8 +1,6 @@
 /* announce_servers.c - the addresses of a zone's name servers: those that our zones know, else those that the system finds. */
 #include "daemon/transfer/announce_impl.h"
 
-#define DNS_PORT 53
-
 struct lookup {
 	struct lookup *next;		/* of its zone */
 	struct announce *zone;

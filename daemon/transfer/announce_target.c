@@ -227,8 +227,7 @@ announce_want(struct announce *a, const struct peer *peer)
 	struct target *t;
 
 	for (t = a->targets; t != NULL; t = t->next)
-		if (peer_same_host(&t->peer.address.any, &peer->address.any) &&
-		    peer_address_port(&t->peer.address.any) == peer_address_port(&peer->address.any))
+		if (peer_same_address(&t->peer.address.any, &peer->address.any))
 			break;
 	if (t == NULL)
 		t = target_new(a, peer);

@@ -42,8 +42,7 @@ away_free(struct away_list *list)
 static struct away *const *
 find(struct away *const *at, const struct sockaddr *address)
 {
-	while (*at != NULL && !(peer_same_host(&(*at)->address.any, address) &&
-	    peer_address_port(&(*at)->address.any) == peer_address_port(address)))
+	while (*at != NULL && !peer_same_address(&(*at)->address.any, address))
 		at = &(*at)->next;
 	return at;
 }

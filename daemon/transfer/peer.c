@@ -70,6 +70,12 @@ peer_same_host(const struct sockaddr *a, const struct sockaddr *b)
 	return memcmp(x, y, sizeof(x)) == 0;
 }
 
+bool
+peer_same_address(const struct sockaddr *a, const struct sockaddr *b)
+{
+	return peer_same_host(a, b) && peer_address_port(a) == peer_address_port(b);
+}
+
 const char *
 peer_print(char out[PEER_TEXT], const struct sockaddr *a)
 {

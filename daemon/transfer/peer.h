@@ -9,6 +9,8 @@
 
 #include "daemon/transfer/tsig.h"
 
+#define DNS_PORT 53
+
 union peer_address {
 	struct sockaddr any;
 	struct sockaddr_in v4;
@@ -34,6 +36,7 @@ socklen_t peer_address_size(const struct sockaddr *);
 unsigned peer_address_port(const struct sockaddr *);
 /* Equal hosts, whatever the ports; an IPv4-mapped address is IPv4. */
 bool peer_same_host(const struct sockaddr *, const struct sockaddr *);
+bool peer_same_address(const struct sockaddr *, const struct sockaddr *);	/* and ports */
 
 /* "192.0.2.1:53" or "[2001:db8::1]:53"; returns out. */
 #define PEER_TEXT 80

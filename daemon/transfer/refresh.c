@@ -111,13 +111,9 @@ same_masters(const struct refresh *r, const struct refresh_conf *conf)
 {
 	if (conf->masters != r->masters)
 		return false;
-	for (size_t i = 0; i < r->masters; i++) {
-		const struct peer *a = &r->master[i].peer, *b = &conf->master[i];
-
-		if (!peer_same_host(&a->address.any, &b->address.any) ||
-		    peer_address_port(&a->address.any) != peer_address_port(&b->address.any))
+	for (size_t i = 0; i < r->masters; i++)
+		if (!peer_same_address(&r->master[i].peer.address.any, &conf->master[i].address.any))
 			return false;
-	}
 	return true;
 }
 
