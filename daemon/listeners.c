@@ -20,21 +20,10 @@ struct listeners {
 static struct listeners now, wanted;
 
 static bool
-same_address(const union worker_address *a, const union worker_address *b)
-{
-	if (a->any.sa_family != b->any.sa_family)
-		return false;
-	if (a->any.sa_family == AF_INET)
-		return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
-	return a->v6.sin6_port == b->v6.sin6_port &&
-	    memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
-}
-
-static bool
 has_address(const struct listeners *list, const union worker_address *address)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (same_address(&list->address[i], address))
+		if (worker_same_address(&list->address[i], address))
 			return true;
 	return false;
 }

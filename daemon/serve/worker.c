@@ -49,10 +49,8 @@ struct workers {
 	struct worker worker[];
 };
 
-/* --- in the worker --- */
-
-static bool
-same_address(const union worker_address *a, const union worker_address *b)
+bool
+worker_same_address(const union worker_address *a, const union worker_address *b)
 {
 	if (a->any.sa_family != b->any.sa_family)
 		return false;
@@ -63,6 +61,8 @@ same_address(const union worker_address *a, const union worker_address *b)
 	    a->v6.sin6_scope_id == b->v6.sin6_scope_id &&
 	    IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
 }
+
+/* --- in the worker --- */
 
 static void
 listen_on(struct worker *w, struct order *order)
@@ -88,7 +88,7 @@ unlisten(struct worker *w, const union worker_address *address)
 	struct listener **at = &w->listeners, *l;
 
 	while ((l = *at) != NULL) {
-		if (address != NULL && !same_address(&l->address, address)) {
+		if (address != NULL && !worker_same_address(&l->address, address)) {
 			at = &l->next;
 			continue;
 		}

@@ -14,6 +14,7 @@ union worker_address {
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
 };
+bool worker_same_address(const union worker_address *, const union worker_address *);	/* and port */
 
 struct worker_limits {
 	unsigned tcp_clients;			/* of one worker; at least one */
