@@ -10,7 +10,6 @@
 #include "zonefile/arena.h"
 #include "zonefile/delta.h"
 #include "zonefile/master.h"
-#include "zonefile/name.h"
 #include "zonefile/serial.h"
 
 struct item {
@@ -158,14 +157,6 @@ tell_new_slave(struct preview *p, const struct conf_zone *zone)
 	p->tell.zone(p->tell.ctx, &o);
 }
 
-static int
-by_origin(const void *a, const void *b)
-{
-	const struct conf_zone *const *x = a, *const *y = b;
-
-	return name_cmp((*x)->origin, (*y)->origin);
-}
-
 /* Those that are served and not among the sorted ones. */
 static void
 tell_removed(struct preview *p, const struct conf_zone *const *sorted, size_t count)
@@ -180,7 +171,7 @@ tell_removed(struct preview *p, const struct conf_zone *const *sorted, size_t co
 		struct load_outcome o = { .zone = zone->name, .result = LOAD_REMOVED, .text = rows };
 		struct zone *version;
 
-		if (bsearch(&zone, sorted, count, sizeof(*sorted), by_origin) != NULL)
+		if (bsearch(&zone, sorted, count, sizeof(*sorted), zones_order) != NULL)
 			continue;
 		if ((version = slot_zone_ref(served[i].slot)) != NULL) {
 			o.was_served = true;
@@ -210,7 +201,7 @@ look_at_all(struct preview *p)
 		else if (served == NULL)
 			tell_new_slave(p, zone);
 	}
-	qsort(sorted, conf->zone_count, sizeof(*sorted), by_origin);
+	qsort(sorted, conf->zone_count, sizeof(*sorted), zones_order);
 	tell_removed(p, sorted, conf->zone_count);
 	free(sorted);
 }

@@ -111,8 +111,8 @@ set_policy(struct slot *slot, const struct conf *conf, const struct conf_zone *z
 	slot_set_room(slot, rules->max_journal_size);
 }
 
-static int
-zone_order(const void *a, const void *b)
+int
+zones_order(const void *a, const void *b)
 {
 	const struct conf_zone *const *x = a, *const *y = b;
 
@@ -278,7 +278,7 @@ zones_apply(const struct conf *conf, const struct tsig_keys *keys, load_done_fn 
 
 	for (size_t n = 0; n < conf->zone_count; n++)
 		want[n] = &conf->zones[n];
-	qsort(want, conf->zone_count, sizeof(*want), zone_order);
+	qsort(want, conf->zone_count, sizeof(*want), zones_order);
 	while (i < count || k < conf->zone_count) {
 		int d = i == count ? 1 : k == conf->zone_count ? -1 :
 		    name_cmp(slot_origin(served[i].slot), want[k]->origin);

@@ -27,6 +27,9 @@ size_t zones_after(const uint8_t *origin);	/* the index of the first one behind 
 struct served *zones_find(const char *name);	/* printed, final dot or not; NULL */
 struct served *zones_of(const struct slot *);	/* NULL: it has been removed */
 
+/* The same order, for qsort() and bsearch() of pointers to struct conf_zone. */
+int zones_order(const void *, const void *);
+
 /* Slots, rights and mirrors as the configuration wants them; mirrors_apply() was before.  removed may be NULL.  What it
  * points to stays in use until the next one has been applied and slot_settle() has returned. */
 void zones_apply(const struct conf *, const struct tsig_keys *, load_done_fn *removed, void *ctx);
