@@ -7,6 +7,7 @@
 #include "zonefile/arena.h"
 #include "zonefile/derive.h"
 #include "zonefile/name.h"
+#include "zonefile/runs.h"
 #include "zonefile/sets.h"
 
 /* Records come in runs of one owner.  From nothing, a run becomes a node when it ends, and at the end the nodes are
@@ -19,40 +20,49 @@ struct run {
 	uint8_t name[];
 };
 
-/* Runs in the order they came, in parts that never move. */
-struct list {
-	struct part {
-		struct part *next;
-		unsigned count, room;
-		struct came {
-			void *item;	/* struct node or, of a derived one, struct run */
-			uint32_t line;	/* of its first record */
-			uint16_t column, file;
-		} came[];
-	} *first, *last;
-	size_t count;
-};
-
-/* Most parts are as large as what the index is made of, which takes their place in memory. */
-#define PART_MIN 8
-#define PART_MAX 192
-
-/* Many runs are kept in lists by the first two octets of their names: each is sorted in the cache, in little memory, and its
- * own is free before the next is looked at. */
-#define LISTS (1u << 16)
-#define LISTS_FROM ((size_t)1 << 16)
+/* Registries write a delegation, its glue, then its DS: owners come back soon, and their records are joined at once. */
+#define RECENT 4
 
 struct builder {
 	struct sets sets;
 	struct zone *base;		/* of a derived one */
 	struct arena *notes;		/* records of the run at hand; of a derived one, of all */
-	struct list *list;
-	unsigned lists;			/* 1 or LISTS */
-	size_t runs;			/* in all lists */
+	struct runs runs;		/* of struct node, or of a derived one struct run */
+	struct recent {
+		struct node *node;
+		struct run_entry *entry;
+	} recent[RECENT];
+	unsigned next_recent;
 	uint32_t order;
 	unsigned owner_len;		/* of the run at hand, relative to the origin */
 	uint8_t owner[DNAME_MAX];
 };
+
+static struct rel
+name_of_node(const void *node)
+{
+	return rel_of(node);
+}
+
+static int
+node_key_cmp(const struct key *a, const struct key *b)
+{
+	return node_cmp(a->item, b->item);
+}
+
+static struct rel
+name_of_run(const void *item)
+{
+	const struct run *run = item;
+
+	return (struct rel){ run->name, run->name_len };
+}
+
+static int
+run_key_cmp(const struct key *a, const struct key *b)
+{
+	return rel_cmp(name_of_run(a->item), name_of_run(b->item));
+}
 
 struct builder *
 builder_new(const uint8_t *origin, struct sink *sink)
@@ -63,7 +73,7 @@ builder_new(const uint8_t *origin, struct sink *sink)
 	b->sets.zone->store = store_new(NULL);
 	sets_wait(&b->sets);
 	b->notes = arena_new(4096);
-	b->list = xcalloc(b->lists = 1, sizeof(b->list[0]));
+	runs_init(&b->runs, name_of_node, node_key_cmp);
 	return b;
 }
 
@@ -76,7 +86,7 @@ builder_derive(struct zone *base, struct sink *sink)
 	b->sets.zone->store = store_new(base->store);
 	b->base = zone_ref(base);
 	b->notes = arena_new(1024);
-	b->list = xcalloc(b->lists = 1, sizeof(b->list[0]));
+	runs_init(&b->runs, name_of_run, run_key_cmp);
 	return b;
 }
 
@@ -85,16 +95,6 @@ builder_checks(struct builder *b, const struct checks *checks, struct sink *sink
 {
 	b->sets.checks = checks;
 	b->sets.said = sink;
-}
-
-static void
-list_free(struct list *list)
-{
-	for (struct part *part = list->first, *next; part != NULL; part = next) {
-		next = part->next;
-		free(part);
-	}
-	list->first = list->last = NULL;
 }
 
 void
@@ -106,9 +106,7 @@ builder_free(struct builder *b)
 	sets_free(&b->sets);
 	zone_unref(b->base);
 	arena_free(b->notes);
-	for (unsigned i = 0; i < b->lists; i++)
-		list_free(&b->list[i]);
-	free(b->list);
+	runs_free(&b->runs);
 	free(b);
 }
 
@@ -118,6 +116,17 @@ static struct rel
 owner_rel(const struct builder *b)
 {
 	return (struct rel){ b->owner, b->owner_len };
+}
+
+/* How a node is marked until it has its place. */
+#define NODE_ODD 0x40
+
+static struct node *
+make_node(struct builder *b, struct rel owner, uint32_t hash)
+{
+	uint8_t odd = b->sets.odd || odd_name(owner) ? NODE_ODD : 0;
+
+	return sets_node(&b->sets, owner, hash, sets_flags(&b->sets, owner) | odd);
 }
 
 static struct run *
@@ -134,75 +143,74 @@ keep_run(struct builder *b)
 	return run;
 }
 
-static struct part *
-list_grow(struct list *list)
+static struct recent *
+recent_of(struct builder *b, struct rel owner, uint32_t hash)
 {
-	unsigned room = list->last == NULL ? PART_MIN : list->last->room < PART_MAX / 4 ? list->last->room * 4 : PART_MAX;
-	struct part *part = xmalloc(sizeof(*part) + room * sizeof(part->came[0]));
+	for (unsigned i = 0; i < RECENT; i++) {
+		struct recent *recent = &b->recent[i];
 
-	part->next = NULL;
-	part->count = 0;
-	part->room = room;
-	*(list->last != NULL ? &list->last->next : &list->first) = part;
-	return list->last = part;
+		if (recent->node != NULL && recent->node->hash == hash && rel_cmp(rel_of(recent->node), owner) == 0)
+			return recent;
+	}
+	return NULL;
+}
+
+/* To a node that came before, which is another one then. */
+static void
+join_run(struct builder *b, struct recent *recent, const struct key *place)
+{
+	struct node *old = recent->node;
+
+	b->sets.odd |= (old->flags & NODE_ODD) != 0;
+	sets_check(&b->sets, rel_of(old), place);
+	recent->node = make_node(b, rel_of(old), old->hash);
+	runs_replace(recent->entry, recent->node);
+	sets_spare(&b->sets, old);
 }
 
 static void
-list_add(struct list *list, struct came came)
+remember(struct builder *b, struct node *node, struct run_entry *entry)
 {
-	struct part *part = list->last;
-
-	if (part == NULL || part->count == part->room)
-		part = list_grow(list);
-	part->came[part->count++] = came;
-	list->count++;
-}
-
-/* By what counts most of rel_prefix(). */
-static struct list *
-list_of(const struct builder *b, struct rel name)
-{
-	return &b->list[b->lists > 1 ? rel_prefix(name) >> 48 : 0];
+	b->recent[b->next_recent++ % RECENT] = (struct recent){ node, entry };
 }
 
 static void
-split_list(struct builder *b)
+make_run(struct builder *b, struct rel owner, const struct key *place)
 {
-	struct list whole = b->list[0];
+	uint8_t buf[DNAME_MAX];
+	struct rel lower = rel_lower(buf, owner);
+	uint32_t hash = index_hash(lower);
+	unsigned lists = b->runs.lists;
+	struct recent *recent;
+	struct node *node;
 
-	b->list = xrealloc(b->list, LISTS * sizeof(b->list[0]));
-	memset(b->list, 0, LISTS * sizeof(b->list[0]));
-	b->lists = LISTS;
-	for (const struct part *part = whole.first; part != NULL; part = part->next)
-		for (unsigned i = 0; i < part->count; i++)
-			list_add(list_of(b, rel_of(part->came[i].item)), part->came[i]);
-	list_free(&whole);
+	sets_make(&b->sets, owner, lower);
+	if ((recent = recent_of(b, owner, hash)) != NULL && sets_join(&b->sets, recent->node)) {
+		join_run(b, recent, place);
+		return;
+	}
+	sets_check(&b->sets, owner, place);
+	node = make_node(b, owner, hash);
+	remember(b, node, runs_add(&b->runs, node, place));
+	if (b->runs.lists != lists)
+		memset(b->recent, 0, sizeof(b->recent));
 }
 
 static void
 end_run(struct builder *b)
 {
-	struct rel owner = owner_rel(b), lower;
-	uint8_t buf[DNAME_MAX];
 	const struct rec *first;
-	struct came came;
+	struct key place;
 
 	if (b->sets.recs == 0)
 		return;
-	if (b->runs++ == LISTS_FROM && b->base == NULL)
-		split_list(b);
 	first = b->sets.rec[0].item;
-	came = (struct came){ .line = first->line, .column = first->column, .file = first->file };
-	if (b->base != NULL) {
-		came.item = keep_run(b);
-	} else {
-		lower = rel_lower(buf, owner);
-		sets_make(&b->sets, owner, lower);
-		sets_check(&b->sets, owner, &(struct key){ .line = came.line, .column = came.column, .file = came.file });
-		came.item = sets_node(&b->sets, owner, index_hash(lower), sets_flags(&b->sets, owner));
+	place = (struct key){ .line = first->line, .column = first->column, .file = first->file };
+	if (b->base == NULL) {
+		make_run(b, owner_rel(b), &place);
 		arena_reset(b->notes);
-	}
-	list_add(list_of(b, owner), came);
+	} else
+		runs_add(&b->runs, keep_run(b), &place);
 	sets_clear(&b->sets);
 }
 
@@ -313,10 +321,12 @@ struct path {
 	unsigned depth;
 };
 
-static int
-node_key_cmp(const struct key *a, const struct key *b)
+static void
+note_odd(struct zone *zone, struct node *node)
 {
-	return node_cmp(a->item, b->item);
+	node->flags &= (uint8_t)~NODE_ODD;
+	if (zone->odd != NULL)
+		odd_add(zone->odd, index_count(zone->names));
 }
 
 /* Under the last of the path, which is its parent. */
@@ -332,6 +342,8 @@ descend(struct builder *b, struct path *path, struct node *node, uint64_t prefix
 		if (label[0] == 1 && label[1] == '*')
 			parent->flags |= NODE_WILD;
 	}
+	if (node->flags & NODE_ODD)
+		note_odd(b->sets.zone, node);
 	path->step[path->depth++] = node;
 	index_append(b->sets.zone->names, node, prefix);
 }
@@ -369,6 +381,17 @@ place_node(struct builder *b, struct path *path, struct node *node, uint64_t pre
 	descend(b, path, node, prefix);
 }
 
+static void
+place_hashed(struct zone *zone, struct node *node, uint64_t prefix)
+{
+	if (node->flags & NODE_ODD) {	/* too rare to be noted one by one */
+		node->flags &= (uint8_t)~NODE_ODD;
+		odd_free(zone->odd);
+		zone->odd = NULL;
+	}
+	index_append(zone->hashed, node, prefix);
+}
+
 static int
 as_they_came(const struct key *a, const struct key *b)
 {
@@ -400,6 +423,7 @@ merge_nodes(struct builder *b, const struct key *key, size_t count)
 	}
 	sort_keys(set, sets, as_they_came);
 	sets_clear(&b->sets);
+	b->sets.odd = true;
 	for (size_t i = 0, end; i < sets; i = end) {
 		for (end = i + 1; end < sets && set[end].order == set[i].order;)
 			end++;
@@ -414,7 +438,7 @@ merge_nodes(struct builder *b, const struct key *key, size_t count)
 	b->sets.again = false;
 	sets_check(&b->sets, rel, &key[count - 1]);
 	arena_reset(b->notes);
-	return sets_node(&b->sets, rel, ((const struct node *)key[0].item)->hash, sets_flags(&b->sets, rel));
+	return make_node(b, rel, ((const struct node *)key[0].item)->hash);
 }
 
 /* Nodes lie in the order of the file; each is fetched this many before it is needed. */
@@ -444,96 +468,40 @@ place_list(struct builder *b, struct path *path, const struct key *run, size_t c
 		if (end - i > 1)
 			node = merge_nodes(b, run + i, end - i);
 		if (node->flags & NODE_HASHED)
-			index_append(zone->hashed, node, prefix);
+			place_hashed(zone, node, prefix);
 		else
 			place_node(b, path, node, prefix);
 	}
 }
 
-/* The runs of a list, which is free then, in order; room is for twice as many. */
-static void
-sort_list(struct list *list, struct key *room, struct rel name_of(const void *), key_cmp *cmp)
-{
-	struct key *key = room;
-
-	for (const struct part *part = list->first; part != NULL; part = part->next)
-		for (unsigned i = 0; i < part->count; i++) {
-			const struct came *came = &part->came[i];
-
-			if (i + AHEAD < part->count)
-				__builtin_prefetch(part->came[i + AHEAD].item);
-			*key++ = (struct key){ rel_prefix(name_of(came->item)), came->item, came->line, came->column, came->file };
-		}
-	list_free(list);
-	sort_keys_in(room + list->count, room, list->count, cmp);
-}
-
-/* For sort_list() of any of them. */
-static struct key *
-list_room(const struct builder *b)
-{
-	size_t most = 0;
-	struct key *room;
-
-	for (unsigned i = 0; i < b->lists; i++)
-		most = b->list[i].count > most ? b->list[i].count : most;
-	room = xmalloc(2 * most * sizeof(*room));
-	xhint(room, 2 * most * sizeof(*room));
-	return room;
-}
-
-static struct rel
-name_of_node(const void *node)
-{
-	return rel_of(node);
-}
-
 static void
 build(struct builder *b)
 {
-	struct key *run = list_room(b);
+	struct key *run = runs_room(&b->runs);
 	struct path path = { .depth = 0 };
 
 	sets_settle(&b->sets);
-	b->sets.zone->names = index_new(b->runs);
+	b->sets.zone->names = index_new(b->runs.count);
 	b->sets.zone->hashed = index_new(0);
-	for (unsigned i = 0; i < b->lists; i++) {
-		sort_list(&b->list[i], run, name_of_node, node_key_cmp);
-		place_list(b, &path, run, b->list[i].count);
-	}
+	b->sets.zone->odd = b->sets.checks != NULL ? odd_new() : NULL;
+	for (unsigned i = 0; i < b->runs.lists; i++)
+		place_list(b, &path, run, runs_sort(&b->runs, i, run));
 	free(run);
 }
 
 /* --- from a version --- */
 
-static struct rel
-name_of_run(const void *item)
-{
-	const struct run *run = item;
-
-	return (struct rel){ run->name, run->name_len };
-}
-
-static int
-run_key_cmp(const struct key *a, const struct key *b)
-{
-	return rel_cmp(name_of_run(a->item), name_of_run(b->item));
-}
-
 static void
-derive(struct builder *b)
+derive_list(struct builder *b, const struct key *key, size_t runs)
 {
-	struct key *key = list_room(b);
 	struct rec **rec = NULL;
 	size_t room = 0;
 
-	sort_list(&b->list[0], key, name_of_run, run_key_cmp);
-	derive_start(&b->sets, b->base);
-	for (size_t i = 0, end; i < b->runs; i = end) {
+	for (size_t i = 0, end; i < runs; i = end) {
 		const struct run *first = key[i].item;
 		size_t count = 0;
 
-		for (end = i; end < b->runs && key[end].order == key[i].order &&
+		for (end = i; end < runs && key[end].order == key[i].order &&
 		    run_key_cmp(&key[i], &key[end]) == 0; end++) {
 			const struct run *run = key[end].item;
 
@@ -546,8 +514,18 @@ derive(struct builder *b)
 		}
 		derive_name(&b->sets, (struct rel){ first->name, first->name_len }, rec, count, b->notes);
 	}
-	free(key);
 	free(rec);
+}
+
+static void
+derive(struct builder *b)
+{
+	struct key *key = runs_room(&b->runs);
+
+	derive_start(&b->sets, b->base);
+	for (unsigned i = 0; i < b->runs.lists; i++)
+		derive_list(b, key, runs_sort(&b->runs, i, key));
+	free(key);
 }
 
 /* --- both --- */

@@ -11,6 +11,7 @@
 #include "zonefile/check_dnssec.h"
 #include "zonefile/index.h"
 #include "zonefile/name.h"
+#include "zonefile/version.h"
 #include "zonefile/zonemd.h"
 
 /* BIND's for zones of type primary. */
@@ -97,20 +98,6 @@ check_target(const struct state *s, const struct node *owner, const uint8_t *tar
 	return node_set(found.node, T_CNAME) != NULL ? ALIAS : NO_ADDRESS;
 }
 
-/* Most targets of a registry's zone are elsewhere: their last octets tell, before labels are counted. */
-static bool
-in_zone(const uint8_t *name, size_t len, const uint8_t *origin, size_t origin_len)
-{
-	const uint8_t *a = name + len, *b = origin + origin_len;
-
-	if (len < origin_len)
-		return false;
-	while (b > origin)
-		if (name_tolower[*--a] != *--b)
-			return false;
-	return name_under(name, origin);
-}
-
 /* A sentence about a node, that begins with its name and a type. */
 static void __attribute__((format(printf, 5, 6), noinline, cold))
 say(struct state *s, enum severity severity, const struct node *node, uint16_t type, const char *fmt, ...)
@@ -176,7 +163,7 @@ check_targets(struct state *s, const struct node *node, const struct rrset *set)
 
 		len = at[0] << 8 | at[1];
 		/* The root as a target means: none (RFC 7505, RFC 2782). */
-		if (*target == 0 || !in_zone(target, len - skip, origin, origin_len))
+		if (*target == 0 || !name_inside(target, len - skip, origin, origin_len))
 			continue;
 		if ((fault = check_target(s, node, target)) >= 0)
 			say_target(s, node, set->type, target, fault);
@@ -388,7 +375,7 @@ check_set(struct state *s, const struct node *node, const struct rrset *set)
 {
 	const uint8_t *severity = s->checks->severity;
 
-	if (set->size + 10 * (size_t)set->count > UINT16_MAX - DNAME_MAX - 16)
+	if (set->size + 10 * (size_t)set->count > CHECK_ROOM)
 		check_room(s, node, set);
 	switch (set->type) {
 	case T_MX:
@@ -467,6 +454,38 @@ check_nodes(struct state *s)
 	s->walk = NULL;
 }
 
+/* They lie anywhere, glue behind its delegation: nodes are fetched this many before they are looked at, their
+ * sets when they have come. */
+#define AHEAD 16
+
+static void
+check_odd(struct state *s)
+{
+	const struct index *names = s->zone->names;
+	struct zone_walk walk = { .zone = s->zone };
+	size_t number[AHEAD], count = 0, next = 0;
+
+	s->walk = &walk;
+	for (size_t done = 0; ; done++) {
+		struct index_pos pos, behind;
+
+		for (; count < done + AHEAD && odd_next(s->zone->odd, &next); next++) {
+			index_fetch_nodes(names, index_nth(next));
+			number[count++ % AHEAD] = next;
+		}
+		if (done == count)
+			break;
+		if (done + AHEAD / 2 < count)
+			index_fetch_sets(names, index_nth(number[(done + AHEAD / 2) % AHEAD]));
+		pos = index_nth(number[done % AHEAD]);
+		behind = index_next(names, pos);
+		walk.block[0] = behind.block;
+		walk.at[0] = behind.at;
+		check_node(s, index_at(names, pos));
+	}
+	s->walk = NULL;
+}
+
 static void
 check_size(struct state *s)
 {
@@ -484,7 +503,12 @@ check_zone(struct zone *zone, const struct checks *checks, time_t now, struct si
 {
 	struct state s = { .zone = zone, .checks = checks, .sink = sink };
 
-	check_nodes(&s);
+	if (zone->odd != NULL)
+		check_odd(&s);
+	else
+		check_nodes(&s);
+	odd_free(zone->odd);
+	zone->odd = NULL;
 	check_size(&s);
 	if (checks->severity[CHECK_DNSSEC] != NOTE) {
 		check_parent(&s);

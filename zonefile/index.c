@@ -561,6 +561,33 @@ index_fetch(const struct index *index, struct index_pos pos)
 	}
 }
 
+struct index_pos
+index_nth(size_t number)
+{
+	return (struct index_pos){ (uint32_t)(number / BLOCK_NODES), number % BLOCK_NODES };
+}
+
+#define NEAR 3
+
+void
+index_fetch_nodes(const struct index *index, struct index_pos pos)
+{
+	const struct block *block = index->block[pos.block];
+
+	for (uint32_t i = pos.at; i < block->count && i < pos.at + NEAR; i++)
+		__builtin_prefetch(block->node[i]);
+}
+
+void
+index_fetch_sets(const struct index *index, struct index_pos pos)
+{
+	const struct block *block = index->block[pos.block];
+
+	for (uint32_t i = pos.at; i < block->count && i < pos.at + NEAR; i++)
+		if (block->node[i]->count > 0)
+			__builtin_prefetch(block->node[i]->set[0]);
+}
+
 bool
 index_prev(const struct index *index, struct index_pos *pos)
 {

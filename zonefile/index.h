@@ -62,6 +62,11 @@ struct index_pos index_seek(const struct index *, struct rel);
 const struct node *index_at(const struct index *, struct index_pos);
 struct index_pos index_next(const struct index *, struct index_pos);
 struct index_pos index_last(const struct index *);	/* of one that is not empty */
+/* Of an index that was only appended to: the place of a node by its number, from 0. */
+struct index_pos index_nth(size_t number);
+/* Fetch a node and those right behind it, or what they own. */
+void index_fetch_nodes(const struct index *, struct index_pos);
+void index_fetch_sets(const struct index *, struct index_pos);
 /* Who walks needs the nodes behind this one soon: they lie anywhere. */
 void index_fetch(const struct index *, struct index_pos);
 /* Returns false at the first. */

@@ -369,6 +369,19 @@ name_under(const uint8_t *name, const uint8_t *ancestor)
 	return name_equal(name, ancestor);
 }
 
+bool
+name_inside(const uint8_t *name, size_t len, const uint8_t *ancestor, size_t ancestor_len)
+{
+	const uint8_t *a = name + len, *b = ancestor + ancestor_len;
+
+	if (len < ancestor_len)
+		return false;
+	while (b > ancestor)
+		if (name_tolower[*--a] != *--b)
+			return false;
+	return name_under(name, ancestor);
+}
+
 size_t
 name_valid(const uint8_t *wire, size_t len)
 {

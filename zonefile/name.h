@@ -65,6 +65,8 @@ extern const uint8_t name_tolower[256];
 int name_cmp(const uint8_t *, const uint8_t *);	/* canonical order, RFC 4034 6.1 */
 bool name_equal(const uint8_t *, const uint8_t *);
 bool name_under(const uint8_t *, const uint8_t *ancestor);	/* at or below it */
+/* The same with lengths, of an ancestor in lower case: for names of which most are elsewhere, as their last octets tell. */
+bool name_inside(const uint8_t *, size_t len, const uint8_t *ancestor, size_t ancestor_len);
 
 /* Is there a name, uncompressed and complete, in the len octets at wire?  Returns
  * its length or 0. */

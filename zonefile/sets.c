@@ -97,6 +97,7 @@ void
 sets_clear(struct sets *s)
 {
 	s->recs = s->count = 0;
+	s->odd = false;
 }
 
 void
@@ -169,6 +170,13 @@ sets_add_apart(struct sets *s, struct rel owner, const struct rrset *set, const 
 
 /* --- one set --- */
 
+/* Do names own the same of this type?  DS and what signers make are each name's own. */
+static bool
+is_shared(uint16_t type)
+{
+	return type != T_DS && type != T_RRSIG && type != T_NSEC && type != T_NSEC3;
+}
+
 /* A table of sets is worth about as many entries as there are sets, up to what
  * a processor's cache holds. */
 static void
@@ -190,16 +198,15 @@ sets_keep(struct sets *s, const struct rrset *set, struct zone_digest digest)
 	size_t size = offsetof(struct rrset, rdata) + set->size;
 	struct known *known;
 
+	if (!is_shared(set->type))
+		return memcpy(arena_alloc(s->zone->store->arena, size), set, size);
 	if (++s->made > s->known_mask && s->known_mask + 1 < KNOWN_MAX)
 		known_grow(s);
 	known = &s->known[digest.word[0] & s->known_mask];
 	if (known->set == NULL || known->digest != digest.word[1] ||
 	    known->set->size != set->size || memcmp(known->set, set, size) != 0) {
-		struct rrset *copy = arena_alloc(s->zone->store->arena, size);
-
-		memcpy(copy, set, size);
 		known->digest = digest.word[1];
-		known->set = copy;
+		known->set = memcpy(arena_alloc(s->zone->store->arena, size), set, size);
 	}
 	return known->set;
 }
@@ -234,7 +241,7 @@ let_wait(struct sets *s, const struct rrset *set, struct zone_digest digest)
 	size_t size = offsetof(struct rrset, rdata) + set->size;
 	struct waiting *w, *half;
 
-	if (s->waiting == NULL || size > WAITING_SIZE || s->fresh == WAITING)
+	if (s->waiting == NULL || size > WAITING_SIZE || s->fresh == WAITING || !is_shared(set->type))
 		return NULL;
 	w = &s->waiting[s->next];
 	if (w->where != NULL)
@@ -361,15 +368,20 @@ check_set(struct sets *s, struct rel owner, const struct key *key, size_t count,
 	char type[RRTYPE_TEXT_MAX];
 	uint8_t wire[DNAME_MAX];
 	uint64_t *good;
+	bool odd;
 
 	if (checks->max_records_per_type > 0 && s->scratch->count > checks->max_records_per_type)
 		sets_say(s, ERROR, PLACE(first), owner, "has %u %s records, max-records-per-type allows %u",
 		    s->scratch->count, rrtype_print(type, first->type), checks->max_records_per_type);
-	if (checks->severity[CHECK_NAMES] == NOTE || s->again)
-		return;
 	/* A set that many names own is looked at once. */
 	good = &s->good[digest.word[0] & s->known_mask];
-	if (rdata_names_hosts(first->type) && *good != digest.word[1] && check_names(s, owner, key, count))
+	if (*good == digest.word[1])
+		return;
+	odd = odd_set(s->zone, s->scratch);
+	s->odd |= odd;
+	if (checks->severity[CHECK_NAMES] == NOTE || s->again)
+		return;
+	if (rdata_names_hosts(first->type) && check_names(s, owner, key, count) && !odd)
 		*good = digest.word[1];
 	if (first->order == 0 || (first->type != T_A && first->type != T_AAAA && first->type != T_MX &&
 	    first->type != T_NSEC3))
@@ -423,11 +435,17 @@ make_set(struct sets *s, struct rel owner, uint64_t hash, const struct key *key,
 	}
 }
 
+static uint32_t
+order_of(const struct rrset *set)
+{
+	return set_order(set->type, set->covers);
+}
+
 static int
 set_cmp(const void *a, const void *b)
 {
 	const struct rrset *const *x = a, *const *y = b;
-	uint32_t m = set_order((*x)->type, (*x)->covers), n = set_order((*y)->type, (*y)->covers);
+	uint32_t m = order_of(*x), n = order_of(*y);
 
 	return (m > n) - (m < n);
 }
@@ -522,11 +540,36 @@ sets_flags(const struct sets *s, struct rel owner)
 	return child && nsec3 && !other ? NODE_HASHED : flags;
 }
 
+/* Where a set waits, NULL: it does not. */
+static struct waiting *
+waiting_of(const struct sets *s, const struct rrset *set)
+{
+	uintptr_t at = (uintptr_t)set - (uintptr_t)s->waiting;
+
+	return s->waiting != NULL && at < WAITING * sizeof(s->waiting[0]) ? &s->waiting[at / sizeof(s->waiting[0])] : NULL;
+}
+
+static size_t
+node_size(size_t count, size_t name_len)
+{
+	return offsetof(struct node, set) + count * sizeof(struct rrset *) + name_len;
+}
+
+static struct node *
+node_room(struct sets *s, size_t size)
+{
+	struct node *node = s->spare;
+
+	if (node == NULL || size > s->spare_size)
+		return arena_alloc(s->zone->store->arena, size);
+	s->spare = NULL;
+	return node;
+}
+
 struct node *
 sets_node(struct sets *s, struct rel owner, uint32_t hash, uint8_t flags)
 {
-	struct node *node = arena_alloc(s->zone->store->arena,
-	    sizeof(*node) + s->count * sizeof(node->set[0]) + owner.len);
+	struct node *node = node_room(s, node_size(s->count, owner.len));
 
 	node->hash = hash;
 	node->count = (uint16_t)s->count;
@@ -534,14 +577,43 @@ sets_node(struct sets *s, struct rel owner, uint32_t hash, uint8_t flags)
 	node->name_len = (uint8_t)owner.len;
 	memcpy(node->set, s->set, s->count * sizeof(node->set[0]));
 	memcpy(&node->set[s->count], owner.label, owner.len);
-	/* Those that wait stand in the order they were made in, among others that do not. */
-	for (size_t k = 0; s->fresh > 0; k++) {
-		struct waiting *w = &s->waiting[(s->next - s->fresh) % WAITING];
+	for (size_t k = 0; k < s->count; k++) {
+		struct waiting *w = waiting_of(s, node->set[k]);
 
-		if (s->set[k] == (const struct rrset *)w->set) {
+		if (w != NULL)
 			w->where = &node->set[k];
-			s->fresh--;
+	}
+	s->fresh = 0;
+	return node;
+}
+
+/* A name of many types may come back for each of them. */
+#define JOIN_MAX 8
+
+bool
+sets_join(struct sets *s, const struct node *node)
+{
+	if (node->count + s->count > JOIN_MAX)
+		return false;
+	for (size_t k = 0; k < node->count; k++)
+		for (size_t i = 0; i < s->count; i++)
+			if (order_of(s->set[i]) == order_of(node->set[k]))
+				return false;
+	for (size_t k = 0; k < node->count; k++) {
+		sets_add(s, node->set[k]);
+		for (size_t i = s->count - 1; i > 0 && order_of(s->set[i - 1]) > order_of(s->set[i]); i--) {
+			const struct rrset *swap = s->set[i];
+
+			s->set[i] = s->set[i - 1];
+			s->set[i - 1] = swap;
 		}
 	}
-	return node;
+	return true;
+}
+
+void
+sets_spare(struct sets *s, struct node *node)
+{
+	s->spare = node;
+	s->spare_size = node_size(node->count, node->name_len);
 }

@@ -42,6 +42,7 @@ struct sets {
 	size_t recs, rec_room;
 	const struct rrset **set;
 	size_t count, set_room;
+	bool odd;			/* see odd.h; of those that were made here */
 	struct rrset *scratch;		/* the set being made */
 	size_t scratch_room;
 	struct known {			/* sets made lately, by content */
@@ -52,6 +53,8 @@ struct sets {
 	uint64_t *good;			/* as many digests of sets whose names were checked */
 	struct waiting *waiting;	/* NULL: no set waits */
 	unsigned next, fresh;		/* the last fresh ones before next have no node yet */
+	struct node *spare;		/* its memory is free, or NULL */
+	size_t spare_size;
 };
 
 void sets_init(struct sets *, struct zone *, struct sink *);
@@ -88,6 +91,9 @@ void sets_make(struct sets *, struct rel owner, struct rel lower);
 void sets_check(struct sets *, struct rel owner, const struct key *place);
 uint8_t sets_flags(const struct sets *, struct rel owner);	/* NODE_CUT, NODE_DNAME, NODE_HASHED */
 struct node *sets_node(struct sets *, struct rel owner, uint32_t hash, uint8_t flags);
+/* Add the sets of a node of this owner, unless they are many or some are of the same types. */
+bool sets_join(struct sets *, const struct node *);
+void sets_spare(struct sets *, struct node *);	/* nobody has this one any more */
 /* The same content in this zone's memory. */
 const struct rrset *sets_keep(struct sets *, const struct rrset *, struct zone_digest);
 #endif

@@ -1,4 +1,4 @@
-/* version.h - the inside of a zone, for those who make one: zone.c, builder.c. */
+/* version.h - the inside of a zone, for those who make one: zone.c, builder.c; and who checks it. */
 #ifndef ZONEFILE_VERSION_H
 #define ZONEFILE_VERSION_H
 
@@ -6,6 +6,7 @@
 
 #include "zonefile/arena.h"
 #include "zonefile/index.h"
+#include "zonefile/odd.h"
 #include "zonefile/zone.h"
 
 /* The memory of nodes and sets.  A version made from another adds a store of its own and keeps that of
@@ -31,6 +32,7 @@ struct zone {
 	size_t nsec, nsec3, opt_out;	/* sets of NSEC, of NSEC3, of these with opt-out */
 	bool is_signed;
 	uint32_t look_again;
+	struct odd *odd;		/* of one made from nothing, until it is checked; NULL: any may be */
 	struct nsec3_params *params;	/* of NSEC3PARAM, or NULL */
 	uint8_t origin_len;
 	uint8_t origin[];

@@ -93,6 +93,7 @@ zone_unref(struct zone *zone)
 		return;
 	index_free(zone->names);
 	index_free(zone->hashed);
+	odd_free(zone->odd);
 	store_unref(zone->store);
 	free(zone);
 }

@@ -324,6 +324,8 @@ random_edit(struct model *m, uint32_t serial)
 		switch (rand() % 8) {
 		case 0: put_name(m, owner, T_NS, "ns"); break;
 		case 1: put_name(m, owner, T_DNAME, "elsewhere."); break;
+		case 2: put_name(m, owner, T_PTR, "elsewhere."); break;
+		case 3: put(m, owner, T_TXT, (uint8_t[]){ 1, (uint8_t)('a' + rand() % 2) }, 2); break;
 		default: put(m, owner, T_A, (uint8_t[]){ 192, 0, 2, (uint8_t)(rand() % 8) }, 4);
 		}
 	}
