@@ -245,7 +245,7 @@ is(run('./tandemd', '-p', '-c', $other->path('again.conf')), $printed, 'and read
 	$few->configure($config =~ s/\@MORE\@//r);
 	$few->spawn('prlimit', '--nofile=64:64', "$top/tandemd", '-c', 'tandem.conf');
 	$few->up(30, sub { defined $few->serial('example.org') });
-	like($few->log, qr/warning: tcp-clients 1000: no more than 16, since at most 64 files can be open/, 'few files: it is said');
+	ok($few->says(qr/warning: tcp-clients 1000: no more than 16, since at most 64 files can be open/, 5), 'few files: it is said');
 	my @clients = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $few->port, Timeout => 5) } 1 .. 150;
 	$few->write('example.org', version(2));
 	$few->ctl('reload');

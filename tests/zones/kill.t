@@ -83,7 +83,7 @@ for my $clean (0, 1) {
 	$tandem->hush;
 	$tandem->launch;
 	ok((until_true { rows('k.test') eq '0' && known('k.test') eq '0' } 10), 'a removal that was broken off is finished at the start');
-	like($tandem->said, qr/zone k\.test: its removal is finished/, 'and told');
+	ok($tandem->says(qr/zone k\.test: its removal is finished/, 5), 'and told');
 	is(-e $tandem->path('k1') ? 'stays' : 'gone', $clean ? 'gone' : 'stays', 'its file ' . ($clean ? 'goes' : 'stays'));
 	ok((until_true { !glob $tandem->path('var/zones/*.gone*') } 5), 'nothing is left of it');
 	$tandem->write('k1', $text);
