@@ -18,7 +18,7 @@ sub start {
 		chown((getpwnam('nobody'))[2, 3], $self->path('data')) unless $>;
 		return $self->launch;
 	}
-	my $said = run('mariadb-install-db', '--no-defaults', "--datadir=$self->{dir}/data", '--user=root',
+	my $said = run('mariadb-install-db', '--no-defaults', "--datadir=$self->{dir}/data", user(),
 	    '--auth-root-authentication-method=normal', '--skip-test-db', '--innodb-log-file-size=16M',
 	    '--innodb-buffer-pool-size=16M', '--skip-log-bin', '--cross-bootstrap');
 	die "mariadb-install-db: $said" if $?;
@@ -46,6 +46,9 @@ $tables
 EOT
 }
 
+# Root says that it means itself.
+sub user { return $> == 0 ? '--user=root' : () }
+
 # Starts the server on the data that are there.
 sub launch {
 	my ($self) = @_;
@@ -55,7 +58,7 @@ sub launch {
 	    %{$self->{option}});
 	delete $option{skip_log_bin} if $option{log_bin};
 	$option{bind_address} //= '127.0.0.1';
-	$self->spawn('mariadbd', '--no-defaults', '--user=root', "--datadir=$self->{dir}/data",
+	$self->spawn('mariadbd', '--no-defaults', user(), "--datadir=$self->{dir}/data",
 	    "--socket=" . $self->socket, "--pid-file=$self->{dir}/pid",
 	    "--port=$self->{port}", map { '--' . tr/_/-/r . (defined $option{$_} ? "=$option{$_}" : '') } sort keys %option);
 	return $self->up(60, sub { eval { $self->sql('SELECT 1') } });

@@ -13,7 +13,7 @@ use Socket qw(AF_UNIX SOCK_DGRAM SOCK_STREAM);
 use Test::More ();
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep time);
 
-our @EXPORT_OK = qw(scratch free_port program setclock until_true slurp spew run);
+our @EXPORT_OK = qw(scratch free_port may_open program setclock until_true slurp spew run);
 
 my $top = Cwd::getcwd();	# the tests run from the top of the tree
 my $owner = $$;		# children forked by a test must not end its servers
@@ -56,6 +56,13 @@ sub free_port {
 		push @given, $name;
 		return $port;
 	}
+}
+
+# How many files the test may open, and from now on does if it likes, it and what it starts.
+sub may_open {
+	my ($files) = run('sh', '-c', 'ulimit -H -n') =~ /^(\d+)/ or return 1e9;
+	run('prlimit', '--pid', $$, "--nofile=$files:$files");
+	return $files;
 }
 
 # The absolute path of a program that the tests have for themselves.

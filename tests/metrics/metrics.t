@@ -7,7 +7,7 @@ use Daemon;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
-use Peer qw(free_port run slurp until_true);
+use Peer qw(free_port may_open run slurp until_true);
 use Time::HiRes qw(sleep time);
 
 my $config = slurp('tests/metrics/tandem.conf');
@@ -227,12 +227,14 @@ ok(eval { metrics("$begin$text" =~ s/^.*?\r\n\r\n//sr) }, 'what the slow one get
 like($text, qr/^tandem_zone_published_timestamp_seconds\{zone="z2000.test"/m, 'and whole');
 is_deeply(plain(curl('/status')), plain($tandem->ctl('--json', 'status')), '/status in pieces is the same');
 
-# A thousand at once that ask nothing.
+# A thousand at once that ask nothing, or as many as there may be.
+my $files = may_open();
+my $crowd = $files > 1200 ? 1000 : $files - 100;
 my $start = time;
 now();
 my $alone = time - $start;
-my @idle = map { client($_ % 2 ? 'GET /met' : '') // () } 1 .. 1000;
-cmp_ok(scalar @idle, '>', 900, 'a thousand connections');
+my @idle = map { client($_ % 2 ? 'GET /met' : '') // () } 1 .. $crowd;
+cmp_ok(scalar @idle, '>', $crowd * 0.9, 'a thousand connections');
 $start = time;
 is(scalar(keys %{now()}) > 1000, 1, 'do not keep a reader out');
 cmp_ok(time - $start, '<', 5 + 5 * $alone, 'and it does not wait');
