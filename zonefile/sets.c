@@ -367,21 +367,22 @@ check_set(struct sets *s, struct rel owner, const struct key *key, size_t count,
 	const struct checks *checks = s->checks;
 	char type[RRTYPE_TEXT_MAX];
 	uint8_t wire[DNAME_MAX];
-	uint64_t *good;
+	uint64_t *good = NULL;
 	bool odd;
 
 	if (checks->max_records_per_type > 0 && s->scratch->count > checks->max_records_per_type)
 		sets_say(s, ERROR, PLACE(first), owner, "has %u %s records, max-records-per-type allows %u",
 		    s->scratch->count, rrtype_print(type, first->type), checks->max_records_per_type);
 	/* A set that many names own is looked at once. */
-	good = &s->good[digest.word[0] & s->known_mask];
-	if (*good == digest.word[1])
+	if (rdata_names_hosts(first->type))
+		good = &s->good[digest.word[0] & s->known_mask];
+	if (good != NULL && *good == digest.word[1])
 		return;
 	odd = odd_set(s->zone, s->scratch);
 	s->odd |= odd;
 	if (checks->severity[CHECK_NAMES] == NOTE || s->again)
 		return;
-	if (rdata_names_hosts(first->type) && check_names(s, owner, key, count) && !odd)
+	if (good != NULL && check_names(s, owner, key, count) && !odd)
 		*good = digest.word[1];
 	if (first->order == 0 || (first->type != T_A && first->type != T_AAAA && first->type != T_MX &&
 	    first->type != T_NSEC3))
@@ -423,6 +424,7 @@ make_set(struct sets *s, struct rel owner, uint64_t hash, const struct key *key,
 		sets_say(s, ERROR, PLACE(first), owner, "%zu records in one set, at most %d can be kept", left, UINT16_MAX);
 	one_ttl(s, owner, key, count, first);
 	digest = set_digest(s->scratch);
+	__builtin_prefetch(&s->good[digest.word[0] & s->known_mask]);
 	account(s->zone, s->scratch, digest, hash, 1);
 	w = let_wait(s, s->scratch, digest);
 	sets_add(s, w != NULL ? (const struct rrset *)w->set : sets_keep(s, s->scratch, digest));
