@@ -283,12 +283,14 @@ copy_conf(struct mirror *m, const struct mirror_conf *conf)
 static void
 name_instance(struct mirror *m)
 {
-	uint64_t random[2];
+	static uint64_t process;	/* mirrors start one after the other */
+	uint64_t random;
 	char host[256] = "", name[PATH_MAX + 400];
 
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+	if ((process == 0 && getrandom(&process, sizeof(process), 0) != sizeof(process)) ||
+	    getrandom(&random, sizeof(random), 0) != sizeof(random))
 		abort();
-	snprintf(m->token, sizeof(m->token), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
+	snprintf(m->token, sizeof(m->token), "%016" PRIx64 "%016" PRIx64, process, random);
 	gethostname(host, sizeof(host) - 1);
 	snprintf(name, sizeof(name), "%s %s %s", host, m->journal_path, m->status.name);
 	if (strlen(name) > 255)

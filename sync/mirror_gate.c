@@ -306,7 +306,11 @@ stand_by(struct mirror *m, const struct target_lease *lease)
 	snprintf(m->status.holder, sizeof(m->status.holder), "%s", lease->holder);
 	m->gate.due = mirror_now() + LOOK;
 	pthread_mutex_unlock(&m->lock);
-	if (first)
+	/* The configuration saw two databases, since it names them in two ways. */
+	if (first && strncmp(lease->token, m->token, strlen(m->token) / 2) == 0)
+		mirror_tell(m, ERROR, NULL, "has the database and the owner \"%s\" of another mirror here, %s: only one of "
+		    "them ever writes; give it an owner of its own", m->conf.owner, lease->holder);
+	else if (first)
 		mirror_tell(m, WARNING, NULL, "stands by: another instance, %s, writes as the same owner; "
 		    "this one takes over when that is gone", lease->holder);
 }

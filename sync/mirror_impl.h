@@ -27,7 +27,7 @@ struct mirror {
 	const char *label;
 	struct target_conf conf;
 	const char *journal_path;
-	char token[40];
+	char token[40];			/* its first half is of this process */
 	int on_remove;
 	int64_t verify_interval;	/* milliseconds */
 	bool repair, exports;

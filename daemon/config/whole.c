@@ -197,7 +197,7 @@ same_text(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* Two names of one server are not seen through; the mirror then says that it stands by. */
+/* Two names of one server are not seen through; the mirror itself finds that out. */
 static bool
 same_server(const struct conf_mirror *a, const struct conf_mirror *b)
 {

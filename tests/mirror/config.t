@@ -116,7 +116,13 @@ isnt($?, 0, 'a second mirror with the same database and owner');
 like($refused, qr/mirror "fleet" has the database and the owner "tandem\@test" of mirror "copy".*owner of its own/s, 'is refused at reload');
 like(run('./tandem-checkconf', $tandem->path('tandem.conf')), qr/of mirror "copy"/, 'and by tandem-checkconf');
 isnt($?, 0, 'which ends with 1');
+configure(zone('c.test') . $twice =~ s/host.*?;/'socket "' . $mariadb->socket . '";'/er);
+$tandem->ctl('reload');
+is($?, 0, 'the same by another name of the server');
+ok($tandem->says(qr/error: mirror (?:copy|fleet): has the database and the owner "tandem\@test" of another mirror here, .* (?:copy|fleet): only one/, 10),
+    'is found out in the database') or diag($tandem->log);
 configure(zone('c.test'));
+ok((until_true { $tandem->ctl('mirror', 'status') =~ /^fleet +active +yes/m } 15), 'what is left writes') or diag($tandem->ctl('mirror', 'status'));
 
 # By command.
 $tandem->ctl('mirror', 'pause');
