@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sync/steady.h"
 #include "zonefile/arena.h"
 #include "zonefile/name.h"
 
@@ -59,7 +60,6 @@ mirror_keep_error(struct mirror *m, int kind, const char *text)
 {
 	m->status.error_kind = kind;
 	snprintf(m->status.error, sizeof(m->status.error), "%s", text);
-	m->status.error_at = *text != '\0' ? time(NULL) : 0;
 }
 
 void
@@ -616,8 +616,10 @@ mirror_late(struct mirror *m, struct mirror_late *late, size_t room)
 			late[at] = late[at - 1];
 		late[at] = (struct mirror_late){ z->slot, z->state == MIRROR_HELD, z->behind_since };
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		slot_ref(late[i].slot);
+		late[i].since = steady_to_clock(late[i].since);
+	}
 	pthread_mutex_unlock(&m->lock);
 	return count;
 }

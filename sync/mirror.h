@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "zonefile/report.h"
 #include "sync/slot.h"
@@ -90,7 +89,6 @@ struct mirror_status {
 	uint64_t rows_deleted, rows_inserted, rows_updated, transactions, purges;
 	char error[256];		/* the last one, "" when all is well */
 	enum { MIRROR_WELL, MIRROR_NO_CONNECTION, MIRROR_DATABASE_FAULT, MIRROR_ZONE_HELD } error_kind;
-	time_t error_at;
 	size_t purges_waiting;		/* zones that some PowerDNS has not forgotten yet */
 };
 void mirror_status(struct mirror *, struct mirror_status *);
@@ -99,7 +97,7 @@ void mirror_status(struct mirror *, struct mirror_status *);
 struct mirror_late {
 	struct slot *slot;		/* a reference */
 	bool held;
-	int64_t since;			/* seconds since 1970 */
+	int64_t since;			/* seconds since 1970 by the clock as it is now */
 };
 size_t mirror_late(struct mirror *, struct mirror_late *, size_t room);
 bool mirror_zone_status(struct mirror *, const uint8_t *origin, struct mirror_zone *);	/* false: not mirrored here */

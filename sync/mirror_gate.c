@@ -29,7 +29,7 @@
 #define ASK_EACH_MAX 50
 
 /* A predecessor that ended between COMMIT and purge left PowerDNS with old answers, which its caches keep for some
- * minutes.  What was written within so many seconds before our start is purged once more. */
+ * minutes.  What was written within so many seconds before we first ask is purged once more. */
 #define FRESH 3600
 
 /* --- shutting ---------------------------------------------------------- */

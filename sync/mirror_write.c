@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sync/steady.h"
 #include "zonefile/arena.h"
 #include "zonefile/delta.h"
 
@@ -131,7 +132,7 @@ set_in_step(struct tracked *z, struct zone *zone)
 
 	z->last = zone;
 	z->state = z->again ? MIRROR_BEHIND : MIRROR_IN_STEP;
-	z->behind_since = time(NULL);
+	z->behind_since = steady_now();
 	free(z->why);
 	z->why = NULL;
 	return last;

@@ -6,9 +6,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <urcu.h>
 
+#include "sync/steady.h"
 #include "zonefile/arena.h"
 #include "zonefile/hash.h"
 #include "zonefile/name.h"
@@ -32,7 +32,7 @@ struct slot {
 	_Atomic(const void *) policy;		/* control loop stores */
 	void (*policy_free)(void *);		/* control loop */
 	_Atomic uint64_t expires;
-	_Atomic uint64_t since;			/* commit thread stores */
+	_Atomic int64_t since;			/* steady; commit thread stores */
 	_Atomic uint64_t room;			/* control loop stores */
 	atomic_uint refs;
 	atomic_bool removed;
@@ -383,7 +383,7 @@ slot_apply(void)
 void
 slot_publish(struct slot *slot, struct zone *zone)
 {
-	atomic_store_explicit(&slot->since, zone != NULL ? (uint64_t)time(NULL) : 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->since, zone != NULL ? steady_now() : 0, memory_order_relaxed);
 	retire(retire_zone, atomic_exchange(&slot->zone, zone));
 }
 
@@ -402,7 +402,7 @@ slot_room(const struct slot *slot)
 uint64_t
 slot_since(const struct slot *slot)
 {
-	return atomic_load_explicit(&slot->since, memory_order_relaxed);
+	return (uint64_t)steady_to_clock(atomic_load_explicit(&slot->since, memory_order_relaxed));
 }
 
 void

@@ -48,7 +48,7 @@ struct slot *slot_ref(struct slot *);
 void slot_unref(struct slot *);
 bool slot_removed(const struct slot *);
 
-/* When the current zone was published, in seconds since 1970; 0: there is none.  Any thread. */
+/* When the current zone was published, in seconds since 1970 by the clock as it is now; 0: there is none.  Any thread. */
 uint64_t slot_since(const struct slot *);
 
 /* Commit thread only: takes the reference to zone (NULL: withdraw); the one before lives

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "sync/steady.h"
 #include "sync/target_impl.h"
 
 enum target_result
@@ -107,7 +107,7 @@ target_begin(struct target *t)
 	t->domains = t->domain_at = 0;
 	result = t->connected ? t->ops->begin(t) : target_fail(t, TARGET_LOST, "not connected");
 	t->begun = result == TARGET_OK;
-	t->begun_at = time(NULL);
+	t->begun_at = steady_now();
 	if (result == TARGET_OK && t->conf->token != NULL)
 		result = target_lease_hold(t);
 	return target_done(t, result);
@@ -121,7 +121,7 @@ target_commit(struct target *t)
 	if (t->state_rows > 0)
 		result = t->ops->post(t, &t->states, t->state_rows);
 	/* Who waits for the lease must see that a long transaction was life, too. */
-	if (result == TARGET_OK && t->conf->token != NULL && time(NULL) - t->begun_at > 1)
+	if (result == TARGET_OK && t->conf->token != NULL && steady_now() - t->begun_at > 1)
 		result = t->ops->post(t, target_sql(t, LEASE_BEAT, t->conf->owner, t->conf->token), 1);
 	if (result == TARGET_OK)
 		result = t->ops->flush(t);

@@ -2,8 +2,6 @@
 #ifndef SYNC_TARGET_IMPL_H
 #define SYNC_TARGET_IMPL_H
 
-#include <time.h>
-
 #include "sync/pdns_text.h"
 #include "sync/target.h"
 
@@ -47,7 +45,7 @@ struct target {
 	const struct target_ops *ops;
 	const struct target_conf *conf;
 	bool connected, begun;
-	time_t begun_at;
+	int64_t begun_at;		/* steady */
 	struct target_counts counts;
 	struct text sql;		/* the statement under way */
 	struct text states;		/* rows of tandem_state for new domains, inserted at the end */

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "sync/pdns_text.h"
+#include "sync/steady.h"
 #include "zonefile/arena.h"
 #include "zonefile/hash.h"
 #include "zonefile/name.h"
@@ -102,7 +102,7 @@ tracked_add(struct tracked_set *set, const uint8_t *origin)
 	pdns_name(name, z->origin);
 	z->name = xstrdup(name);
 	z->state = MIRROR_BEHIND;
-	z->behind_since = time(NULL);
+	z->behind_since = steady_now();
 	z->number = ++set->added;
 	z->next = set->all;
 	z->at = &set->all;
@@ -173,7 +173,7 @@ tracked_queue(struct tracked_set *set, struct tracked *z, bool changed)
 
 	if (z->state == MIRROR_IN_STEP) {
 		z->state = MIRROR_BEHIND;
-		z->behind_since = time(NULL);
+		z->behind_since = steady_now();
 	}
 	if (z->busy != NULL) {
 		z->again = true;

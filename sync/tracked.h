@@ -52,7 +52,7 @@ struct tracked {
 	bool drifted;			/* its rows are not those that we wrote */
 	enum tracked_class class;
 	enum mirror_zone_state state;
-	int64_t behind_since;		/* seconds since 1970, when not in step */
+	int64_t behind_since;		/* steady, when not in step */
 	size_t records;			/* of its version when it was queued */
 	char *why;			/* HELD */
 	struct tracked_meta *meta;	/* to be exported; NULL: nothing was said */
