@@ -470,6 +470,7 @@ mirror_pause(struct mirror *m, bool pause)
 {
 	pthread_mutex_lock(&m->lock);
 	m->status.paused = pause;
+	m->working_since = 0;
 	pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
 	if (!pause)

@@ -90,6 +90,7 @@ gate_shut(struct writer *w, enum target_result result, bool writing)
 	gate->generation++;
 	gate->open = false;
 	m->status.connected = false;
+	m->working_since = 0;
 	forget_states(m);
 	if (taken) {
 		gate->seen = (struct target_lease){ .ours = false };

@@ -72,7 +72,7 @@ struct mirror {
 		size_t masters_len, masters_rows;
 	} gate;
 	int64_t held_at;		/* when those held are tried again */
-	int64_t working_since;		/* 0: nothing to do */
+	int64_t working_since;		/* 0: nothing to do, or it cannot be done */
 	uint64_t rows_since;
 };
 

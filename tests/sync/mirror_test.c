@@ -1309,6 +1309,53 @@ what_changed_goes_before_what_is_only_looked_at(void **state)
 	assert_int_equal(status.seconds_left, 0);
 }
 
+static bool
+cut_after_200(void)
+{
+	struct mirror_status status;
+
+	mirror_status(mirror, &status);
+	return status.in_step == 200 && status.error_kind == MIRROR_NO_CONNECTION;
+}
+
+static void
+an_absence_is_no_part_of_the_speed(void **state)
+{
+	struct mirror_conf conf = { .name = "test", .owner = "me" };
+	struct mirror_status status;
+	char name[20];
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "z%u.example.", i);
+		offer(name, 1);
+	}
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "z%u.example.", i);
+		await(served_at(slot_of(name), 1));
+	}
+	/* The first transaction takes some 210 calls. */
+	pthread_mutex_lock(&db.lock);
+	db.fail_at = db.steps + 260;
+	db.fail_with = TARGET_LOST;
+	db.fail_times = 1000000;
+	pthread_mutex_unlock(&db.lock);
+	mirror = mirror_start(&conf, path, on_report, NULL);
+	for (size_t i = 0; i < slot_total; i++)
+		mirror_include(mirror, slots[i]);
+	mirror_settled(mirror);
+	await(cut_after_200());
+	mirror_status(mirror, &status);
+	assert_int_equal(status.behind, 100);
+	assert_int_equal(status.rows_a_second, 0);
+	assert_int_equal(status.seconds_left, -1);
+	pthread_mutex_lock(&db.lock);
+	db.fail_times = 0;
+	pthread_mutex_unlock(&db.lock);
+	mirror_look(mirror);
+	reached(all_300_in_step);
+}
+
 static void
 who_stands_by_writes_nothing_and_takes_over(void **state)
 {
@@ -1481,6 +1528,7 @@ main(void)
 		TEST(a_paused_mirror_waits),
 		TEST(many_small_zones_share_transactions),
 		TEST(what_changed_goes_before_what_is_only_looked_at),
+		TEST(an_absence_is_no_part_of_the_speed),
 		TEST(who_stands_by_writes_nothing_and_takes_over),
 		TEST(a_zone_that_expires_is_disabled_until_it_is_back),
 		TEST(what_left_the_configuration_while_nobody_watched_is_taken_out),
