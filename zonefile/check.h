@@ -7,9 +7,6 @@
 #include "zonefile/checks.h"
 #include "zonefile/zone.h"
 
-/* A set of more octets, with those that a record has besides, may not fit a message. */
-#define CHECK_ROOM (UINT16_MAX - 255 - 16)
-
 /* Reports on the zone as a whole; what concerns records is the builder's.  now is for signatures, and with them it is
  * noted in the zone when to look at all of them again.  Returns 0, or -EINVAL when one of the reports was an error. */
 int check_zone(struct zone *, const struct checks *, time_t now, struct sink *);

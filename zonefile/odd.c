@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "zonefile/arena.h"
-#include "zonefile/check.h"
 #include "zonefile/name.h"
 #include "zonefile/version.h"
 

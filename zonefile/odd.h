@@ -13,6 +13,9 @@
 bool odd_name(struct rel owner);
 bool odd_set(const struct zone *, const struct rrset *);
 
+/* A set of more octets, with those that a record has besides, may not fit a message. */
+#define CHECK_ROOM (UINT16_MAX - 255 - 16)
+
 /* By their number in canonical order, from 0. */
 struct odd;
 struct odd *odd_new(void);
