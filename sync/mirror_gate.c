@@ -125,7 +125,9 @@ gate_take_state(struct tracked *z, const struct target_state *state)
 {
 	z->known = state != NULL;
 	z->disabled = false;
+	z->exported = 0;
 	if (state != NULL) {
+		z->exported = state->exported;
 		z->serial = state->serial;
 		z->digest = state->digest;
 		z->disabled = state->disabled;
@@ -253,28 +255,10 @@ gate_ask(struct writer *w, struct tracked **batch, size_t count)
 	return result == TARGET_OK;
 }
 
-static void
-on_mark(void *ctx, const char *name, uint64_t hash)
-{
-	struct mirror *m = ctx;
-	struct tracked *z;
-
-	pthread_mutex_lock(&m->lock);
-	if ((z = tracked_named(&m->zones, name)) != NULL && z->busy == NULL)
-		z->exported = hash;
-	pthread_mutex_unlock(&m->lock);
-}
-
-/* What of the configuration the target has. */
 static enum target_result
 see_exports(struct writer *w)
 {
-	enum target_result result;
-
-	if (!w->m->exports)
-		return TARGET_OK;
-	result = target_exported(w->target, on_mark, w->m);
-	return result == TARGET_OK ? target_export_all(w->target) : result;
+	return w->m->exports ? target_export_all(w->target) : TARGET_OK;
 }
 
 /* --- the lease --------------------------------------------------------- */
@@ -424,7 +408,6 @@ static void
 note_moved(struct looking *l, struct tracked *z)
 {
 	z->asked = false;
-	z->exported = 0;
 	tracked_queue(&l->m->zones, z, false);
 	l->moved++;
 }

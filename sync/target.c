@@ -116,10 +116,8 @@ target_begin(struct target *t)
 enum target_result
 target_commit(struct target *t)
 {
-	enum target_result result = TARGET_OK;
+	enum target_result result = target_post_states(t);
 
-	if (t->state_rows > 0)
-		result = t->ops->post(t, &t->states, t->state_rows);
 	/* Who waits for the lease must see that a long transaction was life, too. */
 	if (result == TARGET_OK && t->conf->token != NULL && steady_now() - t->begun_at > 1)
 		result = t->ops->post(t, target_sql(t, LEASE_BEAT, t->conf->owner, t->conf->token), 1);

@@ -85,6 +85,7 @@ struct target_state {
 	struct zone_digest digest;	/* all 0: not in step with any version, or written in another style */
 	bool disabled;			/* taken out by target_disable() */
 	int64_t changed_at;		/* seconds, by the clock of who wrote it */
+	uint64_t exported;		/* the hash of what target_export() last wrote; 0: nothing */
 };
 typedef void target_state_fn(void *ctx, const struct target_state *);
 enum target_result target_states(struct target *, target_state_fn *, void *ctx);
@@ -132,11 +133,9 @@ enum target_result target_disable(struct target *, const uint8_t *origin);
 enum target_result target_delete(struct target *, const uint8_t *origin);
 
 /* The rows of these three kinds, of a domain that is ours, become exactly those given; what their export_hash() was is kept
- * there, and told for each domain by target_exported(). */
+ * in its state. */
 enum target_result target_export(struct target *, const uint8_t *origin, const struct target_meta *, size_t count);
 uint64_t export_hash(const struct target_meta *, size_t count);		/* never 0 */
-typedef void target_mark_fn(void *ctx, const char *name, uint64_t hash);
-enum target_result target_exported(struct target *, target_mark_fn *, void *ctx);
 /* Keys and supermasters of the configuration, in a transaction; no other is touched. */
 enum target_result target_export_all(struct target *);
 

@@ -1,6 +1,4 @@
 /* target_export.c - what PowerDNS is told beside records: who may transfer a zone, keys, masters of new zones. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,9 +6,8 @@
 #include "zonefile/arena.h"
 #include "zonefile/hash.h"
 
-/* The kinds that are ours in a domain of ours; the last one holds what export_hash() said of the others. */
-#define MARK "X-TANDEM-EXPORT"
-#define KINDS "'ALLOW-AXFR-FROM', 'TSIG-ALLOW-AXFR', 'ALSO-NOTIFY', '" MARK "'"
+/* The kinds that are ours in a domain of ours. */
+#define KINDS "'ALLOW-AXFR-FROM', 'TSIG-ALLOW-AXFR', 'ALSO-NOTIFY'"
 
 uint64_t
 export_hash(const struct target_meta *meta, size_t count)
@@ -68,49 +65,16 @@ write_present(struct target *t, int64_t domain, const struct present *p)
 enum target_result
 target_export_rows(struct target *t, int64_t domain, const struct target_meta *meta, size_t count)
 {
-	struct target_meta *all = xcalloc(count + 1, sizeof(*all));
-	struct present p = { .meta = all, .count = count + 1 };
+	struct present p = { .meta = meta, .count = count, .there = xcalloc(count + 1, sizeof(*p.there)) };
 	enum target_result result;
-	char mark[24];
 
-	memcpy(all, meta, count * sizeof(*all));
-	snprintf(mark, sizeof(mark), "%" PRIx64, export_hash(meta, count));
-	all[count] = (struct target_meta){ MARK, mark };
-	p.there = xcalloc(count + 1, sizeof(*p.there));
 	result = t->ops->query(t, target_sql(t, "SELECT id, kind, content FROM domainmetadata WHERE domain_id = %n "
 	    "AND kind IN (" KINDS ")", domain), present_row, &p);
 	if (result == TARGET_OK)
 		result = write_present(t, domain, &p);
 	free(p.wrong);
 	free(p.there);
-	free(all);
 	return result;
-}
-
-struct marks {
-	target_mark_fn *fn;
-	void *ctx;
-};
-
-static void
-mark_row(void *ctx, const char *const *value, const size_t *len)
-{
-	struct marks *m = ctx;
-
-	(void)len;
-	m->fn(m->ctx, value[0], strtoull(value[1] != NULL ? value[1] : "0", NULL, 16));
-}
-
-enum target_result
-target_exported(struct target *t, target_mark_fn *fn, void *ctx)
-{
-	struct marks m = { fn, ctx };
-
-	if (!t->connected)
-		return target_fail(t, TARGET_LOST, "not connected");
-	return target_done(t, t->ops->query(t, target_sql(t, "SELECT d.name, m.content FROM domains d "
-	    "JOIN domainmetadata m ON m.domain_id = d.id AND m.kind = '" MARK "' WHERE d.account = %q", t->conf->owner),
-	    mark_row, &m));
 }
 
 /* --- for all zones ----------------------------------------------------- */

@@ -48,7 +48,7 @@ struct target {
 	int64_t begun_at;		/* steady */
 	struct target_counts counts;
 	struct text sql;		/* the statement under way */
-	struct text states;		/* rows of tandem_state for new domains, inserted at the end */
+	struct text states;		/* rows of tandem_state for new domains, inserted together */
 	unsigned state_rows;
 	struct domain *domain;		/* target_prepare()'s, taken in order */
 	size_t domains, domain_at, domain_room;
@@ -84,6 +84,8 @@ enum target_result domain_own(struct target *, struct domain *, bool adopt);
 bool domain_ours(const struct target *, const struct domain *);
 bool domain_at(const struct target *, const struct domain *, struct zone_digest);
 enum target_result domain_set_state(struct target *, const struct domain *, const struct zone *);
+enum target_result domain_set_exported(struct target *, const struct domain *, uint64_t);
+enum target_result target_post_states(struct target *);	/* those of new domains */
 const char *target_kind(const struct target *);		/* for domains.type */
 
 /* PRESIGNED and NSEC3PARAM as they are wanted, and nothing against them. */

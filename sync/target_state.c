@@ -8,12 +8,41 @@
 #include "sync/target_impl.h"
 #include "zonefile/arena.h"
 
-/* How rows are derived, apart from the zone: what was written in another form is in step with no version. */
+/* How rows are derived, apart from the zone: what was written in another form is in step with no version.  Behind it
+ * stands what was exported. */
 static const char *
 form(const struct target *t, char out[FORM_MAX])
 {
 	snprintf(out, FORM_MAX, "1 %u %s", t->conf->style.version, t->conf->style.skip ? "skip" : "fail");
 	return out;
+}
+
+static const char *
+form_with(const struct target *t, uint64_t exported, char out[FORM_MAX])
+{
+	size_t len = strlen(form(t, out));
+
+	if (exported != 0)
+		snprintf(out + len, FORM_MAX - len, " %" PRIx64, exported);
+	return out;
+}
+
+static bool
+form_is(const char *text, const char *ours)
+{
+	size_t len = strlen(ours);
+
+	return strncmp(text, ours, len) == 0 && (text[len] == '\0' || text[len] == ' ');
+}
+
+/* The fourth word. */
+static uint64_t
+form_exported(const char *text)
+{
+	for (int i = 0; i < 3 && text != NULL; i++)
+		if ((text = strchr(text, ' ')) != NULL)
+			text++;
+	return text != NULL ? strtoull(text, NULL, 16) : 0;
 }
 
 static struct zone_digest
@@ -33,7 +62,7 @@ domain_at(const struct target *t, const struct domain *d, struct zone_digest at)
 {
 	char digest[ZONE_DIGEST_TEXT], ours[FORM_MAX];
 
-	return d->state && strcmp(d->digest, zone_digest_print(digest, at)) == 0 && strcmp(d->form, form(t, ours)) == 0;
+	return d->state && strcmp(d->digest, zone_digest_print(digest, at)) == 0 && form_is(d->form, form(t, ours));
 }
 
 struct states {
@@ -50,10 +79,11 @@ states_row(void *ctx, const char *const *value, const size_t *len)
 
 	(void)len;
 	state.serial = (uint32_t)strtoul(value[1], NULL, 10);
-	if (strcmp(value[3], s->form) == 0)
+	if (form_is(value[3], s->form))
 		state.digest = digest_parse(value[2]);
 	state.disabled = strcmp(value[2], "disabled") == 0;
 	state.changed_at = strtoll(value[4], NULL, 10);
+	state.exported = form_exported(value[3]);
 	s->fn(s->ctx, &state);
 }
 
@@ -206,7 +236,7 @@ domain_set_state(struct target *t, const struct domain *d, const struct zone *zo
 	enum target_result result = TARGET_OK;
 
 	zone_digest_print(digest, zone_digest(zone));
-	form(t, ours);
+	form_with(t, d->state ? form_exported(d->form) : 0, ours);
 	if (t->conf->kind_master)
 		result = t->ops->post(t, target_sql(t, "UPDATE domains SET notified_serial = %n WHERE id = %n",
 		    serial, d->id), 1);
@@ -221,4 +251,25 @@ domain_set_state(struct target *t, const struct domain *d, const struct zone *zo
 		return result;
 	return t->ops->post(t, target_sql(t, "INSERT INTO tandem_state (domain_id, owner, name, serial, digest, form, changed_at) "
 	    "VALUES (%n, %q, %q, %n, %q, %q, %n)", d->id, t->conf->owner, d->name, serial, digest, ours, now), 1);
+}
+
+enum target_result
+domain_set_exported(struct target *t, const struct domain *d, uint64_t exported)
+{
+	enum target_result result = target_post_states(t);
+	char ours[FORM_MAX];
+
+	if (result == TARGET_OK)
+		result = t->ops->post(t, target_sql(t, "UPDATE tandem_state SET form = %q WHERE domain_id = %n AND owner = %q",
+		    form_with(t, exported, ours), d->id, t->conf->owner), -1);
+	return result;
+}
+
+enum target_result
+target_post_states(struct target *t)
+{
+	enum target_result result = t->state_rows > 0 ? t->ops->post(t, &t->states, t->state_rows) : TARGET_OK;
+
+	t->states.len = t->state_rows = 0;
+	return result;
 }

@@ -129,5 +129,7 @@ target_export(struct target *t, const uint8_t *origin, const struct target_meta 
 
 	if (result == TARGET_OK && domain_ours(t, &d))
 		result = target_export_rows(t, d.id, meta, count);
+	if (result == TARGET_OK && domain_ours(t, &d))
+		result = domain_set_exported(t, &d, export_hash(meta, count));
 	return target_done(t, result);
 }

@@ -12,7 +12,8 @@ spew($home->path('tandem.conf'), slurp('tests/mirror/tandem.conf') .
     "mirror \"lite\" { type sqlite; file \"\@FILE\@\"; owner \"tandem\@test\"; };\n");
 my $file = $home->path('pdns.sqlite3');
 my $tandem = Daemon->prepare($home->path('tandem.conf'), mysql_port => $mariadb->port, database => 'powerdns', file => $file,
-    password_file => $mariadb->password_file, more => '', zones => join '', map { "zone \"$_\" { type master; file \"$_\"; };\n" } @zones);
+    password_file => $mariadb->password_file, more => 'export-metadata yes;',
+    zones => join '', map { "zone \"$_\" { type master; file \"$_\"; allow-transfer { 192.0.2.1; }; };\n" } @zones);
 # PowerDNS's own table, where an id is given out again.
 run('sqlite3', $file, 'CREATE TABLE domains (id INTEGER PRIMARY KEY, name VARCHAR(255) NOT NULL COLLATE NOCASE, master VARCHAR(128),
     last_check INTEGER, type VARCHAR(8) NOT NULL, notified_serial INTEGER, account VARCHAR(40), options VARCHAR(65535), catalog VARCHAR(255))');

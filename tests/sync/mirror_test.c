@@ -312,7 +312,8 @@ static bool
 state_of(const struct db_zone *row, struct target_state *state)
 {
 	*state = (struct target_state){ .name = row->name, .disabled = row->disabled,
-	    .changed_at = row->changed_at };
+	    .changed_at = row->changed_at,
+	    .exported = strcmp(row->name, "example") == 0 ? (uint64_t)db.exported[0] : 0 };
 	if (row->zone == NULL || row->foreign)
 		return false;
 	state->serial = zone_serial(row->zone);
@@ -546,15 +547,6 @@ target_export(struct target *t, const uint8_t *origin, const struct target_meta 
 	db.exports++;
 	snprintf(db.exported, sizeof(db.exported), "%s", count > 0 ? meta[0].content : "");
 	pthread_mutex_unlock(&db.lock);
-	return TARGET_OK;
-}
-
-enum target_result
-target_exported(struct target *t, target_mark_fn *fn, void *ctx)
-{
-	(void)t;
-	if (db.exported[0] != '\0')
-		fn(ctx, "example", (uint64_t)db.exported[0]);
 	return TARGET_OK;
 }
 

@@ -558,6 +558,50 @@ states_without_their_domain_are_swept(void **state)
 	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domains"), "3");
 }
 
+static uint64_t
+exported(struct target *t)
+{
+	struct target_state s;
+	bool known;
+
+	assert_int_equal(target_state(t, origin, &s, &known), TARGET_OK);
+	assert_true(known);
+	return s.exported;
+}
+
+static void
+what_was_exported_is_kept_with_the_state(void **state)
+{
+	static const struct target_meta meta[] = { { "ALLOW-AXFR-FROM", "192.0.2.1/32" } };
+	struct target *t = *state;
+	struct zone *from = zone_from("example.test", VERSION1), *to = zone_from("example.test", HEAD(2) "ns A 192.0.2.1\n");
+	struct target_conf later = conf;
+	struct target *other;
+
+	assert_int_equal(target_begin(t), TARGET_OK);
+	assert_int_equal(target_compare(t, from, false, NULL), TARGET_OK);
+	assert_int_equal(target_export(t, origin, meta, 1), TARGET_OK);
+	assert_int_equal(target_commit(t), TARGET_OK);
+	assert_true(exported(t) == export_hash(meta, 1));
+	assert_state(t, from);
+	assert_int_equal(update(t, from, to), TARGET_OK);
+	assert_int_equal(compare(t, to, false), TARGET_OK);
+	assert_state(t, to);
+	later.style.version = 4711;
+	other = opened(&later);
+	assert_int_equal(compare(other, to, false), TARGET_OK);
+	assert_state(other, to);
+	target_close(other);
+	assert_true(exported(t) == export_hash(meta, 1));
+	assert_int_equal(target_begin(t), TARGET_OK);
+	assert_int_equal(target_export(t, origin, NULL, 0), TARGET_OK);
+	assert_int_equal(target_commit(t), TARGET_OK);
+	assert_true(exported(t) == export_hash(NULL, 0));
+	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM domainmetadata"), "0");
+	zone_unref(from);
+	zone_unref(to);
+}
+
 static void
 anothers_domain_is_left_alone(void **state)
 {
@@ -1258,6 +1302,7 @@ main(void)
 		EACH(a_domain_that_took_the_id_is_left_alone),
 		EACH(a_domain_that_took_the_name_is_adopted_or_left),
 		EACH(states_without_their_domain_are_swept),
+		EACH(what_was_exported_is_kept_with_the_state),
 		EACH(anothers_domain_is_left_alone),
 		EACH(what_another_tandem_writes_is_left_alone),
 		EACH(an_owner_must_have_a_name),
