@@ -73,7 +73,8 @@ sub ask {
 	} else {
 		my $socket = udp_socket($port, $opt{timeout} // 10, $opt{at});
 		send $socket, $wire, 0;
-		defined recv($socket, $answer, 65535, 0) or return undef;
+		# A wait that has a limit is broken off when the test is stopped and goes on.
+		until (defined recv $socket, $answer, 65535, 0) { return undef unless $!{EINTR} }
 	}
 	return undef unless defined $answer && substr($answer, 0, 2) eq substr($wire, 0, 2);
 	return Net::DNS::Packet->new(\$answer);
@@ -83,7 +84,8 @@ sub read_exactly {
 	my ($socket, $length) = @_;
 	my $data = '';
 	while (length $data < $length) {
-		sysread($socket, $data, $length - length $data, length $data) or return undef;
+		$! = 0;
+		sysread($socket, $data, $length - length $data, length $data) or $!{EINTR} or return undef;
 	}
 	return $data;
 }

@@ -11,6 +11,9 @@ sub start {
 	my $like = delete $option{like};
 	my $self = $class->new(port => $like ? $like->port : free_port(), password => $like ? $like->password : 'tandem-' . int rand 1e9,
 	    option => \%option);
+	# One that starts removes the temporary tables that it finds, be they another one's.
+	mkdir $self->path('tmp');
+	local $ENV{TMPDIR} = $self->path('tmp');
 	if ($like) {
 		# rsync, which brings the tables, is nobody when we are root.
 		chmod 0711, scratch(), $self->dir;
@@ -54,7 +57,7 @@ sub launch {
 	my ($self) = @_;
 	my %option = (innodb_buffer_pool_size => '64M', innodb_log_file_size => '64M', key_buffer_size => '1M',
 	    innodb_flush_log_at_trx_commit => 2,	# enough for a killed process, and fast
-	    performance_schema => 'OFF', userstat => 1, skip_log_bin => undef, max_connections => 40,
+	    tmpdir => $self->path('tmp'), performance_schema => 'OFF', userstat => 1, skip_log_bin => undef, max_connections => 40,
 	    %{$self->{option}});
 	delete $option{skip_log_bin} if $option{log_bin};
 	$option{bind_address} //= '127.0.0.1';

@@ -63,17 +63,17 @@ $locker->stop;
 
 # The idle connection is ended by the server.
 $mariadb->sql('SET GLOBAL wait_timeout = 1; SET GLOBAL max_allowed_packet = 16384');
-$mariadb->sql("KILL $_") for $mariadb->sql("SELECT id FROM information_schema.processlist WHERE user = 'tandem'");
+$mariadb->sql('KILL USER tandem');
 sleep 2;
 $serial++;
 $tandem->write('example.org', text($serial, 50) . join '', map { "big$_ TXT " . join(' ', ('"' . 'x' x 250 . '"') x 20) . "\n" } 1 .. 30);
 $tandem->signal('HUP');
 in_step('a packet of 16 K');
-$mariadb->sql('SET GLOBAL max_allowed_packet = 16777216');
+$mariadb->sql('SET GLOBAL wait_timeout = 28800; SET GLOBAL max_allowed_packet = 16777216');
 
 # A slow link: round trips are few.
 # The connection still has the small packet.
-$mariadb->sql("KILL $_") for $mariadb->sql("SELECT id FROM information_schema.processlist WHERE user = 'tandem'");
+$mariadb->sql('KILL USER tandem');
 next_version();
 in_step('connected again');
 $proxy->delay(0.2);

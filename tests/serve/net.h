@@ -74,12 +74,23 @@ put(int fd, const void *octets, size_t len)
 	assert_int_equal(send(fd, octets, len, MSG_NOSIGNAL), len);
 }
 
+/* A wait that has a limit is broken off when the process is stopped and goes on. */
+static inline ssize_t
+hear(int fd, void *out, size_t size)
+{
+	ssize_t n;
+
+	while ((n = recv(fd, out, size, 0)) < 0 && errno == EINTR)
+		;
+	return n;
+}
+
 /* Exactly len octets, or false at the end of the stream. */
 static inline bool
 take(int fd, uint8_t *out, size_t len)
 {
 	for (size_t have = 0; have < len;) {
-		ssize_t n = recv(fd, out + have, len - have, 0);
+		ssize_t n = hear(fd, out + have, len - have);
 
 		if (n <= 0)
 			return false;
@@ -115,7 +126,7 @@ static inline bool
 at_end(int fd)
 {
 	uint8_t octet;
-	ssize_t n = recv(fd, &octet, 1, 0);
+	ssize_t n = hear(fd, &octet, 1);
 
 	return n == 0 || (n < 0 && errno == ECONNRESET);
 }

@@ -88,7 +88,7 @@ ask_udp(int fd)
 	ssize_t n;
 
 	put(fd, buf, len);
-	n = recv(fd, buf, sizeof(buf), 0);
+	n = hear(fd, buf, sizeof(buf));
 	assert_true(n > 0);
 	assert_string_equal(answer_text(buf, (size_t)n), "NOERROR aa | www.example. A 192.0.2.2 | |");
 }
@@ -106,7 +106,7 @@ udp_is_answered_in_bursts(void **state)
 	for (int i = 0; i < 200; i++)
 		put(fd, buf, len);
 	for (int i = 0; i < 200; i++)
-		assert_true(recv(fd, buf, sizeof(buf), 0) > 0);
+		assert_true(hear(fd, buf, sizeof(buf)) > 0);
 	close(fd);
 }
 
@@ -400,7 +400,7 @@ what_has_arrived_is_answered_before_the_end(void **state)
 	assert_true(now_ms() - begin < PATIENCE_MS);
 	assert_true(take_message(tcp, answer) > 0);
 	assert_true(at_end(tcp));
-	assert_true(recv(udp, answer, sizeof(answer), 0) > 0);
+	assert_true(hear(udp, answer, sizeof(answer)) > 0);
 	close(tcp);
 	close(udp);
 }
@@ -417,7 +417,7 @@ a_new_description_is_used_at_once(void **state)
 	(void)state;
 	workers_set_server(workers, &other);
 	put(fd, buf, len);
-	assert_int_equal(recv(fd, buf, sizeof(buf), 0), len + 16);
+	assert_int_equal(hear(fd, buf, sizeof(buf)), len + 16);
 	/* In the OPT record, what we take. */
 	assert_int_equal(buf[len + 16 - 8] << 8 | buf[len + 16 - 7], 4000);
 	workers_stats(workers, &stats);
@@ -442,7 +442,7 @@ versions_change_under_load(void **state)
 			put(fd[i % 4], buf, request_of(i % 4 ? "x.cut.example. A" : "no.example. A do", buf));
 		slot_publish(slot_exact((const uint8_t *)"\7example"), zone_of("example.", lines));
 		for (int i = 0; i < 16; i++) {
-			ssize_t n = recv(fd[i % 4], buf, sizeof(buf), 0);
+			ssize_t n = hear(fd[i % 4], buf, sizeof(buf));
 
 			assert_true(n > 0);
 			assert_int_equal(buf[3] & 15, i % 4 ? 0 : 3);
