@@ -120,6 +120,7 @@ owner_rel(const struct builder *b)
 
 /* How a node is marked until it has its place. */
 #define NODE_ODD 0x40
+#define NODE_WRONG 0x20		/* as it was joined: told once, when all has come */
 
 static struct node *
 make_node(struct builder *b, struct rel owner, uint32_t hash)
@@ -161,17 +162,15 @@ join_run(struct builder *b, struct recent *recent, const struct key *place)
 {
 	struct node *old = recent->node;
 
+	for (size_t i = 0; i < b->sets.recs; i++)
+		if (i == 0 || b->sets.rec[i].order != b->sets.rec[i - 1].order)
+			runs_join(&b->runs, recent->entry, (uint32_t)b->sets.rec[i].order, place);
 	b->sets.odd |= (old->flags & NODE_ODD) != 0;
-	sets_check(&b->sets, rel_of(old), place);
 	recent->node = make_node(b, rel_of(old), old->hash);
+	if (sets_wrong(&b->sets, rel_of(old)))
+		recent->node->flags |= NODE_WRONG;
 	runs_replace(recent->entry, recent->node);
 	sets_spare(&b->sets, old);
-}
-
-static void
-remember(struct builder *b, struct node *node, struct run_entry *entry)
-{
-	b->recent[b->next_recent++ % RECENT] = (struct recent){ node, entry };
 }
 
 static void
@@ -185,13 +184,16 @@ make_run(struct builder *b, struct rel owner, const struct key *place)
 	struct node *node;
 
 	sets_make(&b->sets, owner, lower);
+	sets_check(&b->sets, owner, place);
 	if ((recent = recent_of(b, owner, hash)) != NULL && sets_join(&b->sets, recent->node)) {
 		join_run(b, recent, place);
 		return;
 	}
-	sets_check(&b->sets, owner, place);
 	node = make_node(b, owner, hash);
-	remember(b, node, runs_add(&b->runs, node, place));
+	if (recent == NULL)
+		recent = &b->recent[b->next_recent++ % RECENT];
+	/* What comes now must not be joined to an older node of this name: sets of one type stay in the order they came. */
+	*recent = (struct recent){ node, runs_add(&b->runs, node, place) };
 	if (b->runs.lists != lists)
 		memset(b->recent, 0, sizeof(b->recent));
 }
@@ -406,7 +408,7 @@ merge_nodes(struct builder *b, const struct key *key, size_t count)
 {
 	struct rel rel = rel_of(key[0].item);
 	uint8_t lower[DNAME_MAX];
-	struct key *set;
+	struct key *set, last = runs_place(&b->runs, &key[count - 1], 0);
 	size_t sets = 0, n = 0;
 
 	for (size_t i = 0; i < count; i++)
@@ -416,9 +418,11 @@ merge_nodes(struct builder *b, const struct key *key, size_t count)
 		const struct node *node = key[i].item;
 
 		for (unsigned k = 0; k < node->count; k++) {
-			set[n] = key[i];
+			uint32_t order = set_order(node->set[k]->type, node->set[k]->covers);
+
+			set[n] = runs_place(&b->runs, &key[i], order);
 			set[n].item = (void *)(uintptr_t)node->set[k];
-			set[n++].order = set_order(node->set[k]->type, node->set[k]->covers);
+			set[n++].order = order;
 		}
 	}
 	sort_keys(set, sets, as_they_came);
@@ -436,9 +440,22 @@ merge_nodes(struct builder *b, const struct key *key, size_t count)
 	b->sets.again = true;
 	sets_make(&b->sets, rel, rel_lower(lower, rel));
 	b->sets.again = false;
-	sets_check(&b->sets, rel, &key[count - 1]);
+	sets_check(&b->sets, rel, &last);
 	arena_reset(b->notes);
 	return make_node(b, rel, ((const struct node *)key[0].item)->hash);
+}
+
+/* One that was joined. */
+static void
+tell_wrong(struct builder *b, const struct key *key)
+{
+	const struct node *node = key->item;
+	struct key last = runs_place(&b->runs, key, 0);
+
+	sets_clear(&b->sets);
+	for (unsigned i = 0; i < node->count; i++)
+		sets_add(&b->sets, node->set[i]);
+	sets_check(&b->sets, rel_of(node), &last);
 }
 
 /* Nodes lie in the order of the file; each is fetched this many before it is needed. */
@@ -474,6 +491,8 @@ place_list(struct builder *b, struct path *path, const struct key *run, size_t c
 			end++;
 		if (end - i > 1)
 			node = merge_nodes(b, run + i, end - i);
+		else if (node->flags & NODE_WRONG)
+			tell_wrong(b, &run[i]);
 		if (node->flags & NODE_HASHED)
 			place_hashed(zone, node, prefix);
 		else

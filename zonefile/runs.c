@@ -101,33 +101,52 @@ split(struct runs *runs)
 }
 
 static uint32_t
-keep_place(struct runs *runs, const struct key *place)
+keep_place(struct runs *runs, const struct key *place, uint32_t set, uint32_t before)
+{
+	if (runs->places == runs->place_room) {
+		runs->place_room = runs->place_room * 2 + 16;
+		runs->place = xrealloc(runs->place, runs->place_room * sizeof(runs->place[0]));
+	}
+	runs->place[runs->places] = (struct run_place){ place->line, place->column, place->file, set, before };
+	return RUN_KEPT | runs->places++;
+}
+
+static uint32_t
+first_place(struct runs *runs, const struct key *place)
 {
 	if (place->file == 0)
 		return 0;
 	if (place->file == 1 && place->column == 1 && place->line < RUN_KEPT)
 		return place->line;
-	if (runs->places == runs->place_room) {
-		runs->place_room = runs->place_room * 2 + 16;
-		runs->place = xrealloc(runs->place, runs->place_room * sizeof(runs->place[0]));
-	}
-	runs->place[runs->places] = (struct run_place){ place->line, place->column, place->file };
-	return RUN_KEPT | runs->places++;
+	return keep_place(runs, place, 0, 0);
 }
 
-static struct run_place
-place_of(const struct runs *runs, uint32_t place)
+struct key
+runs_place(const struct runs *runs, const struct key *key, uint32_t set)
 {
-	if (place == 0)
-		return (struct run_place){ 0 };
-	return place & RUN_KEPT ? runs->place[place & ~RUN_KEPT] : (struct run_place){ place, 1, 1 };
+	struct key at = { .order = key->order, .item = key->item };
+	uint32_t place = key->line;
+	const struct run_place *kept;
+
+	for (; place & RUN_KEPT; place = kept->before) {
+		kept = &runs->place[place & ~RUN_KEPT];
+		if (set == 0 || kept->set == 0 || kept->set == set) {
+			at.line = kept->line;
+			at.column = kept->column;
+			at.file = kept->file;
+			return at;
+		}
+	}
+	at.line = place;
+	at.column = at.file = place != 0;
+	return at;
 }
 
 struct run_entry *
 runs_add(struct runs *runs, const void *item, const struct key *place)
 {
 	uint64_t prefix = rel_prefix(runs->name(item));
-	struct run_entry entry = { (uintptr_t)item | prefix >> 32 << ITEM_BITS, (uint32_t)prefix, keep_place(runs, place) };
+	struct run_entry entry = { (uintptr_t)item | prefix >> 32 << ITEM_BITS, (uint32_t)prefix, first_place(runs, place) };
 
 	assert((uintptr_t)item >> ITEM_BITS == 0);
 	if (runs->count++ == LISTS_FROM)
@@ -139,6 +158,13 @@ void
 runs_replace(struct run_entry *entry, const void *item)
 {
 	entry->item = entry->item >> ITEM_BITS << ITEM_BITS | (uintptr_t)item;
+}
+
+void
+runs_join(struct runs *runs, struct run_entry *entry, uint32_t set, const struct key *place)
+{
+	if (place->file != 0)
+		entry->place = keep_place(runs, place, set, entry->place);
 }
 
 struct key *
@@ -163,7 +189,6 @@ runs_sort(struct runs *runs, unsigned number, struct key *room)
 	for (const struct part *part = list->first; part != NULL; part = part->next)
 		for (unsigned i = 0; i < part->count; i++) {
 			const struct run_entry *entry = &part->entry[i];
-			struct run_place place = place_of(runs, entry->place);
 			uint64_t order = (uint64_t)number << 48 | entry->item >> ITEM_BITS << 32 | entry->prefix;
 			void *item = item_of(entry);
 
@@ -171,7 +196,7 @@ runs_sort(struct runs *runs, unsigned number, struct key *room)
 				order = rel_prefix(runs->name(item));
 			else
 				__builtin_prefetch(item);	/* who compares those that are alike needs it */
-			*key++ = (struct key){ order, item, place.line, place.column, place.file };
+			*key++ = (struct key){ .order = order, .item = item, .line = entry->place };
 		}
 	list_free(list);
 	sort_keys_in(room + list->count, room, list->count, runs->cmp);

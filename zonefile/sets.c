@@ -525,6 +525,21 @@ sets_check(struct sets *s, struct rel owner, const struct key *place)
 	}
 }
 
+bool
+sets_wrong(struct sets *s, struct rel owner)
+{
+	unsigned errors = s->errors;
+	struct sink *sink = s->sink, quiet = { .fn = NULL };
+	bool wrong;
+
+	s->sink = &quiet;
+	sets_check(s, owner, &(struct key){ 0 });
+	s->sink = sink;
+	wrong = s->errors > errors;
+	s->errors = errors;
+	return wrong;
+}
+
 uint8_t
 sets_flags(const struct sets *s, struct rel owner)
 {

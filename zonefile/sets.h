@@ -89,6 +89,7 @@ void sets_make(struct sets *, struct rel owner, struct rel lower);
 
 /* What one owner may not have; line and so on where no record says a better place. */
 void sets_check(struct sets *, struct rel owner, const struct key *place);
+bool sets_wrong(struct sets *, struct rel owner);	/* would sets_check() say so? */
 uint8_t sets_flags(const struct sets *, struct rel owner);	/* NODE_CUT, NODE_DNAME, NODE_HASHED */
 struct node *sets_node(struct sets *, struct rel owner, uint32_t hash, uint8_t flags);
 /* Add the sets of a node of this owner, unless they are many or some are of the same types. */

@@ -283,6 +283,48 @@ all_errors_of_a_file_are_told_in_one_pass(void **state)
 	assert_string_equal(told, want);
 }
 
+/* Also when others stand between them, a few or many. */
+static void
+records_of_one_owner_count_in_the_order_they_came(void **state)
+{
+	static const struct { const char *in, *told, *out; } rows[] = {
+		{ "a A 1.2.3.4\nb MX 1 b\na A 1.2.3.5\na 100 TXT x\nb A 1.2.3.4\na 200 TXT y\nb 1 TXT x\na MX 1 b\n",
+		    "z:9:1: warning: a.example. TXT: TTL 200 differs from the first of its set, 100, which is used\n",
+		    "a.example. 300 IN A 1.2.3.4\na.example. 300 IN A 1.2.3.5\na.example. 300 IN MX 1 b.example.\n"
+		    "a.example. 100 IN TXT \"x\"\na.example. 100 IN TXT \"y\"\n"
+		    "b.example. 300 IN A 1.2.3.4\nb.example. 300 IN MX 1 b.example.\nb.example. 1 IN TXT \"x\"\n" },
+		{ "a A 1.2.3.4\nb A 1.2.3.4\na TXT x\nb TXT x\na A 1.2.3.5\nb MX 1 b\na TXT x\nb HINFO x x\na MX 1 b\n",
+		    "z:10:1: warning: a.example. TXT: the same record is there twice, one is dropped\n",
+		    "a.example. 300 IN A 1.2.3.4\na.example. 300 IN A 1.2.3.5\na.example. 300 IN MX 1 b.example.\n"
+		    "a.example. 300 IN TXT \"x\"\nb.example. 300 IN A 1.2.3.4\nb.example. 300 IN HINFO \"x\" \"x\"\n"
+		    "b.example. 300 IN MX 1 b.example.\nb.example. 300 IN TXT \"x\"\n" },
+		{ "a A 1.2.3.4\nb A 1.2.3.4\nA TXT x\nc A 1.2.3.4\nd A 1.2.3.4\ne A 1.2.3.4\nf A 1.2.3.4\n"
+		    "A MX 1 b\ne MX 1 b\na TXT x\ne TXT x\na MX 1 b\n",
+		    "z:15:1: warning: a.example. MX: the same record is there twice, one is dropped\n"
+		    "z:13:1: warning: a.example. TXT: the same record is there twice, one is dropped\n", NULL },
+		{ "a CNAME b\nb A 1.2.3.4\na TXT x\nb TXT x\na A 1.2.3.4\nb MX 1 b\na MX 1 b\n",
+		    "z:10:1: error: a.example. has a CNAME record, which excludes all other data, and A\n", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char all[1024], *text;
+		struct zone *zone;
+
+		snprintf(all, sizeof(all), "%s%s", HEAD, rows[i].in);
+		zone = load_text(all);
+		assert_string_equal(told, rows[i].told);
+		if (rows[i].out == NULL) {
+			zone_unref(zone);
+			continue;
+		}
+		text = text_of(zone);
+		assert_string_equal(text, rows[i].out);
+		free(text);
+		zone_unref(zone);
+	}
+}
+
 static void
 a_million_errors_end_in_time(void **state)
 {
@@ -575,6 +617,7 @@ main(void)
 		cmocka_unit_test(a_byte_order_mark_is_the_one_error),
 		cmocka_unit_test(what_is_no_text_is_told_as_what_it_is),
 		cmocka_unit_test(all_errors_of_a_file_are_told_in_one_pass),
+		cmocka_unit_test(records_of_one_owner_count_in_the_order_they_came),
 		cmocka_unit_test(a_million_errors_end_in_time),
 		cmocka_unit_test(the_ttl_comes_from_where_bind_takes_it),
 		cmocka_unit_test(an_include_leaves_origin_and_owner_as_they_were),
