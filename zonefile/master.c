@@ -154,8 +154,8 @@ refuse_word(struct reader *r, const struct frame *f, const struct word *word)
 		return refuse_at(r, f, word, 0, "%s stands in quotes where a record type is needed", word_show(shown, word));
 	nearest_start(&near, word->text, word->len);
 	nearest_offer(&near, "IN");
-	for (size_t i = 0; (type = rrtype_nth(i)) != NULL; i++)
-		nearest_offer(&near, type->name);
+	for (size_t i = 0; r->sink->errors < REPORT_MAX && (type = rrtype_nth(i)) != NULL; i++)
+		nearest_offer(&near, type->name);	/* nobody reads what is above */
 	word_show(shown, word);
 	if (near.best == NULL)
 		return refuse_at(r, f, word, 0, "%s is no record type%s", shown, no_break(f));

@@ -21,17 +21,23 @@ fuzz_fail(const char *what, int line)
 	abort();
 }
 
-/* A file that has a path and no place on a disk. */
+/* A file whose octets have no place on a disk; it is alone in its directory, so that it includes nothing but itself. */
 struct fuzz_file {
 	int fd;
-	char path[32];
+	char dir[32], path[40];
 };
 
 static inline void
 fuzz_file(struct fuzz_file *f)
 {
+	char memory[32];
+
 	MUST((f->fd = memfd_create("fuzz", 0)) >= 0);
-	snprintf(f->path, sizeof(f->path), "/proc/self/fd/%d", f->fd);
+	snprintf(memory, sizeof(memory), "/proc/self/fd/%d", f->fd);
+	strcpy(f->dir, "/tmp/fuzz.XXXXXX");
+	MUST(mkdtemp(f->dir) != NULL);
+	snprintf(f->path, sizeof(f->path), "%s/file", f->dir);
+	MUST(symlink(memory, f->path) == 0);
 }
 
 static inline void
