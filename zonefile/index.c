@@ -317,7 +317,7 @@ page_add(struct page *page, unsigned bits, const struct node *node)
 {
 	uint32_t mask = (1u << bits) - 1, i = node->hash & mask;
 
-	if (page->used >= mask - mask / 8)
+	if (page->used >= mask - mask / 16)
 		return false;
 	while (page->slot[i] != 0)
 		i = (i + 1) & mask;
@@ -361,7 +361,7 @@ pages_fill(struct index *index)
 static void
 pages_size(struct index *index, size_t count)
 {
-	size_t slots = count + count * 2 / 3 + 2;	/* 60 % full */
+	size_t slots = count + count / 2 + 2;	/* two thirds full; of thousands of pages none is then likely to be too full */
 
 	index->page_bits = 2;
 	while (index->page_bits < PAGE_BITS && (size_t)1 << index->page_bits < slots)
