@@ -238,8 +238,18 @@ remove_stale(const char *path)
 	return err == -ECONNREFUSED || err == -ENOENT ? 0 : err;
 }
 
+/* Before anybody can connect. */
+static int
+give_access(const char *path, const struct conf_access *access)
+{
+	uid_t owner = access->owner != CONF_OURS ? access->owner : (uid_t)-1;
+	gid_t group = access->group != CONF_OURS ? access->group : (gid_t)-1;
+
+	return lchown(path, owner, group) < 0 || chmod(path, access->perm) < 0 ? -errno : 0;
+}
+
 int
-control_start(uv_loop_t *loop, const char *path)
+control_start(uv_loop_t *loop, const char *path, const struct conf_access *access)
 {
 	int err = remove_stale(path);
 	mode_t old;
@@ -248,9 +258,11 @@ control_start(uv_loop_t *loop, const char *path)
 		return err;
 	if ((err = uv_pipe_init(loop, &listener, 0)) < 0)
 		return err;
-	old = umask(0117);
+	old = umask(0177);
 	err = uv_pipe_bind(&listener, path);
 	umask(old);
+	if (err == 0)
+		err = give_access(path, access);
 	if (err == 0)
 		err = uv_listen((uv_stream_t *)&listener, BACKLOG, on_connection);
 	if (err < 0) {

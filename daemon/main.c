@@ -195,8 +195,9 @@ start(struct conf *conf, const struct options *o)
 	command_on_stop(stop);
 	signals_start(loop, stop);
 	conf_resolve(path, conf, conf->control_socket);
-	if ((err = control_start(loop, path)) < 0) {
-		log_error("%s: %s", path, err == UV_EADDRINUSE ? "another tandemd answers there" : uv_strerror(err));
+	if ((err = control_start(loop, path, &conf->control_access)) < 0) {
+		log_error("%s: %s", path, err == UV_EADDRINUSE ? "another tandemd answers there" :
+		    err == UV_EPERM ? "only root may give it this owner, or a group that this account is not in" : uv_strerror(err));
 		return false;
 	}
 	http_start(loop, pages);

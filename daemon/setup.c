@@ -40,6 +40,7 @@ static struct {
 	char *why;			/* of refused */
 	struct {
 		char *journal, *control_socket, *pid_file;	/* resolved; NULL: none */
+		struct conf_access control_access;
 		unsigned workers;
 		uint32_t tcp_clients, tcp_idle_timeout_ms, tcp_initial_timeout_ms;
 	} fixed;			/* from the start to the end */
@@ -126,6 +127,9 @@ keep_fixed(struct conf *conf, struct sink *sink)
 {
 	keep_path(conf, &conf->journal, now.fixed.journal, "journal", sink);
 	keep_path(conf, &conf->control_socket, now.fixed.control_socket, "controls", sink);
+	if (memcmp(&conf->control_access, &now.fixed.control_access, sizeof(conf->control_access)) != 0)
+		later(sink, "controls");
+	conf->control_access = now.fixed.control_access;
 	keep_path(conf, &conf->pid_file, now.fixed.pid_file, "pid-file", sink);
 	keep_number(&conf->workers, now.fixed.workers, "workers", sink);
 	keep_number(&conf->tcp_clients, now.fixed.tcp_clients, "tcp-clients", sink);
@@ -138,6 +142,7 @@ set_fixed(const struct conf *conf)
 {
 	now.fixed.journal = resolved(conf, conf->journal);
 	now.fixed.control_socket = resolved(conf, conf->control_socket);
+	now.fixed.control_access = conf->control_access;
 	now.fixed.pid_file = resolved(conf, conf->pid_file);
 	now.fixed.workers = conf->workers;
 	now.fixed.tcp_clients = conf->tcp_clients;

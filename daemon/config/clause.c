@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "daemon/config/channel.h"
+#include "daemon/config/control_socket.h"
 #include "daemon/config/key.h"
 #include "daemon/config/number.h"
 #include "daemon/config/places.h"
@@ -59,6 +60,7 @@ const struct conf conf_defaults = {
 	.allow_new_zones = true,
 	.new_zones_directory = "var/zones",
 	.control_socket = places_control,
+	.control_access = { 0660, CONF_OURS, CONF_OURS },
 	.journal = "var/journal.sqlite3",
 	.port = 53,
 	.tcp_clients = 1000,
@@ -283,7 +285,7 @@ static const struct clause clauses[] = {
 	IGNORE("tcp-keepalive", IN_SERVER, RESOLVER),
 	IGNORE("tcp-only", IN_SERVER, RESOLVER),
 
-	{ "unix", IN_CONTROLS, parse_string, print_string, AT(conf, control_socket) },
+	{ "unix", IN_CONTROLS, parse_unix, print_unix, AT(conf, control_socket) },
 	IGNORE("inet", IN_CONTROLS, "tandemctl speaks to a unix socket; write unix \"...\""),
 
 	{ "inet", IN_CHANNELS, parse_channel, print_channels, AT(conf, channels), .repeats = true },

@@ -119,6 +119,13 @@ struct conf_listen {
 	bool v6;
 };
 
+/* Who may use the control socket. */
+#define CONF_OURS UINT32_MAX
+struct conf_access {
+	uint32_t perm;			/* default 0660 */
+	uint32_t owner, group;		/* default CONF_OURS: as of all that the process makes */
+};
+
 /* Where metrics are to be had over HTTP. */
 struct conf_channel {
 	union conf_address address;	/* with its port */
@@ -171,6 +178,7 @@ struct conf {
 	const char *directory;		/* default: of the configuration file; relative paths start here */
 	const char *pid_file;		/* NULL: none */
 	const char *control_socket;	/* default places_control; controls { unix "..."; } */
+	struct conf_access control_access;
 	const char *journal;		/* default var/journal.sqlite3 */
 	unsigned workers;		/* 0: one a core */
 	uint16_t port;

@@ -222,6 +222,21 @@ static const struct complaint {
 	    "tandem.conf:1:29: error: key 'k' is not defined\n" },
 	{ "controls { };",
 	    "tandem.conf:1:10: error: 'controls' without 'unix' is not supported: say where the socket is\n" },
+	{ "controls { unix \"c\" perm 600; }; options { port x; };",
+	    "tandem.conf:1:26: error: perm 600 has no 0 in front, and would be decimal in BIND; write 0600\n"
+	    "tandem.conf:1:49: error: 'port' takes a number\n" },
+	{ "controls { unix \"c\" perm 01777; };", "tandem.conf:1:26: error: perm 01777 is out of range: 0 to 0777\n" },
+	{ "controls { unix \"c\" perm rw; };", "tandem.conf:1:26: error: 'perm' takes an octal number such as 0660\n" },
+	{ "controls { unix \"c\" perm 0600 owner bind group 0; };", "tandem.conf:1:37: error: 'owner' takes a number\n" },
+	{ "controls { unix \"c\" group 4294967295; };",
+	    "tandem.conf:1:27: error: group 4294967295 is out of range: 0 to 4294967294\n" },
+	{ "controls { unix \"c\" perm 0600 keys { k; }; };",
+	    "tandem.conf:1:31: error: 'keys' is not supported: who may open the socket may give commands, "
+	    "see perm, owner and group\n" },
+	{ "controls { unix \"c\" perm 0600 read-only yes; };",
+	    "tandem.conf:1:41: error: 'read-only' is not supported: who may open the socket may give all commands\n" },
+	{ "controls { unix \"c\" mode 0600; };",
+	    "tandem.conf:1:21: error: expected 'perm', 'owner', 'group' or ';', found 'mode'\n" },
 	{ "statistics-channels { inet 127.0.0.1 port 8053; inet 127.0.0.1 allow { none; } to { any; }; inet a; };",
 	    "tandem.conf:1:80: error: expected 'port', 'allow' or ';'\n"
 	    "tandem.conf:1:98: error: expected an address\n" },
@@ -411,7 +426,7 @@ clauses_end_up_in_their_fields(void **state)
 	    "tcp-clients 7; tcp-idle-timeout 1; tcp-initial-timeout 25; edns-udp-size 512; max-udp-size 4096;\n"
 	    "version none; hostname none; server-id \"s\"; minimal-responses true; };\n"
 	    "acl loop { 127.0.0.2; }; // used above\n"
-	    "controls { unix \"c\"; }; # as in shell\n"
+	    "controls { unix \"c\" perm 0606 owner 7; }; # as in shell\n"
 	    "mirror fleet { type mysql; host \"a\", b port 3307; database d; user u; password \"p\\\"w\"; tls require;\n"
 	    "  ca-file ca; kind master; owner o; zones none; adopt yes; on-remove delete; target-version 4.9.1;\n"
 	    "  unmirrorable skip; pdns-control c1, c2; pdns-control c3; pdns-api \"http://x\" key-file k; };\n"
@@ -425,6 +440,9 @@ clauses_end_up_in_their_fields(void **state)
 	assert_string_equal(conf->pid_file, "run/pid");
 	assert_string_equal(conf->journal, "j");
 	assert_string_equal(conf->control_socket, "c");
+	assert_int_equal(conf->control_access.perm, 0606);
+	assert_int_equal(conf->control_access.owner, 7);
+	assert_int_equal(conf->control_access.group, CONF_OURS);
 	assert_int_equal(conf->workers, 3);
 	assert_int_equal(conf->listen_count, 3);
 	assert_int_equal(conf->listens[0].port, 5300);
@@ -688,6 +706,8 @@ static const char *const corpus[] = {
 	"options { allow-query { a; !b; any; none; }; };"
 	"zone z { type master; file \"z\"; allow-query { b; { }; }; };",
 	"controls { unix \"/run/c\"; };",
+	"controls { unix \"c\" perm 0600 owner 0 group 7; };",
+	"controls { unix \"c\" group 4294967294 read-only no; };",
 	"statistics-channels { inet 127.0.0.1 port 8053 allow { 10/8; !key k; a; }; inet *; inet :: allow { }; };"
 	"statistics-channels { inet 127.0.0.1 port *; }; statistics-channels { }; acl a { ::1; };"
 	"key k { algorithm hmac-md5; secret AAAA; }; options { zone-statistics none; };"

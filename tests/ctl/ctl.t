@@ -239,6 +239,32 @@ is(run('./tandemd', '-p', '-c', $other->path('again.conf')), $printed, 'and read
 	is(slurp($tandem->path('example.org')), version(2), 'whatever is asked of it');
 }
 
+# Who may give commands.
+is((stat $tandem->control_socket)[2] & 07777, 0660, 'the socket is for its account and the group');
+{
+	my $guarded = Daemon->prepare('tests/ctl/tandem.conf', more => '');
+	my $guard = sub { $guarded->configure($config =~ s/\@MORE\@//r =~ s/(\/control")/$1 $_[0]/r) };
+	my ($account, $group) = ($>, $) + 0);
+	$guard->("perm 0606 owner $account group $group");
+	$guarded->launch;
+	my @stat = stat $guarded->control_socket;
+	is(sprintf('%04o', $stat[2] & 07777), '0606', 'perm: other rights');
+	is("$stat[4] $stat[5]", "$account $group", 'owner and group');
+	$guarded->ctl('status');
+	is($?, 0, 'it answers there');
+	$guard->("perm 0600 owner $account group $group");
+	like($guarded->ctl('reload'), qr/^warning: controls: takes effect at the next start$/m, 'other ones wait for the next start');
+	like($guarded->ctl('showconf'), qr/control" perm 0606 owner $account group $group;$/m, 'and those in force are shown');
+	$guarded->stop;
+
+	$guard->('owner ' . ($account + 1));
+	$guarded->hush;
+	$guarded->spawn(($account == 0 ? ('setpriv', '--bounding-set', '-chown') : ()), "$top/tandemd", '-c', 'tandem.conf');
+	is(($guarded->ended(10) // -1) >> 8, 1, 'an owner that it cannot be given to is a start that fails');
+	like($guarded->said, qr/control: only root may give it this owner/, 'and says why');
+	ok(!-e $guarded->control_socket, 'and leaves no socket');
+}
+
 # As few files as a server can do with: clients by TCP leave it some.
 {
 	my $few = Daemon->prepare('tests/ctl/tandem.conf', more => '');
