@@ -80,7 +80,7 @@ command_mirror_state(struct reply *reply)
 		for (size_t k = 0; k < zones; k++) {
 			struct mirror_zone z;
 
-			if (!mirror_zone_status(mirror[i], slot_origin(zone[k].slot), &z) || z.state != MIRROR_HELD)
+			if (!mirror_zone_status(mirror[i], slot_origin(zone[k].slot), &z) || z.standby || z.state != MIRROR_HELD)
 				continue;
 			reply_item(reply, "held back", "%s in %s: %s", slot_name(zone[k].slot), mirrors_name(i), z.why);
 		}
@@ -203,7 +203,7 @@ verify_zone(struct job *job, size_t mirror, const struct zone *zone)
 	if (!mirror_zone_status(job->mirror[mirror], zone_origin(zone), &z))
 		return;
 	name_print(name, zone_origin(zone));
-	if (z.state == MIRROR_HELD) {
+	if (z.state == MIRROR_HELD && !z.standby) {
 		snprintf(text, sizeof(text), "%s in %s: not compared, it is held back: %s", name, job->name[mirror], z.why);
 		job_error(job, text);
 		return;

@@ -26,6 +26,8 @@ mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot, bool
 
 	if (!mirror_zone_status(mirror, slot_origin(slot), &z))
 		snprintf(out, CELL, "not mirrored");
+	else if (z.standby)
+		snprintf(out, CELL, "standby");
 	else if (z.state == MIRROR_HELD)
 		snprintf(out, CELL, "held%s%s", whole ? ": " : "", whole ? z.why : "");
 	else if (!z.met)

@@ -580,7 +580,7 @@ mirror_status(struct mirror *m, struct mirror_status *status)
 
 	pthread_mutex_lock(&m->lock);
 	*status = m->status;
-	for (const struct tracked *z = m->zones.all; z != NULL; z = z->next) {
+	for (const struct tracked *z = m->zones.all; z != NULL && !m->status.standby; z = z->next) {
 		if (z->slot == NULL)
 			continue;
 		status->in_step += z->state == MIRROR_IN_STEP;
@@ -593,6 +593,8 @@ mirror_status(struct mirror *m, struct mirror_status *status)
 			rows_left += z->known && !z->resync ? 1 : z->records;
 	}
 	estimate(m, status, rows_left);
+	if (m->status.standby)
+		status->seconds_left = -1;
 	pthread_mutex_unlock(&m->lock);
 	status->purges = purger_done(m->purger);
 	status->purges_waiting = purger_waiting(m->purger);
@@ -604,7 +606,7 @@ mirror_late(struct mirror *m, struct mirror_late *late, size_t room)
 	size_t count = 0;
 
 	pthread_mutex_lock(&m->lock);
-	for (const struct tracked *z = m->zones.all; z != NULL; z = z->next) {
+	for (const struct tracked *z = m->zones.all; z != NULL && !m->status.standby; z = z->next) {
 		size_t at = count;
 
 		if (z->slot == NULL || z->state == MIRROR_IN_STEP || slot_since(z->slot) == 0)
@@ -635,7 +637,8 @@ mirror_zone_status(struct mirror *m, const uint8_t *origin, struct mirror_zone *
 	z = tracked_find(&m->zones, origin);
 	there = z != NULL && z->slot != NULL;
 	if (there) {
-		*out = (struct mirror_zone){ z->state, z->met, z->known, z->known && z->disabled, z->serial, "" };
+		*out = (struct mirror_zone){ .state = z->state, .met = z->met, .known = z->known, .serial = z->serial,
+		    .disabled = z->known && z->disabled, .standby = m->status.standby };
 		if (z->state == MIRROR_HELD && z->why != NULL)
 			snprintf(out->why, sizeof(out->why), "%s", z->why);
 	}

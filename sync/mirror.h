@@ -75,6 +75,7 @@ struct mirror_zone {
 	bool met;			/* the target was asked for it, since our start */
 	bool known;			/* it has it at serial */
 	bool disabled;			/* there: PowerDNS refuses it, since it has expired */
+	bool standby;			/* another instance writes: how far that is, we do not know */
 	uint32_t serial;		/* in the target */
 	char why[512];			/* HELD: the reason */
 };
@@ -82,7 +83,7 @@ struct mirror_status {
 	char name[64];
 	bool connected, paused, standby;	/* standby: another instance writes */
 	char holder[256];		/* standby: which */
-	size_t in_step, behind, held;
+	size_t in_step, behind, held;	/* zones; standby: these are the holder's, so none */
 	size_t drifted;			/* in step, but somebody else has changed rows */
 	uint64_t rows_a_second;		/* since it last had nothing to do */
 	int64_t seconds_left;		/* until all are in step, at that speed; -1: not known */
@@ -99,7 +100,7 @@ struct mirror_late {
 	bool held;
 	int64_t since;			/* seconds since 1970 by the clock as it is now */
 };
-size_t mirror_late(struct mirror *, struct mirror_late *, size_t room);
+size_t mirror_late(struct mirror *, struct mirror_late *, size_t room);	/* standby: none */
 bool mirror_zone_status(struct mirror *, const uint8_t *origin, struct mirror_zone *);	/* false: not mirrored here */
 
 /* Any thread, and these wait for the database, on a connection of their own.  The mirror stays between visit and leave. */

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "sync/pdns_text.h"
+#include "sync/steady.h"
 #include "zonefile/arena.h"
 #include "zonefile/hash.h"
 #include "zonefile/name.h"
@@ -300,6 +301,15 @@ stand_by(struct mirror *m, const struct target_lease *lease)
 		    "this one takes over when that is gone", lease->holder);
 }
 
+/* With the lock.  Until now it was the holder's work. */
+static void
+restart_clocks(struct mirror *m)
+{
+	for (struct tracked *z = m->zones.all; z != NULL; z = z->next)
+		if (z->state != MIRROR_IN_STEP)
+			z->behind_since = steady_now();
+}
+
 static enum target_result
 get_lease(struct writer *w)
 {
@@ -328,7 +338,8 @@ get_lease(struct writer *w)
 		return result;
 	m->gate.led = true;
 	pthread_mutex_lock(&m->lock);
-	stood_by = m->status.standby;
+	if ((stood_by = m->status.standby))
+		restart_clocks(m);
 	m->status.standby = false;
 	m->status.holder[0] = '\0';
 	pthread_mutex_unlock(&m->lock);

@@ -26,6 +26,8 @@ ok($mariadb->reaches('example.org', serial => 1, within => 10), 'the first one w
 $pair[1]->launch;
 ok($pair[1]->says(qr/stands by: another instance, .*$pair[0]{dir}/, 10), 'the second one stands by and says so') or diag($pair[1]->log);
 ok((until_true { standby(@pair) == 1 } 5), 'so does its state');
+like($pair[1]->ctl('mirror', 'status'), qr/^fleet\s+standby\s+no\s+0\s+0\s+0\s/m, 'which has no zone that is behind');
+like($pair[1]->ctl('zonestatus', 'example.org'), qr/^mirror fleet: standby$/m, 'so has the zone');
 next_version();
 ok($mariadb->reaches('example.org', serial => 2, within => 10), 'changes go on');
 like(writer(), qr/$pair[0]{dir}/, 'by the first one');

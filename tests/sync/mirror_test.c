@@ -1352,6 +1352,8 @@ static void
 who_stands_by_writes_nothing_and_takes_over(void **state)
 {
 	struct mirror_status status;
+	struct mirror_late late;
+	struct mirror_zone zone;
 
 	(void)state;
 	edit("example.", 1);
@@ -1363,6 +1365,11 @@ who_stands_by_writes_nothing_and_takes_over(void **state)
 	assert_string_equal(status.holder, "far away");
 	assert_false(status.connected);
 	assert_int_equal(db.transactions, 0);
+	/* Whether it is behind is the other's to tell. */
+	assert_int_equal(status.behind, 0);
+	assert_int_equal(mirror_late(mirror, &late, 1), 0);
+	assert_true(mirror_zone_status(mirror, wire("example."), &zone));
+	assert_true(zone.standby);
 	pthread_mutex_lock(&db.lock);
 	db.lease.token[0] = '\0';
 	pthread_mutex_unlock(&db.lock);
