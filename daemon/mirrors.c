@@ -217,10 +217,18 @@ mirrors_on_remove(const struct conf *conf, const struct conf_zone *zone, char *t
 	text[0] = '\0';
 	for (size_t i = 0; i < conf->mirror_count; i++) {
 		const struct conf_mirror *m = &conf->mirrors[i];
+		struct mirror *running_one = mirrors_find(m->name);
+		struct mirror_zone z;
+		const char *before = used > 0 ? ", " : "";
 
-		if (mirrored(zone, m) && used < size)
-			used += (size_t)snprintf(text + used, size - used, "%srows %s in %s",
-			    used > 0 ? ", " : "", word[m->on_remove], m->name);
+		if (!mirrored(zone, m) || used >= size)
+			continue;
+		/* Nothing was ever written. */
+		if (running_one != NULL && mirror_zone_status(running_one, zone->origin, &z) && z.state == MIRROR_HELD && !z.known)
+			used += (size_t)snprintf(text + used, size - used, z.foreign ? "%srows of another owner untouched in %s" :
+			    "%snothing of it in %s", before, m->name);
+		else
+			used += (size_t)snprintf(text + used, size - used, "%srows %s in %s", before, word[m->on_remove], m->name);
 	}
 }
 

@@ -16,7 +16,8 @@ void mirrors_stop(void);
 void mirrors_set_zone(const struct conf *, const struct conf_zone *, struct slot *);
 /* It goes to none any more. */
 void mirrors_drop_zone(const struct conf *, const struct conf_zone *);
-/* What comes of the rows of a zone that is taken out, into text; "" when no mirror has it. */
+/* What comes of the rows of a zone that is taken out, into text; "" when no mirror has it.  To be asked before
+ * mirrors_drop_zone(). */
 void mirrors_on_remove(const struct conf *, const struct conf_zone *, char *text, size_t);
 void mirrors_settled(void);		/* that was all of them */
 void mirrors_look(void);		/* mirror_look() */

@@ -151,8 +151,8 @@ drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, v
 		o.removed = zone_records(version);
 		zone_unref(version);
 	}
-	mirrors_drop_zone(conf, zone->conf);
 	mirrors_on_remove(conf, zone->conf, rows, sizeof(rows));
+	mirrors_drop_zone(conf, zone->conf);
 	log_note("zone %s: no longer in the configuration%s%s", o.zone, rows[0] != '\0' ? "; " : "", rows);
 	if (removed != NULL)
 		removed(ctx, &o);

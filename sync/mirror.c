@@ -638,7 +638,7 @@ mirror_zone_status(struct mirror *m, const uint8_t *origin, struct mirror_zone *
 	there = z != NULL && z->slot != NULL;
 	if (there) {
 		*out = (struct mirror_zone){ .state = z->state, .met = z->met, .known = z->known, .serial = z->serial,
-		    .disabled = z->known && z->disabled, .standby = m->status.standby };
+		    .disabled = z->known && z->disabled, .standby = m->status.standby, .foreign = z->state == MIRROR_HELD && z->foreign };
 		if (z->state == MIRROR_HELD && z->why != NULL)
 			snprintf(out->why, sizeof(out->why), "%s", z->why);
 	}

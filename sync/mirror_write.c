@@ -346,7 +346,7 @@ committed(struct writer *w, struct item *item, size_t count)
 
 /* This zone waits for another version, for mirror_compare() or for HELD_RETRY; the others go on. */
 static void
-hold(struct writer *w, struct item *item)
+hold(struct writer *w, struct item *item, bool foreign)
 {
 	struct mirror *m = w->m;
 	struct tracked *z = item->tracked;
@@ -368,6 +368,7 @@ hold(struct writer *w, struct item *item)
 	if (m->held_at == INT64_MAX)
 		m->held_at = mirror_now() + HELD_RETRY;
 	z->state = MIRROR_HELD;
+	z->foreign = foreign;
 	z->resync |= item->resync;
 	free(z->why);
 	z->why = xstrdup(why);
@@ -444,7 +445,7 @@ run_group(struct writer *w, struct item *item, size_t count)
 		item->action = COMPARE;
 		return run_group(w, item, 1);
 	} else {
-		hold(w, item);
+		hold(w, item, result == TARGET_FOREIGN);
 	}
 	return true;
 }

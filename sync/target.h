@@ -51,6 +51,7 @@ enum target_result {
 	TARGET_DRIFTED,		/* the rows are not those that the delta starts from: target_compare() */
 	TARGET_STANDBY,		/* another instance has the lease; only its holder writes */
 	TARGET_HELD,		/* this zone cannot be written until something changes */
+	TARGET_FOREIGN,		/* the same, since its domain is not ours */
 	TARGET_BROKEN,		/* no zone can be written until something changes; not connected */
 };
 
@@ -123,7 +124,7 @@ enum target_result target_update(struct target *, const struct zone *from,
     const struct zone *to, const struct delta *, struct sink *);
 
 /* Compare all rows with the zone and change those that differ; makes the domain when there is none.  adopt, or the conf's: a domain
- * that belongs to nobody becomes ours. */
+ * that belongs to nobody becomes ours; else TARGET_FOREIGN. */
 enum target_result target_compare(struct target *, const struct zone *,
     bool adopt, struct sink *);
 

@@ -138,19 +138,19 @@ domain_own(struct target *t, struct domain *d, bool adopt)
 		return t->ops->post(t, target_sql(t, "UPDATE domains SET type = %q WHERE id = %n", target_kind(t), d->id), 1);
 	}
 	if (d->account[0] != '\0' && strcmp(d->account, t->conf->owner) != 0)
-		return target_fail(t, TARGET_HELD, "the database has a domain %s that belongs to \"%s\"; "
+		return target_fail(t, TARGET_FOREIGN, "the database has a domain %s that belongs to \"%s\"; "
 		    "to take it over, empty its domains.account, then 'mirror adopt %s'", d->name, d->account, d->name);
 	if (d->state && strcmp(d->owner, t->conf->owner) != 0)
-		return target_fail(t, TARGET_HELD, "the database has a domain %s that is written by \"%s\"; "
+		return target_fail(t, TARGET_FOREIGN, "the database has a domain %s that is written by \"%s\"; "
 		    "to take it over, delete its row in tandem_state, then 'mirror adopt %s'", d->name, d->owner, d->name);
 	if (!adopt && !t->conf->adopt)
-		return target_fail(t, TARGET_HELD, "the database has a domain %s that belongs to nobody; "
+		return target_fail(t, TARGET_FOREIGN, "the database has a domain %s that belongs to nobody; "
 		    "'mirror adopt %s', or `adopt yes;` in the mirror for all, takes it over, changing only what differs",
 		    d->name, d->name);
 	result = t->ops->query(t, target_sql(t, "SELECT COUNT(*) FROM cryptokeys WHERE domain_id = %n", d->id),
 	    sql_count, &keys);
 	if (result == TARGET_OK && keys > 0)
-		return target_fail(t, TARGET_HELD, "PowerDNS signs the domain %s itself; "
+		return target_fail(t, TARGET_FOREIGN, "PowerDNS signs the domain %s itself; "
 		    "delete its rows in cryptokeys first", d->name);
 	if (result != TARGET_OK)
 		return result;

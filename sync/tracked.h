@@ -55,6 +55,7 @@ struct tracked {
 	int64_t behind_since;		/* steady, when not in step */
 	size_t records;			/* of its version when it was queued */
 	char *why;			/* HELD */
+	bool foreign;			/* HELD: its domain is not ours */
 	struct tracked_meta *meta;	/* to be exported; NULL: nothing was said */
 	uint64_t exported;		/* the hash of what the target has */
 

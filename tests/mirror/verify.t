@@ -5,10 +5,12 @@ use Daemon; use MariaDB;
 use Peer qw(run slurp spew until_true);
 
 my $mariadb = MariaDB->start;
-my @zones = qw(plain.test other.test nobody.test);
+my @zones = qw(plain.test other.test nobody.test panel.test);
 my $tandem = Daemon->prepare('tests/mirror/tandem.conf', mysql_port => $mariadb->port, database => 'powerdns',
     password_file => $mariadb->password_file, more => '',
-    zones => join '', map { "zone \"$_\" { type master; file \"$_\"; };\n" } @zones);
+    zones => '');
+sub zones { $tandem->{value}{zones} = join '', map { "zone \"$_\" { type master; file \"$_\"; };\n" } @_; $tandem->configure(slurp('tests/mirror/tandem.conf')) }
+zones(@zones);
 my $text = <<'EOT';
 $TTL 3600
 @ SOA ns1 h 1 1 1 1 1
@@ -29,7 +31,8 @@ EOT
 $tandem->write($_, $text) for @zones;
 $mariadb->sql("USE powerdns; INSERT INTO domains (name, type) VALUES ('nobody.test', 'NATIVE');
     INSERT INTO records (domain_id, name, type, content, ttl, prio, auth) SELECT id, 'ns1.nobody.test', 'A', '192.0.2.1', 3600, 0, 1 FROM domains;
-    INSERT INTO records (domain_id, name, type, content, ttl, prio, auth) SELECT id, 'x.nobody.test', 'A', '192.0.2.1', 3600, 0, 1 FROM domains;");
+    INSERT INTO records (domain_id, name, type, content, ttl, prio, auth) SELECT id, 'x.nobody.test', 'A', '192.0.2.1', 3600, 0, 1 FROM domains;
+    INSERT INTO domains (name, type, account) VALUES ('panel.test', 'NATIVE', 'panel');");
 my ($kept) = $mariadb->sql("SELECT id FROM powerdns.records WHERE name = 'ns1.nobody.test'");
 $tandem->launch;
 ok($mariadb->reaches($_, serial => 1, within => 10), "$_ is mirrored") for qw(plain.test other.test);
@@ -55,6 +58,12 @@ $tandem->ctl('mirror', 'adopt', 'nobody.test');
 ok($mariadb->reaches('nobody.test', serial => 1, within => 10), 'mirror adopt takes it over');
 is(scalar $mariadb->rows('nobody.test'), $rows, 'all rows are ours');
 is($mariadb->sql("SELECT id FROM powerdns.records WHERE name = 'ns1.nobody.test' AND type = 'A'"), $kept, 'the row that was right stays, with its id');
+
+# A zone whose domain is somebody else's leaves the configuration.
+ok((until_true { $tandem->ctl('zonestatus', 'panel.test') =~ /^mirror fleet: held: .*belongs to "panel"/m } 10), 'a domain of somebody else holds its zone back');
+zones(grep { $_ ne 'panel.test' } @zones);
+like($tandem->ctl('reload'), qr/^panel\.test .* removed: rows of another owner untouched in fleet$/m, 'taken out, nothing is said to be done with its rows');
+is($mariadb->sql("SELECT account FROM powerdns.domains WHERE name = 'panel.test'"), 'panel', 'nor is it');
 
 # Each kind of drift.
 my $right = join "\n", $mariadb->rows('plain.test');

@@ -426,7 +426,7 @@ put(const struct zone *zone)
 	if (db.refuses != NULL && strcmp(name, db.refuses) == 0) {
 		snprintf(db.why, sizeof(db.why), "it belongs to somebody");
 		db.begun = false;
-		return TARGET_HELD;
+		return TARGET_FOREIGN;
 	}
 	if ((row = row_of(&db.work, name)) == NULL) {
 		row = &db.work.zone[db.work.count++];
@@ -1058,6 +1058,7 @@ a_zone_that_is_held_back_holds_back_no_other(void **state)
 	assert_true(mirror_zone_status(mirror, wire("n7.example."), &zone));
 	assert_int_equal(zone.state, MIRROR_HELD);
 	assert_false(zone.known);
+	assert_true(zone.foreign);
 	assert_string_equal(zone.why, "it belongs to somebody");
 	edit("n3.example.", 2);
 	reached(others_in_step);

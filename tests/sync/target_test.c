@@ -521,7 +521,7 @@ a_domain_that_took_the_name_is_adopted_or_left(void **state)
 	run(t, "DELETE FROM domains");
 	run(t, "INSERT INTO domains (name, type) VALUES ('between.test', 'NATIVE'), ('example.test', 'NATIVE')");
 	assert_int_equal(update(t, from, to), TARGET_DRIFTED);
-	assert_int_equal(compare(t, to, false), TARGET_HELD);
+	assert_int_equal(compare(t, to, false), TARGET_FOREIGN);
 	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM records"), "0");
 	assert_int_equal(compare(t, to, true), TARGET_OK);
 	assert_rows(t, to);
@@ -609,10 +609,10 @@ anothers_domain_is_left_alone(void **state)
 	struct zone *zone = zone_from("example.test", VERSION1);
 
 	run(t, "INSERT INTO domains (name, type, account) VALUES ('example.test', 'MASTER', 'panel')");
-	assert_int_equal(compare(t, zone, true), TARGET_HELD);
+	assert_int_equal(compare(t, zone, true), TARGET_FOREIGN);
 	assert_non_null(strstr(target_why(t), "belongs to \"panel\""));
 	run(t, "UPDATE domains SET account = NULL");
-	assert_int_equal(compare(t, zone, false), TARGET_HELD);
+	assert_int_equal(compare(t, zone, false), TARGET_FOREIGN);
 	assert_non_null(strstr(target_why(t), "'mirror adopt example.test', or `adopt yes;` in the mirror"));
 	assert_string_equal(value_of(t, "SELECT COUNT(*) FROM records"), "0");
 	assert_int_equal(target_begin(t), TARGET_OK);
@@ -652,7 +652,7 @@ a_domain_that_powerdns_signs_is_not_adopted(void **state)
 
 	run(t, "INSERT INTO domains (name, type) VALUES ('example.test', 'NATIVE')");
 	run(t, "INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, 1, 'x' FROM domains");
-	assert_int_equal(compare(t, zone, true), TARGET_HELD);
+	assert_int_equal(compare(t, zone, true), TARGET_FOREIGN);
 	assert_non_null(strstr(target_why(t), "signs"));
 	zone_unref(zone);
 }
@@ -876,7 +876,7 @@ what_another_tandem_writes_is_left_alone(void **state)
 	run(t, "UPDATE domains SET account = ''");
 	run(t, "UPDATE tandem_state SET owner = 'tandem@other'");
 	assert_int_equal(update(t, zone, next), TARGET_DRIFTED);
-	assert_int_equal(compare(t, next, true), TARGET_HELD);
+	assert_int_equal(compare(t, next, true), TARGET_FOREIGN);
 	assert_non_null(strstr(target_why(t), "is written by \"tandem@other\""));
 	assert_rows(t, zone);
 	zone_unref(zone);
