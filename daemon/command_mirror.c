@@ -31,7 +31,7 @@ trouble(char out[400], const struct mirror_status *s)
 	return out;
 }
 
-/* How many zones are held. */
+/* How many zones are to be named. */
 static size_t
 mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 {
@@ -54,7 +54,7 @@ mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 		snprintf(left, sizeof(left), "%" PRId64, s.seconds_left);
 	reply_row(reply, (const char *const[]){ name, activity(&s), s.connected ? "yes" : "no", n[0], n[1], n[2], n[9], n[8],
 	    left, n[3], n[4], n[5], n[6], n[7], n[10], trouble(why, &s) });
-	return s.held;
+	return s.held + s.drifted;
 }
 
 void
@@ -64,25 +64,28 @@ command_mirror_state(struct reply *reply)
 		"left:age", "deleted", "inserted", "updated", "transactions", "purges", "to purge", "last error", NULL };
 	struct mirror *const *mirror;
 	const struct served *zone;
-	size_t count, zones, held = 0;
+	size_t count, zones, named = 0;
 
 	mirror = mirrors_all(&count);
 	reply_columns(reply, column);
 	for (size_t i = 0; i < count; i++)
-		held += mirror_row(reply, mirrors_name(i), mirror[i]);
+		named += mirror_row(reply, mirrors_name(i), mirror[i]);
 	if (count == 0)
 		reply_fact(reply, "mirrors", "none configured");
 	/* Asking for each of 100,000 takes the loop 25 ms. */
-	if (held == 0)
+	if (named == 0)
 		return;
 	zone = zones_all(&zones);
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < zones; k++) {
 			struct mirror_zone z;
 
-			if (!mirror_zone_status(mirror[i], slot_origin(zone[k].slot), &z) || z.standby || z.state != MIRROR_HELD)
+			if (!mirror_zone_status(mirror[i], slot_origin(zone[k].slot), &z) || z.standby)
 				continue;
-			reply_item(reply, "held back", "%s in %s: %s", slot_name(zone[k].slot), mirrors_name(i), z.why);
+			if (z.state == MIRROR_HELD)
+				reply_item(reply, "held back", "%s in %s: %s", slot_name(zone[k].slot), mirrors_name(i), z.why);
+			else if (z.drifted)
+				reply_item(reply, "drifted", "%s in %s", slot_name(zone[k].slot), mirrors_name(i));
 		}
 }
 

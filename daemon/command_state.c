@@ -36,6 +36,9 @@ mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot, bool
 		snprintf(out, CELL, "not there yet");
 	else if (z.disabled)
 		snprintf(out, CELL, "%" PRIu32 " disabled", z.serial);
+	else if (z.drifted && z.state == MIRROR_IN_STEP)
+		snprintf(out, CELL, "%" PRIu32 " drifted%s%s%s", z.serial, whole ? ": somebody else has changed the database; "
+		    "'mirror repair " : "", whole ? slot_name(slot) : "", whole ? "' mends it" : "");
 	else
 		snprintf(out, CELL, "%" PRIu32 " %s", z.serial, z.state == MIRROR_IN_STEP ? "in step" : "behind");
 }

@@ -514,9 +514,8 @@ mirror_compare(struct mirror *m, struct slot *slot, bool adopt)
 	return ticket;
 }
 
-/* With the lock.  Why it will not be done soon; NULL: it will. */
-static const char *
-hindrance(const struct mirror *m, const struct tracked *z)
+const char *
+mirror_hindrance(const struct mirror *m, const struct tracked *z)
 {
 	if (m->stopping || z == NULL || z->slot == NULL)
 		return "it is no longer mirrored here";
@@ -549,7 +548,7 @@ mirror_await(struct mirror *m, const uint8_t *origin, uint64_t ticket, struct mi
 			out->rows = z->rows;
 			break;
 		}
-		if ((why = hindrance(m, z)) != NULL) {
+		if ((why = mirror_hindrance(m, z)) != NULL) {
 			snprintf(out->why, sizeof(out->why), "%s", why);
 			break;
 		}
@@ -638,7 +637,8 @@ mirror_zone_status(struct mirror *m, const uint8_t *origin, struct mirror_zone *
 	there = z != NULL && z->slot != NULL;
 	if (there) {
 		*out = (struct mirror_zone){ .state = z->state, .met = z->met, .known = z->known, .serial = z->serial,
-		    .disabled = z->known && z->disabled, .standby = m->status.standby, .foreign = z->state == MIRROR_HELD && z->foreign };
+		    .disabled = z->known && z->disabled, .standby = m->status.standby, .foreign = z->state == MIRROR_HELD && z->foreign,
+		    .drifted = z->drifted };
 		if (z->state == MIRROR_HELD && z->why != NULL)
 			snprintf(out->why, sizeof(out->why), "%s", z->why);
 	}

@@ -77,6 +77,7 @@ struct mirror_zone {
 	bool disabled;			/* there: PowerDNS refuses it, since it has expired */
 	bool standby;			/* another instance writes: how far that is, we do not know */
 	uint32_t serial;		/* in the target */
+	bool drifted;			/* in step, but somebody else has changed rows */
 	bool foreign;			/* HELD, since its domain is not ours */
 	char why[512];			/* HELD: the reason */
 };

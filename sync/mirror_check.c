@@ -9,6 +9,7 @@
 
 #include "sync/import.h"
 #include "zonefile/arena.h"
+#include "zonefile/count.h"
 
 #define TRY_AGAIN 60000			/* milliseconds after a connection was lost */
 #define NICE 10
@@ -71,6 +72,23 @@ verify(struct mirror *m, struct target *t, const struct zone *zone, target_diffe
 	return result;
 }
 
+/* What comes of a zone that is not there. */
+static void
+say_absent(struct mirror *m, const struct zone *zone, char *why, size_t size)
+{
+	const char *hindrance;
+	char name[PDNS_NAME_TEXT];
+
+	pdns_name(name, zone_origin(zone));
+	pthread_mutex_lock(&m->lock);
+	if ((hindrance = mirror_hindrance(m, tracked_find(&m->zones, zone_origin(zone)))) != NULL)
+		snprintf(why, size, "the database does not have it, and it is not made there now: %s", hindrance);
+	else
+		snprintf(why, size, "the database does not have it; it is made again within a minute or so, and at once by "
+		    "'mirror resync %.255s'", name);
+	pthread_mutex_unlock(&m->lock);
+}
+
 int
 mirror_verify(struct mirror *m, const struct zone *zone, mirror_difference_fn *fn, void *ctx, struct mirror_verdict *out)
 {
@@ -83,7 +101,7 @@ mirror_verify(struct mirror *m, const struct zone *zone, mirror_difference_fn *f
 	if (result != TARGET_OK)
 		snprintf(out->why, sizeof(out->why), "%s", target_why(t));
 	else if (!v.known)
-		snprintf(out->why, sizeof(out->why), "the database does not have it");
+		say_absent(m, zone, out->why, sizeof(out->why));
 	else if (v.behind)
 		snprintf(out->why, sizeof(out->why), "not compared, the mirror is at another version, serial %" PRIu32, v.serial);
 	else
@@ -148,20 +166,35 @@ mend(struct mirror *m, const struct zone *zone)
 	pthread_mutex_unlock(&m->lock);
 }
 
+static const char *
+count_differences(char out[200], const struct target_verdict *v)
+{
+	const struct {
+		uint64_t count;
+		const char *what;
+	} part[] = { { v->missing, "missing rows" }, { v->extra, "extra rows" }, { v->wrong, "wrong in domains or domainmetadata" } };
+	size_t used = 0;
+
+	for (size_t i = 0; i < COUNT(part); i++)
+		if (part[i].count > 0)
+			used += (size_t)snprintf(out + used, 200 - used, "%s%" PRIu64 " %s", used > 0 ? ", " : "",
+			    part[i].count, part[i].what);
+	return out;
+}
+
 /* false: the connection is lost. */
 static bool
 check(struct mirror *m, struct target *t, struct zone *zone)
 {
 	struct checking c = { .m = m };
 	struct target_verdict v;
-	char name[1024];
+	char name[PDNS_NAME_TEXT], text[200];
 	enum target_result result = verify(m, t, zone, keep_first, &c, &v);
 
 	if (result == TARGET_OK && v.known && !v.behind && differs(&v)) {
 		pdns_name(name, zone_origin(zone));
-		mirror_tell(m, WARNING, name, "the database has other rows than we wrote: %" PRIu64 " missing, %" PRIu64
-		    " extra, %" PRIu64 " wrong beside them; the first: %s%s", v.missing, v.extra, v.wrong, c.first,
-		    m->repair ? "; they are mended" : "; `mirror repair` mends them");
+		mirror_tell(m, WARNING, name, "somebody else has changed the database: %s; the first: %s; %s",
+		    count_differences(text, &v), c.first, m->repair ? "it is mended" : "`mirror repair` mends it");
 		if (m->repair)
 			mend(m, zone);
 	}

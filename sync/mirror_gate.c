@@ -6,6 +6,7 @@
  */
 #include "sync/mirror_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +21,7 @@
 #define CONNECT_MAX 60000
 #define BEAT 3000			/* the holder of the lease shows that it lives */
 #define LOOK 1000			/* who stands by looks whether it does */
+#define NAMED 5				/* zones in a sentence */
 #define SILENCE 10000			/* and takes over after this */
 #define LOOK_AROUND 6000		/* between two comparisons of all states, */
 #define LOOK_SHARE 50			/* or so many times what one takes */
@@ -412,15 +414,22 @@ struct looking {
 	struct mirror *m;
 	uint64_t look, since;
 	size_t moved;
+	char names[200];		/* of the first few that moved */
+	bool more;
 };
 
 /* With the lock.  It is asked for again before anything is written. */
 static void
 note_moved(struct looking *l, struct tracked *z)
 {
+	size_t used = strlen(l->names);
+
 	z->asked = false;
 	tracked_queue(&l->m->zones, z, false);
-	l->moved++;
+	if (l->moved++ < NAMED && used + strlen(z->name) + 10 < sizeof(l->names))
+		snprintf(l->names + used, sizeof(l->names) - used, "%s%s", used > 0 ? ", " : "", z->name);
+	else
+		l->more = true;
 }
 
 static bool
@@ -471,8 +480,8 @@ look_around(struct writer *w)
 	if (result != TARGET_OK || l.moved == 0)
 		return result;
 	mirror_tell(m, WARNING, NULL, "%zu zone%s in the database not at the version that was written, as when a "
-	    "backup is put back or a domain deleted; %s brought in step again", l.moved, l.moved == 1 ? " is" : "s are",
-	    l.moved == 1 ? "it is" : "they are");
+	    "backup is put back or a domain deleted: %s%s; %s brought in step again", l.moved, l.moved == 1 ? " is" : "s are",
+	    l.names, l.more ? ", ..." : "", l.moved == 1 ? "it is" : "they are");
 	return see_exports(w);
 }
 

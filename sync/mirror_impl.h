@@ -93,6 +93,8 @@ void mirror_tell(struct mirror *, enum severity, const char *zone, const char *f
 /* With the lock. */
 void mirror_keep_error(struct mirror *, int kind, const char *text);	/* for mirror_status() */
 void mirror_queue_all(struct mirror *, bool held_only);
+/* Why it will not be written soon; NULL: it will. */
+const char *mirror_hindrance(const struct mirror *, const struct tracked *);
 
 /* Called by a writer when it is due, without the lock: connect, see to the lease, ask where the zones are. */
 void gate_tend(struct writer *);

@@ -90,7 +90,8 @@ const char *target_kind(const struct target *);		/* for domains.type */
 
 /* PRESIGNED and NSEC3PARAM as they are wanted, and nothing against them. */
 enum target_result target_meta_write(struct target *, int64_t domain, const struct rows_meta *want);
-enum target_result target_meta_check(struct target *, int64_t domain, const struct rows_meta *want, unsigned *wrong);
+enum target_result target_meta_check(struct target *, int64_t domain, const struct rows_meta *want, target_difference_fn *, void *ctx,
+    uint64_t *wrong);
 
 /* The rows of a domain: all of a zone into an empty one, those that differ, those that differ from what is there. */
 enum target_result target_rows_new(struct target *, int64_t domain,

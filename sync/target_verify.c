@@ -175,18 +175,16 @@ static enum target_result
 verify_domain(struct target *t, const struct domain *d, const struct zone *zone,
     target_difference_fn *fn, void *ctx, struct target_verdict *verdict)
 {
-	bool type = strcmp(d->type, target_kind(t)) == 0;
 	struct rows_meta want;
-	enum target_result result;
-	unsigned wrong;
+	char text[100];
 
+	if (strcmp(d->type, target_kind(t)) != 0) {
+		snprintf(text, sizeof(text), "domains.type is %s and must be %s", d->type, target_kind(t));
+		fn(ctx, "wrong", text);
+		verdict->wrong++;
+	}
 	rows_meta(zone, &want);
-	if ((result = target_meta_check(t, d->id, &want, &wrong)) != TARGET_OK)
-		return result;
-	verdict->wrong += !type + wrong;
-	if (!type || wrong > 0)
-		fn(ctx, "wrong", !type ? "domains.type" : "domainmetadata");
-	return TARGET_OK;
+	return target_meta_check(t, d->id, &want, fn, ctx, &verdict->wrong);
 }
 
 static enum target_result

@@ -77,8 +77,8 @@ my @drift = (
 	["UPDATE records SET disabled = 1 WHERE name = 'plain.test' AND type = 'NS'", qr/disabled 1/],
 	["UPDATE records SET ordername = 'x' WHERE name = 'txt.plain.test'", qr/ordername x/],
 	["INSERT INTO records (domain_id, name, type, content, ttl, prio, auth) SELECT domain_id, name, type, content, ttl, prio, auth FROM records WHERE name = 'txt.plain.test'", qr/extra.*txt/],
-	["INSERT INTO domainmetadata (domain_id, kind, content) SELECT id, 'SOA-EDIT', 'INCEPTION' FROM domains WHERE name = 'plain.test'", qr/wrong.*domainmetadata/],
-	["UPDATE domains SET type = 'SLAVE' WHERE name = 'plain.test'", qr/wrong.*domains\.type/],
+	["INSERT INTO domainmetadata (domain_id, kind, content) SELECT id, 'SOA-EDIT', 'INCEPTION' FROM domains WHERE name = 'plain.test'", qr/wrong.*domainmetadata SOA-EDIT 'INCEPTION' must not be there/],
+	["UPDATE domains SET type = 'SLAVE' WHERE name = 'plain.test'", qr/wrong.*domains\.type is SLAVE and must be NATIVE/],
 	["DELETE FROM records WHERE name LIKE '%plain.test'", qr/missing.*SOA/s],
 );
 for (@drift) {
@@ -89,6 +89,9 @@ for (@drift) {
 	like($said, $pattern, 'so does the text');
 	like($said, qr/zones that differ:? +1\b/, 'one zone differs');
 	like($tandem->ctl('mirror', 'status'), qr/fleet\s+active\s+yes\s+3\s+0\s+0\s+1\b/, 'its state counts it');
+	like($tandem->ctl('mirror', 'status'), qr/^drifted: plain\.test in fleet$/m, 'and names it');
+	like($tandem->ctl('zonestatus', 'plain.test'), qr/^mirror fleet: 1 drifted: .*'mirror repair plain\.test'/m, 'the state of the zone tells');
+	like($tandem->ctl('status'), qr/^plain\.test .* 1 drifted *$/m, 'also in the table of zones');
 	$tandem->ctl('mirror', 'repair', 'plain.test');
 	ok((until_true { scalar $tandem->ctl('mirror', 'verify', 'plain.test') =~ /differ:? +0/ } 10), 'mirror repair mends it');
 }
@@ -100,12 +103,28 @@ $tandem->configure(slurp('tests/mirror/tandem.conf'));
 $tandem->hush;
 $tandem->signal('HUP');
 $mariadb->sql("DELETE FROM powerdns.records WHERE name = 'txt.other.test'");
-ok($tandem->says(qr/other\.test.*1 missing.*txt\.other\.test/, 20), 'the schedule finds a missing row and tells') or diag($tandem->said);
+ok($tandem->says(qr/other\.test.*: 1 missing rows; the first: missing txt\.other\.test .*`mirror repair` mends it/, 20), 'the schedule finds a missing row and tells') or diag($tandem->said);
 is(scalar $mariadb->rows('other.test'), $rows - 1, 'and only tells');
 $tandem->{value}{more} = 'verify-interval 2; on-drift repair;';
 $tandem->configure(slurp('tests/mirror/tandem.conf'));
 $tandem->signal('HUP');
 ok((until_true { scalar $mariadb->rows('other.test') == $rows } 20), 'with on-drift repair it is mended');
+$tandem->hush;
+$mariadb->sql("UPDATE powerdns.domains SET type = 'SLAVE' WHERE name = 'other.test'");
+ok($tandem->says(qr/other\.test.*: 1 wrong in domains or domainmetadata; the first: wrong domains\.type is SLAVE and must be NATIVE; it is mended/, 20),
+    'what is wrong beside rows is told in words') or diag($tandem->said);
+
+# The domain itself goes.
+$tandem->{value}{more} = '';
+$tandem->configure(slurp('tests/mirror/tandem.conf'));
+$tandem->ctl('reload');
+ok((until_true { $tandem->ctl('mirror', 'verify') =~ /zones as they should be:? +3\b/ } 10), 'all are as they should be');
+$tandem->hush;
+$mariadb->sql("DELETE FROM powerdns.domains WHERE name = 'other.test'");
+like($tandem->ctl('mirror', 'verify', 'other.test'), qr/^error: .*made again within a minute or so, and at once by 'mirror resync other\.test'/m, 'a domain that was deleted: verify says what comes next');
+$tandem->signal('HUP');
+ok($tandem->says(qr/1 zone is in the database not at the version that was written.*: other\.test; it is brought in step again/, 20), 'when it is seen, the zone is named') or diag($tandem->said);
+ok($mariadb->reaches('other.test', serial => 1, within => 10), 'and made again');
 
 # A domain of PowerDNS as a zone file.
 $mariadb->sql("USE powerdns; INSERT INTO domains (name, type, account) VALUES ('theirs.test', 'NATIVE', 'x');
