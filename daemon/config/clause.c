@@ -442,7 +442,7 @@ static const struct clause clauses[] = {
 	IGNORE("sig0message-checks-limit", IN_OPTIONS, LATER),
 	IGNORE("tkey-dhkey", IN_OPTIONS, LATER),
 	IGNORE("update-quota", IN_OPTIONS, LATER),
-	IGNORE("logging", IN_TOP, "messages go to standard error"),
+	IGNORE("logging", IN_TOP, "messages go to standard error, with -d to syslog, with -l to a file"),
 	IGNORE("parental-agents", IN_TOP, UNSIGNED),
 	IGNORE("dnssec-enable", EVERYWHERE, OBSOLETE),
 	IGNORE("dnssec-lookaside", IN_OPTIONS, OBSOLETE),

@@ -307,7 +307,7 @@ static const struct complaint warnings[] = {
 	{ "zone \".\" { type hint; file \"/usr/share/dns/root.hints\"; };",
 	    "tandem.conf:1:17: warning: zone \".\" of type 'hint' is skipped: Tandem does not resolve\n" },
 	{ "logging { channel c { file \"x\" versions 3; severity info; }; category default { c; }; };",
-	    "tandem.conf:1:1: warning: 'logging' has no effect: messages go to standard error\n" },
+	    "tandem.conf:1:1: warning: 'logging' has no effect: messages go to standard error, with -d to syslog, with -l to a file\n" },
 	{ "zone a { type master; file x; }; zone b { type primary; file x; };",
 	    "tandem.conf:1:39: warning: zone \"b\" shares its file with zone \"a\"\n" },
 	{ "controls { inet 127.0.0.1 port 953 allow { localhost; } keys { k; }; };",
