@@ -210,10 +210,13 @@ added_remove(struct served *zone, bool clean, struct sink *sink)
 	char path[PATH_MAX], gone[PATH_MAX], file[PATH_MAX];
 	struct slot *slot = slot_ref(zone->slot);
 	const char *name = slot_name(slot);
+	const struct conf_zone *other = NULL;
 	bool ok = is_added(zone, sink);
 	int err;
 
-	clean &= zone->conf->file != NULL && other_of(zone->conf->file, name) == NULL;
+	clean &= zone->conf->file != NULL;
+	if (clean && (other = other_of(zone->conf->file, name)) != NULL)
+		clean = false;
 	if (clean)
 		conf_resolve(file, current_conf(), zone->conf->file);
 	ok = ok && ((added_path(path, name, ".conf") && added_path(gone, name, clean ? GONE_CLEAN : GONE)) ||
@@ -222,6 +225,8 @@ added_remove(struct served *zone, bool clean, struct sink *sink)
 		err = rename(path, gone) < 0 ? -errno : place_sync(current_conf());
 		ok = err == 0 || refuse(sink, name, "%s: %s", path, strerror(-err));
 	}
+	if (ok && other != NULL)
+		report_zone(sink, WARNING, name, "its file %s stays: zone %s has it too", other->file, other->name);
 	if (ok) {
 		if (clean && zone->refresh != NULL)
 			refresh_unwrite(zone->refresh);

@@ -103,6 +103,12 @@ ok(until_true(sub { known($slave, 'new.test') == 0 }, 10), 'the journal has forg
 ok(until_true(sub { mirrored($slave, 'new.test') == 0 }, 10), 'and the mirror');
 like($master->ctl('delzone', 'new.test'), qr/^removed/, 'without -clean');
 ok(-e $master->path('moved'), 'the file of a master stays');
+$master->ctl('addzone', 'twin.test', '{ type master; file "new.test"; };');
+my $said = $master->ctl('delzone', '-clean', 'twin.test');
+like($said, qr/^zone twin\.test: warning: its file new\.test stays: zone late\.test has it too$/m, 'a file that another zone has stays, which is said');
+like($said, qr/^removed: twin\.test$/m, 'of a zone that goes');
+is($?, 0, 'with 0');
+ok(-e $master->path('new.test'), 'the file is there');
 like($master->ctl('delzone', 'example.org'), qr/was not added at run time/, 'one of the configuration is not taken away');
 is($master->serial('example.org'), 1, 'and is served');
 like($master->ctl('delzone', 'nix.test'), qr/no such zone/, 'nor one that is not there');
