@@ -460,7 +460,7 @@ static const struct clause clauses[] = {
 	IGNORE("match-mapped-addresses", IN_OPTIONS, "IPv4 clients are IPv4 on any socket"),
 
 	/* What tunes things that this version does in one way only. */
-	IGNORE("rate-limit", IN_OPTIONS, "this version does not limit answers"),
+	IGNORE("rate-limit", IN_OPTIONS, "every question is answered; only a packet filter can limit that here"),
 	IGNORE("minimal-any", IN_OPTIONS, LATER),
 	IGNORE("rrset-order", IN_OPTIONS, LATER),
 	IGNORE("sortlist", IN_OPTIONS, LATER),

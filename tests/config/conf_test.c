@@ -308,6 +308,9 @@ static const struct complaint warnings[] = {
 	    "tandem.conf:1:17: warning: zone \".\" of type 'hint' is skipped: Tandem does not resolve\n" },
 	{ "logging { channel c { file \"x\" versions 3; severity info; }; category default { c; }; };",
 	    "tandem.conf:1:1: warning: 'logging' has no effect: messages go to standard error, with -d to syslog, with -l to a file\n" },
+	{ "options { rate-limit { responses-per-second 5; }; };",
+	    "tandem.conf:1:11: warning: 'rate-limit' has no effect: every question is answered; "
+	    "only a packet filter can limit that here\n" },
 	{ "zone a { type master; file x; }; zone b { type primary; file x; };",
 	    "tandem.conf:1:39: warning: zone \"b\" shares its file with zone \"a\"\n" },
 	{ "controls { inet 127.0.0.1 port 953 allow { localhost; } keys { k; }; };",
