@@ -238,14 +238,16 @@ remove_stale(const char *path)
 	return err == -ECONNREFUSED || err == -ENOENT ? 0 : err;
 }
 
-/* Before anybody can connect. */
+/* Before anybody can connect.  Filters of system calls, as services have them, often know no chown. */
 static int
 give_access(const char *path, const struct conf_access *access)
 {
 	uid_t owner = access->owner != CONF_OURS ? access->owner : (uid_t)-1;
 	gid_t group = access->group != CONF_OURS ? access->group : (gid_t)-1;
 
-	return lchown(path, owner, group) < 0 || chmod(path, access->perm) < 0 ? -errno : 0;
+	if ((owner != (uid_t)-1 || group != (gid_t)-1) && lchown(path, owner, group) < 0)
+		return -errno;
+	return chmod(path, access->perm) < 0 ? -errno : 0;
 }
 
 int
