@@ -177,6 +177,9 @@ conf_resolve(char out[PATH_MAX], const struct conf *conf, const char *path)
 	return out;
 }
 
+/* A configuration is also looked at before its unit has been started. */
+#define CREDENTIALS "/run/credentials/"
+
 static void
 check_secret(const struct conf *conf, const struct conf_mirror *m, const char *clause, const char *file,
     enum severity severity, struct sink *sink)
@@ -188,7 +191,10 @@ check_secret(const struct conf *conf, const struct conf_mirror *m, const char *c
 	if (file == NULL)
 		return;
 	conf_resolve(path, conf, file);
-	if (access(path, R_OK) < 0)
+	if (access(path, R_OK) < 0 && errno == ENOENT && strncmp(path, CREDENTIALS, strlen(CREDENTIALS)) == 0)
+		report_at(sink, WARNING, &place, "mirror \"%s\": %s %s: not there; systemd makes it while the unit runs that has"
+		    " it as LoadCredential", m->name, clause, path);
+	else if (access(path, R_OK) < 0)
 		report_at(sink, severity, &place, "mirror \"%s\": %s %s: %s", m->name, clause, path, strerror(errno));
 	else if (stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0)
 		report_at(sink, WARNING, &place, "mirror \"%s\": %s %s: everybody on this machine can read it; make it"
