@@ -21,13 +21,17 @@ activity(const struct mirror_status *s)
 	return s->paused ? "paused" : s->standby ? "standby" : "active";
 }
 
+#define TROUBLE 600
+
 static const char *
-trouble(char out[400], const struct mirror_status *s)
+trouble(char out[TROUBLE], const struct mirror_status *s)
 {
-	if (s->standby)
-		snprintf(out, 400, "written by %s", s->holder);
-	else
-		snprintf(out, 400, "%s", s->error[0] != '\0' ? s->error : "-");
+	int len = snprintf(out, TROUBLE, "%s%s", s->standby ? "written by " : "", s->standby ? s->holder : s->error);
+
+	if (s->purge_error[0] != '\0')
+		snprintf(out + len, TROUBLE - (size_t)len, "%snot forgotten: %s", len > 0 ? "; " : "", s->purge_error);
+	else if (len == 0)
+		snprintf(out, TROUBLE, "-");
 	return out;
 }
 
@@ -36,7 +40,7 @@ static size_t
 mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
 {
 	struct mirror_status s;
-	char n[11][24], left[24] = "-", why[400];
+	char n[11][24], left[24] = "-", why[TROUBLE];
 
 	mirror_status(mirror, &s);
 	snprintf(n[0], 24, "%zu", s.in_step);

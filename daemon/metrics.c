@@ -299,9 +299,11 @@ write_mirror_error(struct metrics *m)
 		[MIRROR_NO_CONNECTION] = "connection", [MIRROR_DATABASE_FAULT] = "database", [MIRROR_ZONE_HELD] = "zone",
 	};
 
-	EACH_MIRROR(m, i)
+	EACH_MIRROR(m, i) {
 		for (unsigned k = MIRROR_NO_CONNECTION; k < COUNT(kind); k++)
 			of_mirror(m, i, "class", kind[k], m->mirror[i].status.error_kind == k);
+		of_mirror(m, i, "class", "purge", m->mirror[i].status.purge_error[0] != '\0');
+	}
 }
 
 static void
@@ -400,7 +402,7 @@ static const struct family families[] = {
 	    .mirror = NUMBERS(MIRROR(purges, NULL)) },
 	{ "tandem_mirror_purges_waiting", GAUGE, "Zones that some PowerDNS server has still to forget.",
 	    .mirror = NUMBERS(MIRROR(purges_waiting, NULL)) },
-	{ "tandem_mirror_error", GAUGE, "1 for what the last error is about, until it is mended.", .write = write_mirror_error },
+	{ "tandem_mirror_error", GAUGE, "1 for what is in trouble: the connection, the database, a zone that is held back, or a purge.", .write = write_mirror_error },
 	{ "tandem_mirror_behind_seconds", GAUGE, "For how long the zone that is longest behind or held is.",
 	    .write = write_mirror_behind },
 	{ "tandem_mirror_zone_behind_seconds", GAUGE, "The same of each such zone, the longest, 100 at most.",

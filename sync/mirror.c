@@ -597,6 +597,7 @@ mirror_status(struct mirror *m, struct mirror_status *status)
 	pthread_mutex_unlock(&m->lock);
 	status->purges = purger_done(m->purger);
 	status->purges_waiting = purger_waiting(m->purger);
+	purger_error(m->purger, status->purge_error, sizeof(status->purge_error));
 }
 
 size_t

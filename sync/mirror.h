@@ -93,6 +93,7 @@ struct mirror_status {
 	char error[256];		/* the last one, "" when all is well */
 	enum { MIRROR_WELL, MIRROR_NO_CONNECTION, MIRROR_DATABASE_FAULT, MIRROR_ZONE_HELD } error_kind;
 	size_t purges_waiting;		/* zones that some PowerDNS has not forgotten yet */
+	char purge_error[256];		/* why not; "" when all have acknowledged the last time */
 };
 void mirror_status(struct mirror *, struct mirror_status *);
 

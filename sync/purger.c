@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -41,6 +42,7 @@ struct purger {
 	void *tree;			/* of pending, by name */
 	struct pending *head, **tail;
 	uint64_t done;
+	char error[256];		/* of those that are down */
 	bool stopping;
 
 	/* the purger's thread */
@@ -185,6 +187,10 @@ note_silence(struct purger *p, const struct call *call, uint64_t failed, const c
 		    p->delay * 2 > RETRY_MAX ? RETRY_MAX : p->delay * 2;
 		p->down_until = now_ms() + p->delay;
 	}
+	pthread_mutex_lock(&p->lock);
+	if (failed != 0 || p->down == 0)
+		snprintf(p->error, sizeof(p->error), "%s", failed != 0 ? why : "");
+	pthread_mutex_unlock(&p->lock);
 	if (before == 0 && p->down != 0)
 		say(p, WARNING, "a PowerDNS may answer from its cache for a while, it is"
 		    " asked again to forget: ", why);
@@ -309,6 +315,14 @@ purger_done(struct purger *p)
 	done = p->done;
 	pthread_mutex_unlock(&p->lock);
 	return done;
+}
+
+void
+purger_error(struct purger *p, char *out, size_t size)
+{
+	pthread_mutex_lock(&p->lock);
+	snprintf(out, size, "%s", p->error);
+	pthread_mutex_unlock(&p->lock);
 }
 
 size_t

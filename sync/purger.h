@@ -21,5 +21,6 @@ void purger_stop(struct purger *);
 void purger_add(struct purger *, const char *name, bool created);
 
 uint64_t purger_done(struct purger *);		/* zones that all servers have forgotten */
+void purger_error(struct purger *, char *out, size_t);	/* why some server has not acknowledged the last time; "": all have */
 size_t purger_waiting(struct purger *);		/* zones that some server has not forgotten once yet */
 #endif

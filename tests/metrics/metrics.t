@@ -123,6 +123,7 @@ $after = now();
 	'tandem_zone_state zone="we\\\\\\"ird.test",role="master",state="old version, file has errors"' => 1,
 	'tandem_mirror_error mirror="the \"fleet\"",class="zone"' => 1,
 	'tandem_mirror_error mirror="the \"fleet\"",class="connection"' => 0,
+	'tandem_mirror_error mirror="the \"fleet\"",class="purge"' => 0,
 );
 is($after->{$_}, $want{$_}, "$_ is $want{$_}") for sort keys %want;
 ok((until_true { (value('tandem_mirror_zone_behind_seconds mirror="the \"fleet\"",zone="example.org",state="held"') // 0) >= 1 } 10), 'and for how long');

@@ -30,6 +30,7 @@ $tandem->launch;
 ok($mariadb->reaches($_, serial => 1, within => 10), "$_ is mirrored") for qw(a.test b.test);
 ok((until_true { rcode('a.test') eq 'NOERROR' } 5), 'a PowerDNS that is dead does not hold up the one that lives') or diag($tandem->log);
 ok($tandem->says(qr{/nowhere/dead}, 5), 'the dead one is named');
+like($tandem->ctl('mirror', 'status'), qr{not forgotten: .*/nowhere/dead}, 'also by mirror status');
 my ($a, $b) = (id('a.test'), id('b.test'));
 $serial++;
 $tandem->write('file', text($serial));

@@ -1218,6 +1218,15 @@ heard_by_2(void)
 	return purged("example", 2);
 }
 
+static bool
+purging_says(const char *what)
+{
+	struct mirror_status status;
+
+	mirror_status(mirror, &status);
+	return strcmp(status.purge_error, what) == 0;
+}
+
 static void
 a_deaf_powerdns_is_asked_again_and_others_do_not_wait(void **state)
 {
@@ -1231,10 +1240,12 @@ a_deaf_powerdns_is_asked_again_and_others_do_not_wait(void **state)
 	reached(all_in_step);
 	await(purged("example", 1) >= 2);
 	assert_int_equal(heard_by_2(), 0);
+	await(purging_says("no answer"));
 	pthread_mutex_lock(&pdns.lock);
 	pdns.deaf = 0;
 	pthread_mutex_unlock(&pdns.lock);
 	await(heard_by_2() >= 2);
+	await(purging_says(""));
 	assert_int_equal(errors, 0);
 	assert_int_equal(notes, 1);
 }
