@@ -53,7 +53,7 @@ static const struct command {
 	{ "addzone", 2, 99, cmd_addzone, true, "ZONE '{ type ...; }'", "a zone that is not in the configuration, from now on" },
 	{ "modzone", 2, 99, cmd_modzone, true, "ZONE '{ type ...; }'", "another block for one that was added" },
 	{ "delzone", 1, 2, cmd_delzone, true, "[-clean] ZONE", "take one away that was added; with its file" },
-	{ "mirror", 1, 4, cmd_mirror, true, "status|pause|resume|verify|repair|resync|adopt|import ...", "the mirrored databases" },
+	{ "mirror", 1, 4, cmd_mirror, true, "status|pause|resume|verify|repair|resync|adopt|remove|import ...", "the mirrored databases" },
 	{ "querylog", 0, 1, cmd_querylog, false, "[on|off]", "a line for each question; the other way round" },
 	{ "stats", 0, 0, cmd_stats, false, "", "counters of queries and answers" },
 	{ "stop", 0, 0, cmd_stop, false, "", "finish what is under way, then end" },

@@ -1,6 +1,7 @@
 /* command_mirror.c - the operator and the mirrored databases. */
 #include "daemon/command_impl.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -37,45 +38,53 @@ trouble(char out[TROUBLE], const struct mirror_status *s)
 
 /* How many zones are to be named. */
 static size_t
-mirror_row(struct reply *reply, const char *name, struct mirror *mirror)
+mirror_row(struct reply *reply, const char *name, const struct mirror_status *s)
 {
-	struct mirror_status s;
-	char n[11][24], left[24] = "-", why[TROUBLE];
+	char n[12][24], left[24] = "-", why[TROUBLE];
 
-	mirror_status(mirror, &s);
-	snprintf(n[0], 24, "%zu", s.in_step);
-	snprintf(n[1], 24, "%zu", s.behind);
-	snprintf(n[2], 24, "%zu", s.held);
-	snprintf(n[3], 24, "%" PRIu64, s.rows_deleted);
-	snprintf(n[4], 24, "%" PRIu64, s.rows_inserted);
-	snprintf(n[5], 24, "%" PRIu64, s.rows_updated);
-	snprintf(n[6], 24, "%" PRIu64, s.transactions);
-	snprintf(n[7], 24, "%" PRIu64, s.purges);
-	snprintf(n[8], 24, "%" PRIu64, s.rows_a_second);
-	snprintf(n[9], 24, "%zu", s.drifted);
-	snprintf(n[10], 24, "%zu", s.purges_waiting);
-	if (s.seconds_left >= 0)
-		snprintf(left, sizeof(left), "%" PRId64, s.seconds_left);
-	reply_row(reply, (const char *const[]){ name, activity(&s), s.connected ? "yes" : "no", n[0], n[1], n[2], n[9], n[8],
-	    left, n[3], n[4], n[5], n[6], n[7], n[10], trouble(why, &s) });
-	return s.held + s.drifted;
+	snprintf(n[0], 24, "%zu", s->in_step);
+	snprintf(n[1], 24, "%zu", s->behind);
+	snprintf(n[2], 24, "%zu", s->held);
+	snprintf(n[3], 24, "%" PRIu64, s->rows_deleted);
+	snprintf(n[4], 24, "%" PRIu64, s->rows_inserted);
+	snprintf(n[5], 24, "%" PRIu64, s->rows_updated);
+	snprintf(n[6], 24, "%" PRIu64, s->transactions);
+	snprintf(n[7], 24, "%" PRIu64, s->purges);
+	snprintf(n[8], 24, "%" PRIu64, s->rows_a_second);
+	snprintf(n[9], 24, "%zu", s->drifted);
+	snprintf(n[10], 24, "%zu", s->purges_waiting);
+	snprintf(n[11], 24, "%zu", s->left);
+	if (s->seconds_left >= 0)
+		snprintf(left, sizeof(left), "%" PRId64, s->seconds_left);
+	reply_row(reply, (const char *const[]){ name, activity(s), s->connected ? "yes" : "no", n[0], n[1], n[2], n[9], n[8],
+	    left, n[3], n[4], n[5], n[6], n[7], n[10], n[11], trouble(why, s) });
+	return s->held + s->drifted;
 }
 
 void
 command_mirror_state(struct reply *reply)
 {
 	static const char *const column[] = { "mirror", "state", "connected:flag", "in step", "behind", "held", "drifted", "rows/s",
-		"left:age", "deleted", "inserted", "updated", "transactions", "purges", "to purge", "last error", NULL };
+		"left:age", "deleted", "inserted", "updated", "transactions", "purges", "to purge", "left behind", "last error", NULL };
 	struct mirror *const *mirror;
 	const struct served *zone;
+	struct mirror_status *status;
 	size_t count, zones, named = 0;
 
 	mirror = mirrors_all(&count);
+	status = xcalloc(count, sizeof(*status));
 	reply_columns(reply, column);
-	for (size_t i = 0; i < count; i++)
-		named += mirror_row(reply, mirrors_name(i), mirror[i]);
+	for (size_t i = 0; i < count; i++) {
+		mirror_status(mirror[i], &status[i]);
+		named += mirror_row(reply, mirrors_name(i), &status[i]);
+	}
 	if (count == 0)
 		reply_fact(reply, "mirrors", "none configured");
+	for (size_t i = 0; i < count; i++)
+		if (status[i].left > 0)
+			reply_item(reply, "left behind", "%s in %s, of no zone any more; 'mirror remove DOMAIN' takes one away",
+			    status[i].left_names, mirrors_name(i));
+	free(status);
 	/* Asking for each of 100,000 takes the loop 25 ms. */
 	if (named == 0)
 		return;
@@ -106,6 +115,8 @@ struct job {
 	size_t mirrors;
 	struct zone **zone;
 	size_t zones;
+	bool whole;			/* all zones: also what no zone has */
+	size_t left;
 	char *domain, *path;
 	struct found {
 		char *cell[3];
@@ -182,22 +193,52 @@ leave_all(struct job *job)
 		mirror_leave(job->mirror[i]);
 }
 
+/* Takes row. */
 static void
-on_difference(void *ctx, const char *what, const char *row)
+add_found(struct job *job, const char *mirror, const char *what, char *row)
 {
-	struct job *job = ctx;
 	struct found *f;
 
 	if (job->count == SHOWN) {
 		job->left_out++;
+		free(row);
 		return;
 	}
 	if (job->count == job->room)
 		job->found = xrealloc(job->found, (job->room = job->room * 2 + 8) * sizeof(*job->found));
 	f = &job->found[job->count++];
-	f->cell[0] = xstrdup(job->mirror_now);
+	f->cell[0] = xstrdup(mirror);
 	f->cell[1] = xstrdup(what);
-	f->cell[2] = xasprintf("%s: %s", job->zone_now, row);
+	f->cell[2] = row;
+}
+
+static void
+on_difference(void *ctx, const char *what, const char *row)
+{
+	struct job *job = ctx;
+
+	add_found(job, job->mirror_now, what, xasprintf("%s: %s", job->zone_now, row));
+}
+
+static void
+on_left(void *ctx, const char *name, bool disabled)
+{
+	struct job *job = ctx;
+
+	job->left++;
+	add_found(job, job->mirror_now, "left behind", xasprintf("%s%s: of no zone any more", name, disabled ? " (disabled)" : ""));
+}
+
+static void
+find_left(struct job *job, size_t mirror)
+{
+	char text[600], why[512];
+
+	job->mirror_now = job->name[mirror];
+	if (mirror_left(job->mirror[mirror], on_left, job, why, sizeof(why)) == 0)
+		return;
+	snprintf(text, sizeof(text), "%s: %s", job->name[mirror], why);
+	job_error(job, text);
 }
 
 static void
@@ -235,6 +276,8 @@ verify_work(uv_work_t *work)
 	for (size_t i = 0; i < job->zones; i++)
 		for (size_t k = 0; k < job->mirrors; k++)
 			verify_zone(job, k, job->zone[i]);
+	for (size_t k = 0; k < job->mirrors && job->whole; k++)
+		find_left(job, k);
 	leave_all(job);
 }
 
@@ -248,6 +291,8 @@ verify_done(uv_work_t *work, int status)
 	reply_number(job->reply, "zones as they should be", job->same);
 	reply_number(job->reply, "zones that differ", job->differ);
 	reply_number(job->reply, "rows compared", job->rows);
+	if (job->whole)
+		reply_number(job->reply, "domains left behind", job->left);
 	if (job->left_out > 0)
 		reply_number(job->reply, "differences not shown", job->left_out);
 	if (job->count > 0)
@@ -274,6 +319,7 @@ verify(struct reply *reply, char **word)
 		return false;
 	zone = zones_all(&count);
 	job = job_new(reply, NULL);
+	job->whole = one == NULL;
 	job->zone = xcalloc(count, sizeof(*job->zone));
 	for (size_t i = 0; i < count; i++)
 		if ((one == NULL || one == &zone[i]) &&
@@ -282,6 +328,66 @@ verify(struct reply *reply, char **word)
 	job_run(job, verify_work, verify_done);
 	return true;
 }
+
+/* --- what no zone has any more ------------------------------------------ */
+
+static void
+remove_work(uv_work_t *work)
+{
+	struct job *job = work->data;
+	size_t absent = 0;
+
+	for (size_t k = 0; k < job->mirrors; k++) {
+		char text[600], why[512], rows[24];
+		uint64_t count = 0;
+		int err = mirror_remove(job->mirror[k], job->domain, &count, why, sizeof(why));
+
+		snprintf(rows, sizeof(rows), "%" PRIu64, count);
+		if (err == 0)
+			add_found(job, job->name[k], job->domain, xstrdup(rows));
+		absent += err == -ENOENT;
+		/* One that some mirror does not have is no error while another has it. */
+		if (err == 0 || (err == -ENOENT && (absent < job->mirrors || job->count > 0)))
+			continue;
+		snprintf(text, sizeof(text), "%s: %s", job->name[k], why);
+		job_error(job, text);
+	}
+	leave_all(job);
+}
+
+static void
+remove_done(uv_work_t *work, int status)
+{
+	static const char *const column[] = { "mirror", "removed", "rows", NULL };
+	struct job *job = work->data;
+
+	(void)status;
+	if (job->count > 0)
+		reply_columns(job->reply, column);
+	for (size_t i = 0; i < job->count; i++)
+		reply_row(job->reply, (const char *const *)job->found[i].cell);
+	for (size_t i = 0; i < job->errors; i++)
+		reply_error(job->reply, "%s in %s", job->domain, job->error[i]);
+	reply_end(job->reply);
+	job_free(job);
+}
+
+static bool
+remove_left(struct reply *reply, char **word)
+{
+	struct job *job = job_new(reply, word[1]);
+
+	if (job->mirrors == 0) {
+		reply_error(reply, "there is no such mirror in the configuration");
+		job_free(job);
+		return false;
+	}
+	job->domain = xstrdup(word[0]);
+	job_run(job, remove_work, remove_done);
+	return true;
+}
+
+/* --- from PowerDNS ------------------------------------------------------ */
 
 static void
 on_import_report(void *ctx, const struct report *report)
@@ -413,6 +519,7 @@ cmd_mirror(struct reply *reply, char **word)
 		{ "repair", 1, 1, resync, " ZONE" },
 		{ "resync", 0, 1, resync, " [ZONE]" },
 		{ "adopt", 1, 1, adopt, " ZONE" },
+		{ "remove", 1, 2, remove_left, " DOMAIN [MIRROR]" },
 		{ "import", 1, 3, import, " DOMAIN [FILE [MIRROR]]" },
 	};
 	int words = 0;
@@ -429,6 +536,6 @@ cmd_mirror(struct reply *reply, char **word)
 		reply_end(reply);
 		return;
 	}
-	reply_usage(reply, "mirror %s: there are mirror status, pause, resume, verify, repair, resync, adopt and import", word[0]);
+	reply_usage(reply, "mirror %s: there are mirror status, pause, resume, verify, repair, resync, adopt, remove and import", word[0]);
 	reply_end(reply);
 }

@@ -389,6 +389,8 @@ static const struct family families[] = {
 	    .mirror = NUMBERS(MIRROR(in_step, "in_step"), MIRROR(behind, "behind"), MIRROR(held, "held")) },
 	{ "tandem_mirror_drifted_zones", GAUGE, "Zones whose rows somebody else has changed.",
 	    .mirror = NUMBERS(MIRROR(drifted, NULL)) },
+	{ "tandem_mirror_left_behind_domains", GAUGE, "Domains of ours that no zone of the configuration has.",
+	    .mirror = NUMBERS(MIRROR(left, NULL)) },
 	{ "tandem_mirror_rows_total", COUNTER, "Rows changed in the database.", .label = "change",
 	    .mirror = NUMBERS(MIRROR(rows_deleted, "deleted"), MIRROR(rows_inserted, "inserted"),
 		MIRROR(rows_updated, "updated")) },

@@ -515,9 +515,9 @@ mirror_compare(struct mirror *m, struct slot *slot, bool adopt)
 }
 
 const char *
-mirror_hindrance(const struct mirror *m, const struct tracked *z)
+mirror_shut(const struct mirror *m)
 {
-	if (m->stopping || z == NULL || z->slot == NULL)
+	if (m->stopping)
 		return "it is no longer mirrored here";
 	if (m->status.paused)
 		return "the mirror is paused";
@@ -525,6 +525,18 @@ mirror_hindrance(const struct mirror *m, const struct tracked *z)
 		return "another instance writes";
 	if (!m->gate.open)
 		return m->status.error[0] != '\0' ? m->status.error : "not connected yet";
+	return NULL;
+}
+
+const char *
+mirror_hindrance(const struct mirror *m, const struct tracked *z)
+{
+	const char *shut = mirror_shut(m);
+
+	if (z == NULL || z->slot == NULL)
+		return "it is no longer mirrored here";
+	if (shut != NULL)
+		return shut;
 	if (z->queued || z->busy != NULL)
 		return NULL;
 	if (z->state == MIRROR_HELD)
@@ -594,6 +606,9 @@ mirror_status(struct mirror *m, struct mirror_status *status)
 	estimate(m, status, rows_left);
 	if (m->status.standby)
 		status->seconds_left = -1;
+	else
+		status->left = m->gate.left.count;
+	snprintf(status->left_names, sizeof(status->left_names), "%s%s", m->gate.left.text, m->gate.left.more ? ", ..." : "");
 	pthread_mutex_unlock(&m->lock);
 	status->purges = purger_done(m->purger);
 	status->purges_waiting = purger_waiting(m->purger);

@@ -90,6 +90,8 @@ struct mirror_status {
 	uint64_t rows_a_second;		/* since it last had nothing to do */
 	int64_t seconds_left;		/* until all are in step, at that speed; -1: not known */
 	uint64_t rows_deleted, rows_inserted, rows_updated, transactions, purges;
+	size_t left;			/* domains of ours that no zone has, as last seen */
+	char left_names[320];		/* the first few */
 	char error[256];		/* the last one, "" when all is well */
 	enum { MIRROR_WELL, MIRROR_NO_CONNECTION, MIRROR_DATABASE_FAULT, MIRROR_ZONE_HELD } error_kind;
 	size_t purges_waiting;		/* zones that some PowerDNS has not forgotten yet */
@@ -129,6 +131,11 @@ struct mirror_verdict {
 typedef void mirror_difference_fn(void *ctx, const char *what, const char *row);
 int mirror_verify(struct mirror *, const struct zone *, mirror_difference_fn *, void *ctx,
     struct mirror_verdict *);
+/* Domains of ours that no included zone has: on-remove keep or disable left them.  Returns 0, or -errno with a sentence. */
+typedef void mirror_left_fn(void *ctx, const char *name, bool disabled);
+int mirror_left(struct mirror *, mirror_left_fn *, void *ctx, char *why, size_t size);
+/* Deletes one of them, with its *rows; -ENOENT: there is none of ours. */
+int mirror_remove(struct mirror *, const char *domain, uint64_t *rows, char *why, size_t size);
 /* A zone file from any domain of the database; as import_zone(). */
 int mirror_import(struct mirror *, const char *domain, const char *path, struct sink *, char *why, size_t size);
 #endif

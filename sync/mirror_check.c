@@ -33,9 +33,8 @@ mirror_leave(struct mirror *m)
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* One that needs no lease: it only reads. */
-static struct target *
-open_reader(struct mirror *m, struct target_conf *conf)
+struct target *
+mirror_reader(struct mirror *m, struct target_conf *conf)
 {
 	*conf = m->conf;
 	conf->token = NULL;
@@ -93,7 +92,7 @@ int
 mirror_verify(struct mirror *m, const struct zone *zone, mirror_difference_fn *fn, void *ctx, struct mirror_verdict *out)
 {
 	struct target_conf conf;
-	struct target *t = open_reader(m, &conf);
+	struct target *t = mirror_reader(m, &conf);
 	struct target_verdict v;
 	enum target_result result = verify(m, t, zone, fn, ctx, &v);
 
@@ -114,7 +113,7 @@ int
 mirror_import(struct mirror *m, const char *domain, const char *path, struct sink *sink, char *why, size_t size)
 {
 	struct target_conf conf;
-	struct target *t = open_reader(m, &conf);
+	struct target *t = mirror_reader(m, &conf);
 	int err = import_zone(t, domain, path, sink, why, size);
 
 	target_close(t);
@@ -226,7 +225,7 @@ checker_thread(void *arg)
 
 	slot_thread_begin();
 	setpriority(PRIO_PROCESS, 0, NICE);	/* of this thread alone, on Linux */
-	t = open_reader(m, &conf);
+	t = mirror_reader(m, &conf);
 	pthread_mutex_lock(&m->lock);
 	until = mirror_now() + pause_between(m);
 	for (stopping = m->stopping; !stopping; stopping = m->stopping) {

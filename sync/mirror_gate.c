@@ -6,7 +6,6 @@
  */
 #include "sync/mirror_impl.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,7 +20,6 @@
 #define CONNECT_MAX 60000
 #define BEAT 3000			/* the holder of the lease shows that it lives */
 #define LOOK 1000			/* who stands by looks whether it does */
-#define NAMED 5				/* zones in a sentence */
 #define SILENCE 10000			/* and takes over after this */
 #define LOOK_AROUND 6000		/* between two comparisons of all states, */
 #define LOOK_SHARE 50			/* or so many times what one takes */
@@ -145,6 +143,7 @@ struct asking {
 	struct writer *w;
 	char **orphan;			/* names of ours that nobody includes */
 	size_t orphans;
+	struct some_names left;
 };
 
 static bool
@@ -168,6 +167,8 @@ on_state(void *ctx, const struct target_state *state)
 	    !(state->disabled && m->on_remove == MIRROR_DISABLE)) {
 		a->orphan = xrealloc(a->orphan, (a->orphans + 1) * sizeof(*a->orphan));
 		a->orphan[a->orphans++] = xstrdup(state->name);
+	} else if (mirror_is_left(m, state->name)) {
+		mirror_name(&a->left, state->name, state->disabled ? " (disabled)" : "");
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -214,6 +215,8 @@ ask_all(struct writer *w)
 			gate_take_state(z, NULL);
 	/* Those that leave later are excluded by name. */
 	m->gate.orphans |= result == TARGET_OK;
+	if (result == TARGET_OK)
+		m->gate.left = a.left;
 	pthread_mutex_unlock(&m->lock);
 	for (size_t i = 0; i < a.orphans; i++) {
 		if (result == TARGET_OK)
@@ -413,23 +416,16 @@ open_gate(struct writer *w)
 struct looking {
 	struct mirror *m;
 	uint64_t look, since;
-	size_t moved;
-	char names[200];		/* of the first few that moved */
-	bool more;
+	struct some_names moved, left;
 };
 
 /* With the lock.  It is asked for again before anything is written. */
 static void
 note_moved(struct looking *l, struct tracked *z)
 {
-	size_t used = strlen(l->names);
-
 	z->asked = false;
 	tracked_queue(&l->m->zones, z, false);
-	if (l->moved++ < NAMED && used + strlen(z->name) + 10 < sizeof(l->names))
-		snprintf(l->names + used, sizeof(l->names) - used, "%s%s", used > 0 ? ", " : "", z->name);
-	else
-		l->more = true;
+	mirror_name(&l->moved, z->name, "");
 }
 
 static bool
@@ -451,6 +447,8 @@ on_look(void *ctx, const struct target_state *state)
 		    zone_digest_equal(z->digest, state->digest)))
 			note_moved(l, z);
 	}
+	if (mirror_is_left(l->m, state->name))
+		mirror_name(&l->left, state->name, state->disabled ? " (disabled)" : "");
 	pthread_mutex_unlock(&l->m->lock);
 }
 
@@ -474,14 +472,16 @@ look_around(struct writer *w)
 			note_moved(&l, z);
 	took = mirror_now() - start;
 	m->gate.look_at = mirror_now() + (took * LOOK_SHARE > LOOK_AROUND ? took * LOOK_SHARE : LOOK_AROUND);
-	if (l.moved > 0)
+	if (result == TARGET_OK)
+		m->gate.left = l.left;
+	if (l.moved.count > 0)
 		pthread_cond_broadcast(&m->wake);
 	pthread_mutex_unlock(&m->lock);
-	if (result != TARGET_OK || l.moved == 0)
+	if (result != TARGET_OK || l.moved.count == 0)
 		return result;
 	mirror_tell(m, WARNING, NULL, "%zu zone%s in the database not at the version that was written, as when a "
-	    "backup is put back or a domain deleted: %s%s; %s brought in step again", l.moved, l.moved == 1 ? " is" : "s are",
-	    l.names, l.more ? ", ..." : "", l.moved == 1 ? "it is" : "they are");
+	    "backup is put back or a domain deleted: %s%s; %s brought in step again", l.moved.count, l.moved.count == 1 ? " is" : "s are",
+	    l.moved.text, l.moved.more ? ", ..." : "", l.moved.count == 1 ? "it is" : "they are");
 	return see_exports(w);
 }
 

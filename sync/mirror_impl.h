@@ -1,5 +1,5 @@
 /* mirror_impl.h - the inside of a mirror: mirror.c has its threads, mirror_gate.c connection and lease, mirror_write.c
- * the transactions, mirror_masters.c a table that is read. */
+ * the transactions, mirror_masters.c a table that is read, mirror_left.c what no zone has any more. */
 #ifndef SYNC_MIRROR_IMPL_H
 #define SYNC_MIRROR_IMPL_H
 
@@ -21,6 +21,15 @@
 #define HELD_RETRY 60000		/* milliseconds */
 
 #define CAUSES 16
+
+/* The first few, for a sentence. */
+#define NAMED 5
+struct some_names {
+	size_t count;
+	bool more;			/* than text has */
+	char text[300];
+};
+void mirror_name(struct some_names *, const char *name, const char *more);
 
 struct mirror {
 	struct arena *memory;		/* of the configuration's copies */
@@ -64,6 +73,7 @@ struct mirror {
 		bool led;		/* we had the lease */
 		struct target_lease seen;	/* somebody else's, and since when it has not moved */
 		int64_t seen_at;
+		struct some_names left;	/* domains of ours that no zone has, as last seen */
 		bool settled, orphans;	/* all zones were included; the target was asked for others */
 		/* who is at it */
 		int64_t masters_due;
@@ -93,6 +103,7 @@ void mirror_tell(struct mirror *, enum severity, const char *zone, const char *f
 /* With the lock. */
 void mirror_keep_error(struct mirror *, int kind, const char *text);	/* for mirror_status() */
 void mirror_queue_all(struct mirror *, bool held_only);
+const char *mirror_shut(const struct mirror *);	/* why it does not write; NULL: it does */
 /* Why it will not be written soon; NULL: it will. */
 const char *mirror_hindrance(const struct mirror *, const struct tracked *);
 
@@ -113,6 +124,9 @@ bool gate_ask(struct writer *, struct tracked **, size_t count);
 void gate_take_state(struct tracked *, const struct target_state *);
 
 void checker_start(struct mirror *);	/* a visitor */
+/* Opened, one that needs no lease: it only reads.  conf lives as long. */
+struct target *mirror_reader(struct mirror *, struct target_conf *);
+bool mirror_is_left(const struct mirror *, const char *name);	/* with the lock; of one that the target has */
 
 /* With the lock: is this version what the target has?  Then the zone is in step, and another reference, or NULL, comes
  * for the one to it. */
