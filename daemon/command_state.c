@@ -65,16 +65,41 @@ command_zone_role(const struct served *zone)
 	return zone->refresh != NULL ? "slave" : "master";
 }
 
+/* Of what is served; false: nobody has to care. */
+static bool
+signatures_matter(const struct served *zone, struct signatures_state *s)
+{
+	return zone->conf->rules->checks[CHECK_DNSSEC] != NOTE && signatures_state(zone->signatures, s) &&
+	    (s->expired > 0 || s->ending > 0);
+}
+
 /* "" when all is well. */
 const char *
 command_zone_trouble(const struct served *zone)
 {
 	struct refresh_status s;
+	struct signatures_state signatures;
+	const char *trouble;
 
-	if (zone->refresh == NULL)
-		return zone_file_trouble(zone->file);
-	refresh_status(zone->refresh, &s);
-	return s.trouble;
+	if (zone->refresh == NULL) {
+		trouble = zone_file_trouble(zone->file);
+	} else {
+		refresh_status(zone->refresh, &s);
+		trouble = s.trouble;
+	}
+	if (trouble[0] == '\0' && signatures_matter(zone, &signatures) && signatures.expired > 0)
+		return "signatures have run out: resolvers that validate refuse its answers";
+	return trouble;
+}
+
+static const char *
+served_state(const struct served *zone)
+{
+	struct signatures_state s;
+
+	if (!signatures_matter(zone, &s))
+		return "ok";
+	return s.expired > 0 ? "signatures have expired" : "signatures expire within a day";
 }
 
 static const char *
@@ -82,9 +107,9 @@ master_state(const struct served *zone, bool loaded)
 {
 	if (zone->frozen)
 		return "frozen";
-	if (command_zone_trouble(zone)[0] != '\0')
+	if (zone_file_trouble(zone->file)[0] != '\0')
 		return loaded ? "old version, file has errors" : "not loaded";
-	return loaded ? "ok" : "loading";
+	return loaded ? served_state(zone) : "loading";
 }
 
 static const char *
@@ -99,7 +124,7 @@ slave_state(const struct served *zone)
 		return s.served ? "refreshing" : "transferring";
 	if (s.trouble[0] != '\0')
 		return s.served ? "old version, no master answers" : "not transferred";
-	return s.served ? "ok" : "no version yet";
+	return s.served ? served_state(zone) : "no version yet";
 }
 
 const char *
@@ -174,6 +199,20 @@ slave_facts(struct reply *reply, const struct served *zone)
 		reply_time(reply, s.expired ? "expired" : "expires", s.expires);
 }
 
+static void
+signature_facts(struct reply *reply, const struct served *zone)
+{
+	struct signatures_state s;
+
+	if (!signatures_state(zone->signatures, &s))
+		return;
+	reply_time(reply, s.expired > 0 ? "signatures expired" : "signatures expire", s.first);
+	if (s.expired > 0)
+		reply_number(reply, "sets without a signature in time", s.expired);
+	else if (s.ending > 0)
+		reply_number(reply, "sets signed for less than a day", s.ending);
+}
+
 void
 cmd_zonestatus(struct reply *reply, char **word)
 {
@@ -201,6 +240,7 @@ cmd_zonestatus(struct reply *reply, char **word)
 		reply_flag(reply, "signed", zone_signed(version));
 		if (zone_signed(version))
 			reply_fact(reply, "denial", "%s", zone_nsec3(version) != NULL ? "NSEC3" : "NSEC");
+		signature_facts(reply, zone);
 		reply_fact(reply, "digest", "%s", zone_digest_print(digest, zone_digest(version)));
 		reply_age(reply, "age", (time_t)slot_since(zone->slot));
 	}

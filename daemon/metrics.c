@@ -217,6 +217,19 @@ zone_in_state(struct metrics *m, const struct served *zone, const struct zone *v
 }
 
 static bool
+zone_signatures(struct metrics *m, const struct served *zone, const struct zone *version, uint64_t *value)
+{
+	struct signatures_state s;
+
+	(void)m;
+	(void)version;
+	if (!signatures_state(zone->signatures, &s))
+		return false;
+	*value = (uint64_t)s.first;
+	return true;
+}
+
+static bool
 slave_checked(const struct refresh_status *s, uint64_t *value)
 {
 	*value = (uint64_t)s->checked;
@@ -369,11 +382,13 @@ static const struct family families[] = {
 
 	{ "tandem_zone_state", GAUGE, "1, with what tandemctl status says.", .of_zone = zone_in_state },
 	{ "tandem_zones", GAUGE, "Zones of the configuration.", .server = NUMBERS(SERVER(zones, NULL)) },
-	{ "tandem_zones_in_trouble", GAUGE, "Those whose file has errors, or that no master gives.",
+	{ "tandem_zones_in_trouble", GAUGE, "Those whose file has errors, that no master gives, or whose signatures have run out.",
 	    .server = NUMBERS(SERVER(in_trouble, NULL)) },
 	{ "tandem_zone_serial", GAUGE, "The serial that is served.", .of_zone = zone_serial_of },
 	{ "tandem_zone_records", GAUGE, "Records of the zone.", .of_zone = zone_records_of },
 	{ "tandem_zone_published_timestamp_seconds", GAUGE, "Since when this version is served.", .of_zone = zone_published },
+	{ "tandem_zone_signatures_expire_timestamp_seconds", GAUGE,
+	    "When the first signature of a signed zone runs out.", .of_zone = zone_signatures },
 	{ "tandem_zone_checked_timestamp_seconds", GAUGE, "When a master last said what it has.", .of_slave = slave_checked },
 	{ "tandem_zone_next_refresh_timestamp_seconds", GAUGE, "When the masters are asked next.", .of_slave = slave_next },
 	{ "tandem_zone_expires_timestamp_seconds", GAUGE, "When a slave serves it no longer.", .of_slave = slave_expires },

@@ -54,6 +54,7 @@ on_publish(void *ctx, struct slot *slot, struct zone *zone)
 	mirrors_wake(slot);
 	if (zone != NULL)
 		announce_published(slot);
+	signatures_published(slot, zone);
 }
 
 static void
@@ -219,6 +220,22 @@ announce_of(const struct slot *slot)
 	return zone != NULL ? zone->announce : NULL;
 }
 
+static struct signatures **
+signatures_of(const struct slot *slot)
+{
+	struct served *zone = zones_of(slot);
+
+	return zone != NULL ? &zone->signatures : NULL;
+}
+
+static bool
+signatures_wanted(const struct slot *slot)
+{
+	const struct served *zone = zones_of(slot);
+
+	return zone != NULL && zone->conf->rules->checks[CHECK_DNSSEC] != NOTE;
+}
+
 static void
 about_peer(struct peer *peer)
 {
@@ -282,6 +299,7 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	now.workers = workers_new(workers, now.server, &limits);
 	files_start(loop);
 	announce_start(loop, &(struct announce_env){ log_report, NULL, announce_of, listeners_ourselves, about_peer });
+	signatures_start(loop, &(struct signatures_env){ signatures_of, signatures_wanted });
 	inbox_start(loop, on_note);
 	autosecondary_start(loop);
 	refresh_start(loop, now.fixed.journal, &limits_in, log_report, NULL);
@@ -329,6 +347,7 @@ setup_stop(void)
 	autosecondary_stop();
 	journal_close(now.journal);
 	files_stop();
+	signatures_stop();
 	zones_stop();
 	announce_stop();
 	refresh_stop();

@@ -158,6 +158,7 @@ drop_zone(struct served *zone, const struct conf *conf, load_done_fn *removed, v
 		removed(ctx, &o);
 	stop_zone(zone);
 	stop_announce(zone);
+	signatures_free(zone->signatures);
 	slot_remove(zone->slot);
 	if (zone->frozen && (err = noted_set(NOTED_FROZEN, conf, zone->conf->name, false)) < 0)
 		log_warning("zone %s: is still among those that are frozen: %s", o.zone, strerror(-err));
@@ -359,6 +360,7 @@ zones_stop(void)
 	for (size_t i = 0; i < count; i++) {
 		stop_zone(&served[i]);
 		stop_announce(&served[i]);
+		signatures_free(served[i].signatures);
 		slot_remove(served[i].slot);
 	}
 	slot_apply();

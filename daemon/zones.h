@@ -8,6 +8,7 @@
 
 #include "daemon/config/conf.h"
 #include "daemon/files.h"
+#include "daemon/signatures.h"
 #include "daemon/transfer/announce.h"
 #include "daemon/transfer/refresh.h"
 #include "sync/slot.h"
@@ -20,6 +21,7 @@ struct served {
 	struct zone_file *file;		/* of a master; NULL: it is a slave */
 	struct refresh *refresh;	/* of a slave; NULL: it is a master */
 	struct announce *announce;	/* NULL: its versions are not announced */
+	struct signatures *signatures;	/* NULL: no version was signed */
 	bool frozen;			/* its file is not read until the operator says so */
 };
 const struct served *zones_all(size_t *count);	/* in canonical order */

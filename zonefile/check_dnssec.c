@@ -36,6 +36,7 @@ struct state {
 	const struct node *nsec;		/* the last one met */
 	const struct node *nsec3, *first3;	/* of the chain that NSEC3PARAM speaks of */
 	int32_t next;				/* seconds to when one in time is so no more */
+	int32_t end;				/* the same of the first set without another; it may be over */
 	size_t steps;				/* of a change: that may still be gone to find neighbours */
 };
 
@@ -62,6 +63,24 @@ expect(struct state *s, uint32_t when)
 
 	if (in > 0 && in < s->next)
 		s->next = in;
+}
+
+/* Until when some signature of the set holds. */
+static void
+note_end(struct state *s, const struct rrset *sigs)
+{
+	const uint8_t *at = sigs->rdata;
+	int32_t last = INT32_MIN;
+
+	for (unsigned i = 0; i < sigs->count; i++) {
+		int32_t in = (int32_t)(get32(at + 2 + 8) - s->now);
+
+		if (in > last)
+			last = in;
+		at += 2 + (at[0] << 8 | at[1]);
+	}
+	if (last < s->end)
+		s->end = last;
 }
 
 /* Times are compared as serials (RFC 4034 3.1.5).  One signature in time is enough for the set. */
@@ -211,6 +230,38 @@ check_dnssec(struct zone *zone, enum severity severity, time_t now, struct sink 
 		    " unsigned, and it should have none (RFC 9276 3.1)", zone_nsec3(zone)->iterations, ITERATIONS);
 	if (s.first3 == NULL && s.nsec == NULL)
 		report_zone(sink, severity, of, "is signed and has neither NSEC nor NSEC3 with parameters of NSEC3PARAM");
+}
+
+/* --- of times alone --- */
+
+bool
+check_signatures(const struct zone *zone, unsigned known, time_t now, struct sink *sink, struct signature_times *times)
+{
+	struct state s = { .zone = zone, .now = (uint32_t)now, .next = INT32_MAX, .end = INT32_MAX };
+	const struct node *node;
+	struct zone_walk walk;
+
+	*times = (struct signature_times){ 0 };
+	if (node_sigs(zone_apex(zone), T_SOA) == NULL)
+		return false;
+	for (node = zone_walk(&walk, zone); node != NULL; node = zone_next(&walk))
+		for (unsigned i = 0; i < node->count; i++)
+			if (node->set[i]->type == T_RRSIG) {
+				check_times(&s, node, node->set[i]);
+				note_end(&s, node->set[i]);
+			}
+	times->first = now + s.end;
+	times->look_again = now + s.next;
+	times->expired = s.found[EXPIRED].count;
+	times->ending = s.found[ENDING].count;
+	for (int i = 0; i < FAULTS; i++) {
+		if (s.found[i].count > 0)
+			times->faults |= 1u << i;
+		if (known & 1u << i)
+			s.found[i].count = 0;
+	}
+	tell(&s, WARNING, sink);
+	return true;
 }
 
 /* --- of a change --- */

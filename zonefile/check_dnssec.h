@@ -2,6 +2,8 @@
 #ifndef ZONEFILE_CHECK_DNSSEC_H
 #define ZONEFILE_CHECK_DNSSEC_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <time.h>
 
 #include "zonefile/report.h"
@@ -15,4 +17,15 @@ void check_dnssec(struct zone *, enum severity, time_t now, struct sink *);
  * only they are looked at, and their neighbours in the chain, unless it is time to look at all of it. */
 void check_dnssec_change(const struct zone *from, struct zone *to, const uint8_t *const *name, size_t count,
     enum severity, time_t now, struct sink *);
+
+/* Of a version that others see already, since signatures run out while it stays as it is. */
+struct signature_times {
+	time_t first;			/* when no signature of some set holds any more; it may be over */
+	time_t look_again;		/* a look before that shows the same */
+	size_t expired, ending;		/* sets whose signatures have run out, or will within a day */
+	unsigned faults;		/* the kinds that were found */
+};
+/* Looks at the times of all signatures and tells those kinds of fault, as warnings, that are not among the known.  false: the
+ * zone is not signed. */
+bool check_signatures(const struct zone *, unsigned known, time_t now, struct sink *, struct signature_times *);
 #endif

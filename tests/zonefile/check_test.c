@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "zonefile/check_dnssec.h"
 #include "zonefile/delta.h"
 #include "zonefile/master.h"
 #include "zonefile/name.h"
@@ -469,6 +470,53 @@ signatures_that_run_out_meanwhile_are_told_with_the_next_change(void **state)
 	assert_int_equal(look_again, end - 86400);
 }
 
+static bool
+signatures_at(const struct zone *zone, unsigned known, time_t now, struct signature_times *times)
+{
+	struct sink sink = { .fn = remember };
+
+	*told = '\0';
+	return check_signatures(zone, known, now, &sink, times);
+}
+
+/* A set has two: the later end counts. */
+static void
+signatures_are_looked_at_while_a_zone_stays(void **state)
+{
+	static const char soon[] = "b.example. A: the signature expires within a day\n",
+	    gone[] = "b.example. A: the signature has expired\n";
+	time_t end = 1790121600;
+	struct signature_times times;
+	struct zone *zone = zone_of(APEX("1", "b") "b A 192.0.2.1\n" SIG("A", "20260922000000") SIG("A", "20260923000000")
+	    " NSEC ns A\n" SIG("NSEC", GOOD) TAIL);
+	unsigned ending;
+
+	(void)state;
+	assert_true(signatures_at(zone, 0, NOW, &times));
+	assert_string_equal(told, "");
+	assert_int_equal(times.first, end);
+	assert_int_equal(times.faults, 0);
+	assert_true(times.look_again <= end - 86400);
+	assert_true(signatures_at(zone, 0, end - 86400, &times));
+	assert_string_equal(told, soon);
+	assert_int_equal(times.ending, 1);
+	assert_true(times.look_again <= end + 1);
+	ending = times.faults;
+	assert_true(signatures_at(zone, ending, end, &times));
+	assert_string_equal(told, "");
+	assert_int_equal(times.faults, ending);
+	assert_true(signatures_at(zone, ending, end + 1, &times));
+	assert_string_equal(told, gone);
+	assert_int_equal(times.first, end);
+	assert_int_equal(times.expired, 1);
+	assert_int_equal(times.ending, 0);
+	assert_int_equal(zone_look_again(zone), 0);
+	zone_unref(zone);
+	zone = zone_of("@ SOA ns hm 1 2 3 4 5\n NS ns\nns A 192.0.2.1\n");
+	assert_false(signatures_at(zone, 0, NOW, &times));
+	zone_unref(zone);
+}
+
 /* Hosts, delegations and glue by chance, signed well, and then with records gone by chance too: a look at the change finds what a look
  * at all of it does. */
 static size_t
@@ -557,6 +605,7 @@ main(void)
 		cmocka_unit_test(what_the_parent_is_told_fits_the_keys),
 		cmocka_unit_test(changes_are_checked_where_they_are),
 		cmocka_unit_test(signatures_that_run_out_meanwhile_are_told_with_the_next_change),
+		cmocka_unit_test(signatures_are_looked_at_while_a_zone_stays),
 		cmocka_unit_test(changes_show_what_the_whole_does),
 		cmocka_unit_test(signed_zones_are_checked_for_what_validators_see),
 	};
