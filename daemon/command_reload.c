@@ -14,8 +14,44 @@
 struct reloading {
 	struct reply *reply;
 	bool preview;
+	bool many;			/* zones: of each only its first warning */
 	size_t unchanged, failed, rows;
 };
+
+static void
+rest_of(struct reply *reply, enum severity severity, size_t left)
+{
+	char line[64];
+
+	if (left > 0)
+		reply_line(reply, severity, line, (size_t)snprintf(line, sizeof(line), "and %zu more, see the log", left));
+}
+
+void
+command_findings(struct reply *reply, const struct findings *found, enum severity severity, size_t told)
+{
+	const struct text *lines = severity == ERROR ? &found->error : &found->warning;
+	const char *at = lines->octets, *end, *last = at + lines->len;
+	size_t n = 0;
+
+	for (; at < last; at = end + 1, n++) {
+		end = memchr(at, '\n', (size_t)(last - at));
+		if (n >= told)
+			reply_line(reply, severity, at, (size_t)(end - at));
+	}
+	rest_of(reply, severity, (severity == ERROR ? found->errors : found->warnings) - n);
+}
+
+/* The first of several, with how many there are. */
+static void
+first_warning(struct reply *reply, const char *zone, const struct findings *found)
+{
+	const char *first = found->warning.octets, *end = memchr(first, '\n', found->warning.len);
+	char *line = xasprintf("%s: %u warnings, the first: %.*s", zone, found->warnings, (int)(end - first), first);
+
+	reply_line(reply, WARNING, line, strlen(line));
+	free(line);
+}
 
 static void
 reload_row(void *ctx, const struct load_outcome *o)
@@ -46,8 +82,14 @@ reload_row(void *ctx, const struct load_outcome *o)
 	snprintf(ms, sizeof(ms), "%u", o->ms);
 	snprintf(result, sizeof(result), "%s%s%s", (r->preview ? would : word)[o->result], o->text[0] != '\0' ? ": " : "", o->text);
 	reply_row(r->reply, (const char *const[]){ o->zone, old, new, removed, added, ms, result });
-	if (o->more != NULL)
-		reply_lines(r->reply, o->more);
+	if (o->found == NULL)
+		return;
+	if (o->result == LOAD_FAILED && o->found->errors > 0)
+		command_findings(r->reply, o->found, ERROR, 1);
+	if (r->many && o->found->warnings > 1)
+		first_warning(r->reply, o->zone, o->found);
+	else
+		command_findings(r->reply, o->found, WARNING, 0);
 }
 
 static void
@@ -110,13 +152,12 @@ refuse(const struct reload *tell, struct reply *reply, const struct served *zone
 	tell->end(tell->ctx, false, RELOAD_UNREAD);
 }
 
-/* What a reload would do. */
 static struct reload
-preview_to(struct reply *reply)
+reload_many(struct reply *reply)
 {
 	struct reload tell = reload_to(reply);
 
-	((struct reloading *)tell.ctx)->preview = true;
+	((struct reloading *)tell.ctx)->many = true;
 	return tell;
 }
 
@@ -162,19 +203,20 @@ cmd_reload(struct reply *reply, char **word)
 	}
 	if (name != NULL) {
 		reload_one(reply, name, dry);
-	} else if (dry) {
-		tell = preview_to(reply);
-		preview_reload(NULL, &tell);
-	} else {
-		tell = reload_to(reply);
-		reload_all(true, &tell);
+		return;
 	}
+	tell = reload_many(reply);
+	((struct reloading *)tell.ctx)->preview = dry;
+	if (dry)
+		preview_reload(NULL, &tell);
+	else
+		reload_all(true, &tell);
 }
 
 void
 cmd_reconfig(struct reply *reply, char **word)
 {
-	struct reload tell = reload_to(reply);
+	struct reload tell = reload_many(reply);
 
 	(void)word;
 	reload_all(false, &tell);

@@ -213,6 +213,22 @@ signature_facts(struct reply *reply, const struct served *zone)
 		reply_number(reply, "sets signed for less than a day", s.ending);
 }
 
+/* Those of the version that is served, and of the file when it was refused. */
+static void
+file_findings(struct reply *reply, const struct zone_file *file)
+{
+	const struct findings *errors = zone_file_errors(file), *warnings = zone_file_warnings(file);
+
+	if (errors != NULL) {
+		reply_number(reply, "errors in the file", errors->errors);
+		command_findings(reply, errors, ERROR, 0);
+	}
+	if (warnings != NULL) {
+		reply_number(reply, "warnings when it was read", warnings->warnings);
+		command_findings(reply, warnings, WARNING, 0);
+	}
+}
+
 void
 cmd_zonestatus(struct reply *reply, char **word)
 {
@@ -250,6 +266,8 @@ cmd_zonestatus(struct reply *reply, char **word)
 		command_told(reply, zone->announce);
 	if (command_zone_trouble(zone)[0] != '\0')
 		reply_fact(reply, "trouble", "%s", command_zone_trouble(zone));
+	if (zone->file != NULL)
+		file_findings(reply, zone->file);
 	mirror = mirrors_all(&mirrors);
 	for (size_t i = 0; i < mirrors; i++) {
 		char key[CELL];

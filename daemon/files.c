@@ -37,6 +37,8 @@ struct zone_file {
 	struct master_files files;	/* of the last reading; pool thread while READING */
 	bool known;			/* files is of a reading that was good */
 	char *trouble;			/* why the last reading did not serve, or NULL */
+	struct findings *errors;	/* of that reading; NULL: none */
+	struct findings *warnings;	/* of the one that served; NULL: none */
 };
 
 /* One reading: what the pool thread and the commit thread bring back. */
@@ -51,9 +53,7 @@ struct reading {
 	uint64_t started;		/* uv_now() */
 	uv_work_t work;
 	struct zone *zone;		/* NULL: it had errors; the gate owns it once submitted */
-	unsigned errors;
-	char first_error[512];
-	struct text more;		/* the errors behind it, a line each */
+	struct findings found;
 	struct commit_outcome outcome;
 	char why[512];
 	struct reading *next_done;
@@ -80,6 +80,18 @@ zone_file_trouble(const struct zone_file *file)
 	return file->trouble != NULL ? file->trouble : "";
 }
 
+const struct findings *
+zone_file_errors(const struct zone_file *file)
+{
+	return file->errors;
+}
+
+const struct findings *
+zone_file_warnings(const struct zone_file *file)
+{
+	return file->warnings;
+}
+
 struct zone_file *
 zone_file_new(struct slot *slot, const char *path)
 {
@@ -100,10 +112,28 @@ zone_file_free(struct zone_file *file)
 	slot_unref(file->slot);
 	free(file->path);
 	free(file->trouble);
+	findings_free(file->errors);
+	findings_free(file->warnings);
 	free(file);
 }
 
 /* --- the end of a reading --- */
+
+static void
+keep(struct zone_file *file, const struct load_outcome *o)
+{
+	free(file->trouble);
+	findings_free(file->errors);
+	file->trouble = NULL;
+	file->errors = NULL;
+	if (o->result == LOAD_FAILED) {
+		file->trouble = xstrdup(o->text);
+		file->errors = findings_keep(o->found, ERROR);
+	} else if (o->found != NULL) {
+		findings_free(file->warnings);
+		file->warnings = findings_keep(o->found, WARNING);
+	}
+}
 
 static void
 finish(struct reading *r, const struct load_outcome *outcome)
@@ -111,8 +141,7 @@ finish(struct reading *r, const struct load_outcome *outcome)
 	struct zone_file *file = r->file;
 	struct waiter *w = r->waiters;
 
-	free(file->trouble);
-	file->trouble = outcome->result == LOAD_FAILED ? xstrdup(outcome->text) : NULL;
+	keep(file, outcome);
 	/* Not idle yet: a waiter may ask for another reading, or free the file. */
 	while (w != NULL) {
 		struct waiter *next = w->next;
@@ -121,7 +150,7 @@ finish(struct reading *r, const struct load_outcome *outcome)
 		free(w);
 		w = next;
 	}
-	free(r->more.octets);
+	findings_clear(&r->found);
 	free(r);
 	file->reading = NULL;
 	if (file->next != NULL)
@@ -134,7 +163,8 @@ static struct load_outcome
 outcome_of(struct reading *r, enum load_result result)
 {
 	struct zone_file *file = r->file;
-	struct load_outcome o = { .zone = slot_name(file->slot), .result = result, .text = "" };
+	struct load_outcome o = { .zone = slot_name(file->slot), .result = result, .text = "",
+	    .found = r->unchanged ? NULL : &r->found };
 	struct zone *zone;
 
 	o.ms = (unsigned)(uv_now(loop) - r->started);
@@ -151,7 +181,7 @@ static void
 failed(struct reading *r, struct load_outcome *o, const char *reason)
 {
 	struct sink log = { .fn = log_report };
-	char text[sizeof(r->first_error) + 32];
+	char text[512];
 
 	if (!o->served)
 		report_zone(&log, ERROR, o->zone, "%s, not served: queries get SERVFAIL", reason);
@@ -159,9 +189,7 @@ failed(struct reading *r, struct load_outcome *o, const char *reason)
 		report_zone(&log, ERROR, o->zone, "%s, serving serial %u from the journal", reason, o->new_serial);
 	else
 		report_zone(&log, ERROR, o->zone, "%s, still serving serial %u", reason, o->old_serial);
-	snprintf(text, sizeof(text), r->errors > 1 ? "%s (and %u more)" : "%s", r->first_error, r->errors - 1);
-	o->text = r->first_error[0] != '\0' ? text : reason;
-	o->more = &r->more;
+	o->text = findings_first(&r->found, text, sizeof(text))[0] != '\0' ? text : reason;
 	finish(r, o);
 }
 
@@ -225,7 +253,6 @@ committed(struct reading *r)
 	case COMMIT_OLDER:
 	case COMMIT_FAILED:
 		file->known = false;	/* to be tried again though the file stays as it is */
-		r->first_error[0] = '\0';
 		o = outcome_of(r, LOAD_FAILED);
 		failed(r, &o, r->why);
 		return;
@@ -284,33 +311,41 @@ zone_file_checks(struct zone_file *file, const struct checks *checks)
 }
 
 static void
-note_error(void *ctx, const struct report *report)
+on_report(void *ctx, const struct report *report)
 {
-	struct reading *r = ctx;
-	char line[1024];
-
-	if (report->severity == ERROR && r->first_error[0] == '\0')
-		report_format(r->first_error, sizeof(r->first_error), report);
-	else if (report->severity == ERROR)
-		text_print(&r->more, "%s\n", report_format(line, sizeof(line), report));
+	findings_note(ctx, report);
 	log_report(NULL, report);
 }
 
-/* The file once more, with a serial that is newer than its own and than what is served. */
 static void
-read_bumped(struct reading *r, struct sink *sink, struct master_files *files)
+on_error(void *ctx, const struct report *report)
 {
-	uint32_t serial = zone_serial(r->zone);
+	if (report->severity == ERROR)
+		on_report(ctx, report);
+}
 
+/* A serial that is newer than its own and than what is served is put into the file, unless it has errors.  Its warnings are
+ * told when it is read with that. */
+static void
+bump(struct reading *r, struct sink *told, struct master_files *files)
+{
+	struct sink sink = { .fn = on_error, .ctx = &r->found };
+	uint32_t serial;
+
+	if ((r->zone = master_load(r->file->path, slot_origin(r->file->slot), &r->checks, &sink, files)) == NULL) {
+		told->errors += sink.errors;
+		return;
+	}
+	serial = zone_serial(r->zone);
 	if (r->served && serial_newer(r->serial, serial))
 		serial = r->serial;
 	zone_unref(r->zone);
 	r->zone = NULL;
-	if (bump_write(files, bump_serial(serial, BUMP_INCREMENT, time(NULL)), sink) == 0) {
-		master_files_free(files);
-		*files = (struct master_files){ .count = 0 };
-		r->zone = master_load(r->file->path, slot_origin(r->file->slot), &r->checks, sink, files);
-	}
+	if (bump_write(files, bump_serial(serial, BUMP_INCREMENT, time(NULL)), told) < 0)
+		return;
+	master_files_free(files);
+	*files = (struct master_files){ .count = 0 };
+	r->zone = master_load(r->file->path, slot_origin(r->file->slot), &r->checks, told, files);
 }
 
 /* Pool thread. */
@@ -319,16 +354,17 @@ read_file(uv_work_t *work)
 {
 	struct reading *r = work->data;
 	struct zone_file *file = r->file;
-	struct sink sink = { .fn = note_error, .ctx = r }, log = { .fn = log_report };
+	struct sink sink = { .fn = on_report, .ctx = &r->found }, log = { .fn = log_report };
 	struct master_files files = { .count = 0 };
 
 	r->unchanged = r->restore || (!r->force && file->known && !master_files_changed(&file->files));
 	if (r->unchanged)
 		return;
-	r->zone = master_load(file->path, slot_origin(file->slot), &r->checks, &sink, &files);
-	if (r->zone != NULL && r->bump)
-		read_bumped(r, &sink, &files);
-	r->errors = sink.errors;
+	if (r->bump)
+		bump(r, &sink, &files);
+	else
+		r->zone = master_load(file->path, slot_origin(file->slot), &r->checks, &sink, &files);
+	findings_count(&r->found, &sink);
 	if (sink.warnings > REPORT_MAX)
 		report_zone(&log, WARNING, slot_name(file->slot), "%u warnings in %s, %d are shown", sink.warnings,
 		    file->path, REPORT_MAX);
@@ -350,7 +386,7 @@ on_read(uv_work_t *work, int status)
 		finish(r, &o);
 	} else if (r->zone == NULL) {
 		file->known = false;
-		snprintf(r->why, sizeof(r->why), "%u error%s in %s", r->errors, PLURAL(r->errors), file->path);
+		snprintf(r->why, sizeof(r->why), "%u error%s in %s", r->found.errors, PLURAL(r->found.errors), file->path);
 		o = outcome_of(r, LOAD_FAILED);
 		if (o.served)
 			failed(r, &o, r->why);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "daemon/text.h"
+#include "daemon/findings.h"
 #include "sync/slot.h"
 #include "zonefile/checks.h"
 
@@ -31,7 +31,7 @@ struct load_outcome {
 	size_t removed, added;
 	unsigned ms;
 	const char *text;	/* what was said last: a reason or a warning; never NULL */
-	const struct text *more;	/* the errors behind the first, a line each; NULL: none */
+	const struct findings *found;	/* what the file had to say; NULL: it was not read */
 };
 typedef void load_done_fn(void *ctx, const struct load_outcome *);
 
@@ -54,4 +54,7 @@ void zone_file_bump(struct zone_file *, load_done_fn *done, void *ctx);
 bool zone_file_changed(const struct zone_file *);
 /* Why the last reading is not what is served; "" when it is. */
 const char *zone_file_trouble(const struct zone_file *);
+/* The errors that trouble is about, and the warnings of the version that is served, the first FINDINGS_SHOWN; NULL: none. */
+const struct findings *zone_file_errors(const struct zone_file *);
+const struct findings *zone_file_warnings(const struct zone_file *);
 #endif

@@ -23,6 +23,7 @@
 #include "daemon/reload.h"
 #include "daemon/setup.h"
 #include "daemon/signals.h"
+#include "daemon/told.h"
 #include "zonefile/arena.h"
 
 static const char usage[] =
@@ -264,11 +265,26 @@ parse(struct options *o, int argc, char **argv)
 	return optind == argc && (!o->hide || o->print) && o->workers <= 256;
 }
 
+/* Of the configuration at the start.  An error goes from the log to standard error by itself. */
+static void
+on_conf(void *ctx, const struct report *report)
+{
+	const struct options *o = ctx;
+
+	told_before(report);
+	if (o->log != NULL)
+		log_report(NULL, report);
+	if (o->log == NULL || report->severity != ERROR)
+		report_to_file(stderr, report);
+	else if (isatty(STDERR_FILENO))
+		report_print_caret(stderr, report);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct options o = { .conf = TANDEM_CONF };
-	struct sink sink = { .fn = report_to_file, .ctx = stderr };
+	struct sink sink = { .fn = on_conf, .ctx = &o };
 	struct conf *conf;
 	int err;
 

@@ -18,7 +18,7 @@ struct item {
 	struct zone *current;		/* NULL: none */
 	struct load_outcome outcome;
 	char text[512];
-	struct text more;		/* errors behind that, a line each */
+	struct findings found;
 };
 
 struct preview {
@@ -32,18 +32,6 @@ struct preview {
 };
 
 /* --- one file, in the pool --- */
-
-static void
-on_report(void *ctx, const struct report *report)
-{
-	struct item *item = ctx;
-	char line[1024];
-
-	if (report->severity == ERROR && item->text[0] == '\0')
-		report_format(item->text, sizeof(item->text), report);
-	else if (report->severity == ERROR)
-		text_print(&item->more, "%s\n", report_format(line, sizeof(line), report));
-}
 
 static void
 compare(struct item *item, const struct zone *zone)
@@ -70,16 +58,17 @@ compare(struct item *item, const struct zone *zone)
 static void
 try_file(struct item *item)
 {
-	struct sink sink = { .fn = on_report, .ctx = item };
+	struct sink sink = { .fn = findings_note, .ctx = &item->found };
 	struct checks checks = conf_checks(item->zone);
 	struct zone *zone = master_load(item->path, item->zone->origin, &checks, &sink, NULL);
 
+	findings_count(&item->found, &sink);
 	item->outcome.served = item->current != NULL || zone != NULL;
 	if (zone == NULL) {
 		item->outcome.result = LOAD_FAILED;
 		item->outcome.new_serial = item->outcome.old_serial;
+		findings_first(&item->found, item->text, sizeof(item->text));
 	} else {
-		item->text[0] = '\0';
 		compare(item, zone);
 	}
 	zone_unref(zone);
@@ -107,12 +96,12 @@ on_done(uv_work_t *request, int status)
 
 		item->outcome.zone = item->zone->name;
 		item->outcome.text = item->text;
-		item->outcome.more = &item->more;
+		item->outcome.found = &item->found;
 		p->failed |= item->outcome.result == LOAD_FAILED;
 		p->tell.zone(p->tell.ctx, &item->outcome);
 		zone_unref(item->current);
 		free(item->path);
-		free(item->more.octets);
+		findings_clear(&item->found);
 	}
 	p->tell.end(p->tell.ctx, !p->failed, p->result);
 	free(p->item);

@@ -210,17 +210,12 @@ reply_report(void *ctx, const struct report *report)
 }
 
 void
-reply_lines(struct reply *reply, const struct text *lines)
+reply_line(struct reply *reply, enum severity severity, const char *line, size_t len)
 {
-	char *copy = xcalloc(1, lines->len + 1), *rest = copy, *line;
+	char *copy = xasprintf("%.*s", (int)len, line);
 
-	if (lines->len > 0)
-		memcpy(copy, lines->octets, lines->len);
-	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
-		json_array_append_new(reply->said, string(line));
-		json_array_append_new(reply->errors, string(line));
-		reply->status = REPLY_FAILED;
-	}
+	json_array_append_new(reply->said, string(copy));
+	json_array_append_new(severity == ERROR ? reply->errors : reply->warnings, string(copy));
 	free(copy);
 }
 

@@ -42,8 +42,8 @@ void reply_text_take(struct reply *, char *text);	/* which is the reply's from n
 /* A report_fn, for a sink whose ctx is the reply: errors and warnings are passed on, and an error is one of the command. */
 void reply_report(void *reply, const struct report *);
 
-/* Errors that were printed before, a line each. */
-void reply_lines(struct reply *, const struct text *);
+/* An error or a warning that was printed before, without its newline; it is none of the command. */
+void reply_line(struct reply *, enum severity, const char *line, size_t len);
 
 /* The command could not do it, or not all of it: a sentence for the operator; exit status 1.  reply_usage(): nobody
  * could do it; exit status 2. */

@@ -19,6 +19,7 @@
 #include "daemon/mirrors.h"
 #include "daemon/noted.h"
 #include "daemon/server.h"
+#include "daemon/told.h"
 #include "daemon/transfer/history.h"
 #include "daemon/transfer/tsig.h"
 #include "sync/commit.h"
@@ -362,6 +363,7 @@ setup_stop(void)
 	free(now.fixed.control_socket);
 	free(now.fixed.pid_file);
 	free(now.why);
+	told_free();
 }
 
 uv_loop_t *
@@ -409,6 +411,14 @@ on_said(void *ctx, const struct report *report)
 		now.refused.why = now.why = xstrdup(report_format(text, sizeof(text), report));
 }
 
+/* Of a clause that has no effect one hears once, not with each edit of a zone. */
+static void
+on_read(void *ctx, const struct report *report)
+{
+	if (!told_before(report))
+		on_said(ctx, report);
+}
+
 static char *
 text_of(const struct conf *conf)
 {
@@ -435,13 +445,14 @@ enum setup_read
 setup_reread(report_fn *said, load_done_fn *removed, void *ctx)
 {
 	struct telling tell = { said, ctx };
-	struct sink sink = { .fn = on_said, .ctx = &tell };
+	struct sink read = { .fn = on_read, .ctx = &tell }, sink = { .fn = on_said, .ctx = &tell };
 	char *before = text_of(current_conf()), *after;
 	enum setup_read result = SETUP_REFUSED;
 	struct conf *conf;
 
 	forget_refused();
-	if ((conf = conf_read(current_conf()->path, &sink)) != NULL && apply(conf, &sink, removed, ctx)) {
+	told_begin();
+	if ((conf = conf_read(current_conf()->path, &read)) != NULL && apply(conf, &sink, removed, ctx)) {
 		after = text_of(conf);
 		result = strcmp(before, after) == 0 ? SETUP_SAME : SETUP_CHANGED;
 		free(after);
