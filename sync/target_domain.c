@@ -137,6 +137,12 @@ domain_own(struct target *t, struct domain *d, bool adopt)
 			return TARGET_OK;
 		return t->ops->post(t, target_sql(t, "UPDATE domains SET type = %q WHERE id = %n", target_kind(t), d->id), 1);
 	}
+	/* The default owner has the host's name in it. */
+	if (d->state && strcmp(d->account, d->owner) == 0)
+		return target_fail(t, TARGET_FOREIGN, "the database has a domain %s that tandemd wrote as owner \"%s\"; `owner \"%s\";` "
+		    "in the mirror goes on with that, as when this host was renamed; to take it over as \"%s\", empty its "
+		    "domains.account, delete its row in tandem_state, then 'mirror adopt %s'", d->name, d->owner, d->owner,
+		    t->conf->owner, d->name);
 	if (d->account[0] != '\0' && strcmp(d->account, t->conf->owner) != 0)
 		return target_fail(t, TARGET_FOREIGN, "the database has a domain %s that belongs to \"%s\"; "
 		    "to take it over, empty its domains.account, then 'mirror adopt %s'", d->name, d->account, d->name);

@@ -878,6 +878,10 @@ what_another_tandem_writes_is_left_alone(void **state)
 	assert_int_equal(update(t, zone, next), TARGET_DRIFTED);
 	assert_int_equal(compare(t, next, true), TARGET_FOREIGN);
 	assert_non_null(strstr(target_why(t), "is written by \"tandem@other\""));
+	/* As this host was, before it was renamed. */
+	run(t, "UPDATE domains SET account = 'tandem@other'");
+	assert_int_equal(compare(t, next, true), TARGET_FOREIGN);
+	assert_non_null(strstr(target_why(t), "`owner \"tandem@other\";` in the mirror goes on with that"));
 	assert_rows(t, zone);
 	zone_unref(zone);
 	zone_unref(next);
