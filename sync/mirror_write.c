@@ -45,6 +45,16 @@ keep_report(void *ctx, const struct report *report)
 	    report->zone != NULL ? xstrdup(report->zone) : NULL, xstrdup(report->text) };
 }
 
+/* Why the transaction does not work, with the first record that is the cause, if one is. */
+static char *
+whole_reason(const struct writer *w)
+{
+	for (size_t i = 0; i < w->tellings; i++)
+		if (w->telling[i].severity == ERROR)
+			return xasprintf("%s; the first: %s", target_why(w->target), w->telling[i].text);
+	return xstrdup(target_why(w->target));
+}
+
 static void
 end_tellings(struct writer *w, bool say)
 {
@@ -350,7 +360,7 @@ hold(struct writer *w, struct item *item, bool foreign)
 {
 	struct mirror *m = w->m;
 	struct tracked *z = item->tracked;
-	const char *why = target_why(w->target);
+	char *why = whole_reason(w);
 	struct zone_digest now = { { 0, 0 } };
 	bool again;
 
@@ -371,7 +381,7 @@ hold(struct writer *w, struct item *item, bool foreign)
 	z->foreign = foreign;
 	z->resync |= item->resync;
 	free(z->why);
-	z->why = xstrdup(why);
+	z->why = why;
 	mirror_keep_error(m, MIRROR_ZONE_HELD, why);
 	pthread_mutex_unlock(&m->lock);
 }

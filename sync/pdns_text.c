@@ -227,8 +227,8 @@ pdns_content(char *out, uint16_t *prio, uint16_t type, const uint8_t *rdata,
 
 	*prio = 0;
 	if (type == T_ALIAS || type == T_LUA) {
-		*why = type == T_ALIAS ? "PowerDNS would resolve it as ALIAS" :
-		    "PowerDNS would run it as LUA";
+		*why = type == T_ALIAS ? "PowerDNS would answer with the addresses of its target, where we have the record alone" :
+		    "PowerDNS would run it, where we have the record alone";
 		return -1;
 	}
 	if (k == NULL || k->content == GENERIC) {

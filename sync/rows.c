@@ -43,13 +43,13 @@ static void
 refuse(struct maker *m, uint16_t type, const char *why)
 {
 	char buf[16];
+	const char *name = type == 0 ? "" : type == T_ALIAS ? "ALIAS" : type == T_LUA ? "LUA" : pdns_type(buf, type, m->style->version);
 
 	if (!m->style->skip)
 		m->refused = true;
 	if (m->sink != NULL)
 		report_zone(m->sink, m->style->skip ? WARNING : ERROR, m->zone_name,
-		    "%s%s%s cannot be mirrored: %s", m->name, type != 0 ? " " : "",
-		    type != 0 ? pdns_type(buf, type, m->style->version) : "", why);
+		    "%s%s%s cannot be mirrored: %s", m->name, type != 0 ? " " : "", name, why);
 }
 
 void

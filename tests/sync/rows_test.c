@@ -80,8 +80,8 @@ static const struct {
 	{ "X25 \"311061700956\"", 407, "TYPE19|\\# 13 0c333131303631373030393536|300|0" },
 	{ "RESINFO qnamemin", 407, "TYPE261|\\# 9 08716e616d656d696e|300|0" },
 	{ "RESINFO qnamemin", 501, "RESINFO|\"qnamemin\"|300|0" },
-	{ "TYPE65401 \\# 1 00", 407, "! x.example.test TYPE65401 cannot be mirrored: PowerDNS would resolve it as ALIAS" },
-	{ "TYPE65402 \\# 4 00010161", 407, "! x.example.test TYPE65402 cannot be mirrored: PowerDNS would run it as LUA" },
+	{ "TYPE65401 \\# 1 00", 407, "! x.example.test ALIAS cannot be mirrored: PowerDNS would answer with the addresses of its target, where we have the record alone" },
+	{ "TYPE65402 \\# 4 00010161", 407, "! x.example.test LUA cannot be mirrored: PowerDNS would run it, where we have the record alone" },
 };
 
 static void
