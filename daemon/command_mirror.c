@@ -124,7 +124,7 @@ struct job {
 	size_t count, room, left_out;
 	char **error;
 	size_t errors;
-	uint64_t rows, same, differ;
+	uint64_t rows, same, differ, held;
 	const char *mirror_now, *zone_now;
 };
 
@@ -251,7 +251,7 @@ verify_zone(struct job *job, size_t mirror, const struct zone *zone)
 	if (!mirror_zone_status(job->mirror[mirror], zone_origin(zone), &z))
 		return;
 	name_print(name, zone_origin(zone));
-	if (z.state == MIRROR_HELD && !z.standby) {
+	if (z.state == MIRROR_HELD && !z.standby && !z.foreign) {
 		snprintf(text, sizeof(text), "%s in %s: not compared, it is held back: %s", name, job->name[mirror], z.why);
 		job_error(job, text);
 		return;
@@ -264,6 +264,13 @@ verify_zone(struct job *job, size_t mirror, const struct zone *zone)
 		return;
 	}
 	job->rows += v.rows;
+	if (v.foreign) {
+		job->held++;
+		snprintf(text, sizeof(text), "%s in %s: it is held back: %s; %s", name, job->name[mirror], z.why, v.ok ?
+		    "its rows are right" : "what taking it over would change is shown");
+		job_error(job, text);
+		return;
+	}
 	job->same += v.ok;
 	job->differ += !v.ok;
 }
@@ -290,6 +297,8 @@ verify_done(uv_work_t *work, int status)
 	(void)status;
 	reply_number(job->reply, "zones as they should be", job->same);
 	reply_number(job->reply, "zones that differ", job->differ);
+	if (job->held > 0)
+		reply_number(job->reply, "zones held back, compared", job->held);
 	reply_number(job->reply, "rows compared", job->rows);
 	if (job->whole)
 		reply_number(job->reply, "domains left behind", job->left);

@@ -121,9 +121,10 @@ struct mirror_compared {
 void mirror_await(struct mirror *, const uint8_t *origin, uint64_t ticket, struct mirror_compared *);
 
 /* Are the rows those of the zone?  fn hears of each difference.  Returns 0, or -errno with a sentence when they
- * could not be compared. */
+ * could not be compared.  Of a zone that is held back since its domain is not ours: what taking it over would change. */
 struct mirror_verdict {
 	bool ok;
+	bool foreign;			/* the domain is not ours */
 	uint64_t rows;			/* that the zone has */
 	uint64_t missing, extra, wrong;	/* rows; of the domain and its metadata */
 	char why[512];

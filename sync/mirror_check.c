@@ -59,16 +59,29 @@ differs(const struct target_verdict *v)
 }
 
 static enum target_result
-verify(struct mirror *m, struct target *t, const struct zone *zone, target_difference_fn *fn, void *ctx,
+verify(struct mirror *m, struct target *t, const struct zone *zone, bool any, target_difference_fn *fn, void *ctx,
     struct target_verdict *verdict)
 {
 	enum target_result result = target_connect(t);
 
 	if (result == TARGET_OK)
-		result = target_verify(t, zone, fn, ctx, verdict);
-	if (result == TARGET_OK && verdict->known && !verdict->behind)
+		result = target_verify(t, zone, any, fn, ctx, verdict);
+	if (result == TARGET_OK && verdict->known && !verdict->behind && !any)
 		note_drift(m, zone, differs(verdict));
 	return result;
+}
+
+static bool
+is_foreign(struct mirror *m, const struct zone *zone)
+{
+	const struct tracked *z;
+	bool foreign;
+
+	pthread_mutex_lock(&m->lock);
+	z = tracked_find(&m->zones, zone_origin(zone));
+	foreign = z != NULL && z->state == MIRROR_HELD && z->foreign;
+	pthread_mutex_unlock(&m->lock);
+	return foreign;
 }
 
 /* What comes of a zone that is not there. */
@@ -94,7 +107,8 @@ mirror_verify(struct mirror *m, const struct zone *zone, mirror_difference_fn *f
 	struct target_conf conf;
 	struct target *t = mirror_reader(m, &conf);
 	struct target_verdict v;
-	enum target_result result = verify(m, t, zone, fn, ctx, &v);
+	bool foreign = is_foreign(m, zone);
+	enum target_result result = verify(m, t, zone, foreign, fn, ctx, &v);
 
 	*out = (struct mirror_verdict){ .ok = false };
 	if (result != TARGET_OK)
@@ -104,7 +118,7 @@ mirror_verify(struct mirror *m, const struct zone *zone, mirror_difference_fn *f
 	else if (v.behind)
 		snprintf(out->why, sizeof(out->why), "not compared, the mirror is at another version, serial %" PRIu32, v.serial);
 	else
-		*out = (struct mirror_verdict){ !differs(&v), v.rows, v.missing, v.extra, v.wrong, "" };
+		*out = (struct mirror_verdict){ !differs(&v), foreign, v.rows, v.missing, v.extra, v.wrong, "" };
 	target_close(t);
 	return out->why[0] == '\0' ? 0 : -EAGAIN;
 }
@@ -188,7 +202,7 @@ check(struct mirror *m, struct target *t, struct zone *zone)
 	struct checking c = { .m = m };
 	struct target_verdict v;
 	char name[PDNS_NAME_TEXT], text[200];
-	enum target_result result = verify(m, t, zone, keep_first, &c, &v);
+	enum target_result result = verify(m, t, zone, false, keep_first, &c, &v);
 
 	if (result == TARGET_OK && v.known && !v.behind && differs(&v)) {
 		pdns_name(name, zone_origin(zone));

@@ -155,7 +155,8 @@ struct target_verdict {
 	uint64_t missing, extra, wrong;	/* rows; of the domain and its metadata */
 };
 typedef void target_difference_fn(void *ctx, const char *what, const char *row);
-enum target_result target_verify(struct target *, const struct zone *, target_difference_fn *,
+/* any: whoever's it is, as it will be compared when it is taken over; then known is whether it is there. */
+enum target_result target_verify(struct target *, const struct zone *, bool any, target_difference_fn *,
     void *ctx, struct target_verdict *);
 
 /* The records of any domain, whoever's, as PowerDNS has them; disabled ones are left out. */

@@ -188,16 +188,16 @@ verify_domain(struct target *t, const struct domain *d, const struct zone *zone,
 }
 
 static enum target_result
-verify(struct target *t, const struct zone *zone, target_difference_fn *fn, void *ctx, struct target_verdict *verdict)
+verify(struct target *t, const struct zone *zone, bool any, target_difference_fn *fn, void *ctx, struct target_verdict *verdict)
 {
 	enum target_result result;
 	struct domain d;
 
 	if ((result = domain_look(t, zone_origin(zone), &d)) != TARGET_OK)
 		return result;
-	verdict->known = domain_ours(t, &d) && d.state;
+	verdict->known = any ? d.there : domain_ours(t, &d) && d.state;
 	verdict->serial = d.serial;
-	verdict->behind = !domain_at(t, &d, zone_digest(zone));
+	verdict->behind = !any && !domain_at(t, &d, zone_digest(zone));
 	if (!verdict->known || verdict->behind)
 		return TARGET_OK;
 	result = verify_rows(t, d.id, zone, fn, ctx, verdict);
@@ -205,7 +205,7 @@ verify(struct target *t, const struct zone *zone, target_difference_fn *fn, void
 }
 
 enum target_result
-target_verify(struct target *t, const struct zone *zone, target_difference_fn *fn, void *ctx,
+target_verify(struct target *t, const struct zone *zone, bool any, target_difference_fn *fn, void *ctx,
     struct target_verdict *verdict)
 {
 	enum target_result result;
@@ -214,7 +214,7 @@ target_verify(struct target *t, const struct zone *zone, target_difference_fn *f
 	result = t->connected ? t->ops->snapshot(t) : target_fail(t, TARGET_LOST, "not connected");
 	t->begun = result == TARGET_OK;
 	if (result == TARGET_OK)
-		result = verify(t, zone, fn, ctx, verdict);
+		result = verify(t, zone, any, fn, ctx, verdict);
 	if (result == TARGET_OK)
 		target_rollback(t);
 	return target_done(t, result);

@@ -49,8 +49,13 @@ like($tandem->ctl('mirror', 'status'), qr/nobody\.test.*belongs to nobody/, 'the
 like($tandem->ctl('status'), qr/^nobody\.test .* held *$/m, 'the table of zones is not as wide as that');
 like($tandem->ctl('zonestatus', 'nobody.test'), qr/^mirror fleet: held: .*'mirror adopt nobody\.test'/m, 'but the state of the zone tells it, with the cure');
 $said = $tandem->ctl('mirror', 'verify', 'nobody.test');
-like($said, qr/^error: nobody\.test\. in fleet: not compared, it is held back: .*nobody;/m, 'verify does not compare it');
-unlike($said, qr/mirror repair/, 'nor offer to repair it');
+isnt($?, 0, 'verify of it fails');
+like($said, qr/^error: nobody\.test\. in fleet: it is held back: .*nobody;.*what taking it over would change is shown$/m, 'with the reason');
+like($said, qr/^fleet +extra +nobody\.test\.: x\.nobody\.test A 192\.0\.2\.1 /m, 'but tells what adopting it would take away');
+like($said, qr/^fleet +missing +nobody\.test\.: mail\.nobody\.test A 192\.0\.2\.2 /m, 'and what it would add');
+unlike($said, qr/(extra|missing) .*ns1\.nobody\.test A /, 'not what is right');
+unlike($said, qr/mirror repair/, 'nor offers to repair it');
+is(scalar $mariadb->rows('nobody.test'), 2, 'and nothing is changed');
 $said = $tandem->ctl('mirror', 'resync', 'nobody.test');
 like($said, qr/^error: 1 held back: /m, 'resync says that it does nothing');
 unlike($said, qr/as soon as/, 'also later');

@@ -491,13 +491,14 @@ target_compare(struct target *t, const struct zone *zone, bool adopt, struct sin
 }
 
 enum target_result
-target_verify(struct target *t, const struct zone *zone, target_difference_fn *fn, void *ctx,
+target_verify(struct target *t, const struct zone *zone, bool any, target_difference_fn *fn, void *ctx,
     struct target_verdict *verdict)
 {
 	char name[PDNS_NAME_TEXT];
 	struct db_zone *row;
 
 	(void)t;
+	(void)any;
 	pthread_mutex_lock(&db.lock);
 	pdns_name(name, zone_origin(zone));
 	row = row_of(&db.kept, name);

@@ -142,7 +142,7 @@ assert_verdict(struct target *t, const struct zone *zone, unsigned missing, unsi
 	struct heard h = { .missing = 0 };
 	struct target_verdict v;
 
-	if (target_verify(t, zone, hear, &h, &v) != TARGET_OK)
+	if (target_verify(t, zone, false, hear, &h, &v) != TARGET_OK)
 		fail_msg("%s", target_why(t));
 	assert_true(v.known);
 	assert_false(v.behind);
@@ -312,10 +312,10 @@ what_differs_is_told_and_left(void **state)
 	assert_verdict(t, zone, 2, 1, 1);
 	assert_int_equal(compare(t, zone, false), TARGET_OK);
 	assert_verdict(t, zone, 0, 0, 0);
-	assert_int_equal(target_verify(t, other, hear, &(struct heard){ .missing = 0 }, &v), TARGET_OK);
+	assert_int_equal(target_verify(t, other, false, hear, &(struct heard){ .missing = 0 }, &v), TARGET_OK);
 	assert_true(v.behind);
 	run(t, "UPDATE domains SET account = 'somebody'");
-	assert_int_equal(target_verify(t, zone, hear, &(struct heard){ .missing = 0 }, &v), TARGET_OK);
+	assert_int_equal(target_verify(t, zone, false, hear, &(struct heard){ .missing = 0 }, &v), TARGET_OK);
 	assert_false(v.known);
 	zone_unref(zone);
 	zone_unref(other);
