@@ -20,7 +20,7 @@
 
 /* whole: with why it is held, which would make a column too wide to be read. */
 static void
-mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot, bool whole)
+mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot, const struct zone *version, bool whole)
 {
 	struct mirror_zone z;
 
@@ -40,7 +40,8 @@ mirror_cell(char out[CELL], struct mirror *mirror, const struct slot *slot, bool
 		snprintf(out, CELL, "%" PRIu32 " drifted%s%s%s", z.serial, whole ? ": somebody else has changed the database; "
 		    "'mirror repair " : "", whole ? slot_name(slot) : "", whole ? "' mends it" : "");
 	else
-		snprintf(out, CELL, "%" PRIu32 " %s", z.serial, z.state == MIRROR_IN_STEP ? "in step" : "behind");
+		snprintf(out, CELL, "%" PRIu32 " %s", z.serial, z.state == MIRROR_IN_STEP ? "in step" :
+		    version != NULL && z.serial == zone_serial(version) ? "to be written again" : "behind");
 }
 
 /* zone, role, serial, records, age, state, then one column a mirror. */
@@ -150,7 +151,7 @@ zone_row(struct reply *reply, const struct served *zone)
 	reply_age_cell(cell[4], (time_t)slot_since(zone->slot));
 	snprintf(cell[5], CELL, "%s", command_zone_state(zone));
 	for (size_t i = 0; i < mirrors && i < MIRRORS_SHOWN; i++)
-		mirror_cell(cell[6 + i], mirror[i], zone->slot, false);
+		mirror_cell(cell[6 + i], mirror[i], zone->slot, version, false);
 	for (size_t i = 0; i < COUNT(cell); i++)
 		cells[i] = cell[i];
 	reply_row(reply, cells);
@@ -273,7 +274,7 @@ cmd_zonestatus(struct reply *reply, char **word)
 		char key[CELL];
 
 		snprintf(key, sizeof(key), "mirror %s", mirrors_name(i));
-		mirror_cell(text, mirror[i], zone->slot, true);
+		mirror_cell(text, mirror[i], zone->slot, version, true);
 		reply_fact(reply, key, "%s", text);
 	}
 	zone_unref(version);

@@ -152,4 +152,9 @@ $said = $tandem->ctl('mirror', 'import', 'theirs.test', 'second.zone');
 isnt($?, 0, 'rows that are not records');
 like($said, qr/al\.theirs\.test ALIAS x\.test.*PowerDNS's own/, 'are named');
 ok(!-e $tandem->path('second.zone'), 'and nothing is written');
+
+# A resync that has to wait: nothing is behind.
+$mariadb->kill9;
+like($tandem->ctl('mirror', 'resync'), qr/^error: it is done as soon as it can be/m, 'a resync without the database waits');
+like($tandem->ctl('zonestatus', 'plain.test'), qr/^mirror fleet: 1 to be written again$/m, 'and the zone is to be written again, not behind');
 done_testing;
