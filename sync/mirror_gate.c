@@ -167,7 +167,7 @@ on_state(void *ctx, const struct target_state *state)
 	    !(state->disabled && m->on_remove == MIRROR_DISABLE)) {
 		a->orphan = xrealloc(a->orphan, (a->orphans + 1) * sizeof(*a->orphan));
 		a->orphan[a->orphans++] = xstrdup(state->name);
-	} else if (mirror_is_left(m, state->name)) {
+	} else if (mirror_is_left(m, z)) {
 		mirror_name(&a->left, state->name, state->disabled ? " (disabled)" : "");
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -447,7 +447,7 @@ on_look(void *ctx, const struct target_state *state)
 		    zone_digest_equal(z->digest, state->digest)))
 			note_moved(l, z);
 	}
-	if (mirror_is_left(l->m, state->name))
+	if (mirror_is_left(l->m, z))
 		mirror_name(&l->left, state->name, state->disabled ? " (disabled)" : "");
 	pthread_mutex_unlock(&l->m->lock);
 }

@@ -126,7 +126,7 @@ void gate_take_state(struct tracked *, const struct target_state *);
 void checker_start(struct mirror *);	/* a visitor */
 /* Opened, one that needs no lease: it only reads.  conf lives as long. */
 struct target *mirror_reader(struct mirror *, struct target_conf *);
-bool mirror_is_left(const struct mirror *, const char *name);	/* with the lock; of one that the target has */
+bool mirror_is_left(const struct mirror *, const struct tracked *);	/* with the lock; of a domain that the target has, NULL: not tracked */
 
 /* With the lock: is this version what the target has?  Then the zone is in step, and another reference, or NULL, comes
  * for the one to it. */

@@ -24,10 +24,8 @@ mirror_name(struct some_names *names, const char *name, const char *more)
 }
 
 bool
-mirror_is_left(const struct mirror *m, const char *name)
+mirror_is_left(const struct mirror *m, const struct tracked *z)
 {
-	const struct tracked *z = tracked_named(&m->zones, name);
-
 	return z == NULL || (z->slot == NULL && m->on_remove == MIRROR_KEEP);
 }
 
@@ -44,7 +42,7 @@ on_state(void *ctx, const struct target_state *state)
 	bool left;
 
 	pthread_mutex_lock(&f->m->lock);
-	left = mirror_is_left(f->m, state->name);
+	left = mirror_is_left(f->m, tracked_named(&f->m->zones, state->name));
 	pthread_mutex_unlock(&f->m->lock);
 	if (left)
 		f->fn(f->ctx, state->name, state->disabled);
