@@ -37,8 +37,8 @@ bool command_compare(struct reply *, const char *zone, bool adopt);
 /* The table of whom a zone's versions are told, and how far they are. */
 void command_told(struct reply *, const struct announce *);
 
-/* The lines of one kind, but for the first ones that have been told, and how many more there are. */
-void command_findings(struct reply *, const struct findings *, enum severity, size_t told);
+/* The lines of one kind, but for the first ones that have been told, and how many more there are, and where. */
+void command_findings(struct reply *, const struct findings *, enum severity, size_t told, const char *all);
 
 /* The table of what became of zones, which such a command fills and ends. */
 struct reload reload_to(struct reply *);

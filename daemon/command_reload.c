@@ -18,28 +18,21 @@ struct reloading {
 	size_t unchanged, failed, rows;
 };
 
-static void
-rest_of(struct reply *reply, enum severity severity, size_t left)
-{
-	char line[64];
-
-	if (left > 0)
-		reply_line(reply, severity, line, (size_t)snprintf(line, sizeof(line), "and %zu more, see the log", left));
-}
-
 void
-command_findings(struct reply *reply, const struct findings *found, enum severity severity, size_t told)
+command_findings(struct reply *reply, const struct findings *found, enum severity severity, size_t told, const char *all)
 {
 	const struct text *lines = severity == ERROR ? &found->error : &found->warning;
 	const char *at = lines->octets, *end, *last = at + lines->len;
-	size_t n = 0;
+	size_t n = 0, count = severity == ERROR ? found->errors : found->warnings;
+	char more[64];
 
 	for (; at < last; at = end + 1, n++) {
 		end = memchr(at, '\n', (size_t)(last - at));
 		if (n >= told)
 			reply_line(reply, severity, at, (size_t)(end - at));
 	}
-	rest_of(reply, severity, (severity == ERROR ? found->errors : found->warnings) - n);
+	if (n < count)
+		reply_line(reply, severity, more, (size_t)snprintf(more, sizeof(more), "and %zu more, see %s", count - n, all));
 }
 
 /* The first of several, with how many there are. */
@@ -65,6 +58,7 @@ reload_row(void *ctx, const struct load_outcome *o)
 		[LOAD_DONE] = "would be loaded", [LOAD_FAILED] = "would fail", [LOAD_REMOVED] = "would be removed",
 	};
 	struct reloading *r = ctx;
+	const char *all = r->preview ? "tandem-checkzone" : "the log";
 	char old[16] = "-", new[16] = "-", removed[24], added[24], ms[16], result[CELL];
 
 	if (o->result == LOAD_UNCHANGED) {
@@ -85,11 +79,11 @@ reload_row(void *ctx, const struct load_outcome *o)
 	if (o->found == NULL)
 		return;
 	if (o->result == LOAD_FAILED && o->found->errors > 0)
-		command_findings(r->reply, o->found, ERROR, 1);
+		command_findings(r->reply, o->found, ERROR, 1, all);
 	if (r->many && o->found->warnings > 1)
 		first_warning(r->reply, o->zone, o->found);
 	else
-		command_findings(r->reply, o->found, WARNING, 0);
+		command_findings(r->reply, o->found, WARNING, 0, all);
 }
 
 static void

@@ -222,11 +222,11 @@ file_findings(struct reply *reply, const struct zone_file *file)
 
 	if (errors != NULL) {
 		reply_number(reply, "errors in the file", errors->errors);
-		command_findings(reply, errors, ERROR, 0);
+		command_findings(reply, errors, ERROR, 0, "the log");
 	}
 	if (warnings != NULL) {
 		reply_number(reply, "warnings when it was read", warnings->warnings);
-		command_findings(reply, warnings, WARNING, 0);
+		command_findings(reply, warnings, WARNING, 0, "the log");
 	}
 }
 

@@ -63,6 +63,7 @@ like($said, qr/^and 2 more, see the log$/m, 'and how many more there are');
 is(scalar @{decode_json($tandem->ctl('--json', 'reload', 'example.org'))->{warnings}}, 6, 'a list in JSON');
 
 zone('example.org', 2, 7);
+like($tandem->ctl('reload', 'example.org', '--dry-run'), qr/^and 2 more, see tandem-checkzone$/m, 'those that --dry-run leaves out are not in the log');
 zone('other.test', 2, 1);
 zone('clean', 2, 0);
 $said = $tandem->ctl('reload', '--dry-run');
