@@ -39,4 +39,11 @@ is($?, 0, 'make uninstall') or diag $said;
 is(join(' ', sort grep { -f } glob "$dir/usr/*bin/* $dir/man/*/*"), '', 'leaves none of them');
 ok(-e "$dir/etc/tandem/tandem.conf", 'but the configuration');
 unlink glob('*.installed'), 'daemon/config/places.installed.o';
+
+# Who says how to link keeps it: tests of objects that only the linker optimizes could not be linked without.
+for my $flags ('-O1 -flto=auto', '-O2 -fno-lto') {
+	$said = run('sh', '-c', 'mkdir -p "$1" && cp configure Makefile.in "$1" && cd "$1" && CFLAGS="$2" ./configure', 'sh', "$dir/src", $flags);
+	is($?, 0, "configure with $flags") or diag $said;
+	like(slurp("$dir/src/Makefile"), qr/^LTO = *$/m, 'adds nothing to that');
+}
 done_testing;
