@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "daemon/config/value.h"
+#include "zonefile/digits.h"
 #include "zonefile/name.h"
 #include "zonefile/nearest.h"
 
@@ -123,20 +124,37 @@ parse_algorithm(struct parser *p, const struct clause *c, void *field)
 	    guess.best != NULL ? guess.best : "hmac-sha256");
 }
 
-static bool
-is_base64(const char *text)
+/* NULL, or what is wrong with it: what base64_read() refuses would only be noticed at the start otherwise. */
+static const char *
+secret_trouble(const char *text, size_t len)
 {
-	size_t digits = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-	size_t pad = strspn(text + digits, "=");
+	size_t size = len / 4 * 3 + 3;
+	struct base64 b = { 0 };
+	uint8_t *octets, *at;
+	bool good;
 
-	return digits > 0 && pad <= 2 && text[digits + pad] == '\0' && (digits + pad) % 4 == 0;
+	if (len == 0)
+		return "is empty";
+	octets = at = xmalloc(size);
+	good = base64_read(octets, size, text, len) > 0;
+	if (!good)
+		base64_add(&b, &at, text, len);
+	free(octets);
+	if (good)
+		return NULL;
+	if (text[strcspn(text, " \t\r\n")] != '\0')
+		return "has a blank in it";
+	return b.held == 4 ? "is not base64: there are bits behind its end" : "is not base64";
 }
 
 int
 parse_secret(struct parser *p, const struct clause *c, void *field)
 {
+	const char *trouble;
+
 	/* Not repeated in the message: it may be nearly right. */
-	if ((p->token->kind == TOKEN_WORD || p->token->kind == TOKEN_STRING) && !is_base64(p->token->text))
-		return refuse(p, "this secret is not base64");
+	if ((p->token->kind == TOKEN_WORD || p->token->kind == TOKEN_STRING) &&
+	    (trouble = secret_trouble(p->token->text, p->token->len)) != NULL)
+		return refuse(p, "this secret %s", trouble);
 	return parse_string(p, c, field);
 }

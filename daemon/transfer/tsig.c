@@ -165,28 +165,28 @@ tsig_keys_add(struct tsig_keys *keys, const uint8_t *name, const char *algorithm
 {
 	struct tsig_key key = { .refs = 1 };
 	const char *wrong = read_algorithm(&key, algorithm);
-	size_t size = strlen(secret), at;
+	size_t len = strlen(secret), size = len / 4 * 3 + 3, at;
 	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
 	uint8_t *octets;
 	bool there;
-	int len;
+	int octet_count;
 
 	if (wrong != NULL)
 		return wrong;
 	at = seek(keys, name, &there);
 	if (there)
 		return "a second time";
-	octets = xmalloc(size + 1);
-	len = base64_read(octets, size, secret, size);
-	if (len > 0) {
+	octets = xmalloc(size);
+	octet_count = base64_read(octets, size, secret, len);
+	if (octet_count > 0) {
 		params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
 		    (char *)key.algorithm->digest, 0);
 		key.keyed = EVP_MAC_CTX_new(keys->hmac);
-		need(key.keyed != NULL && EVP_MAC_init(key.keyed, octets, (size_t)len, params));
+		need(key.keyed != NULL && EVP_MAC_init(key.keyed, octets, (size_t)octet_count, params));
 	}
 	OPENSSL_cleanse(octets, size);
 	free(octets);
-	if (len <= 0)
+	if (octet_count <= 0)
 		return "a secret that is not base64";
 	name_lower(key.name, name);
 	keys->key = xrealloc(keys->key, (keys->count + 1) * sizeof(*keys->key));

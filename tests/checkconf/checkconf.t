@@ -88,6 +88,13 @@ my @language = (
 	[0, '/* open'],
 	[0, 'include "nosuch.conf";'],
 	[0, 'key "k" { algorithm hmac-sha256; secret "a$"; };'],
+	[1, 'key "k" { algorithm hmac-sha256; secret "YQ=="; };'],
+	[1, 'key "k" { algorithm hmac-sha256; secret YWJj; };'],
+	[0, 'key "k" { algorithm hmac-sha256; secret "YR=="; };'],
+	[0, 'key "k" { algorithm hmac-sha256; secret "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa="; };'],
+	[0, 'key "k" { algorithm hmac-sha256; secret "YQ==YWJj"; };'],
+	[0, 'key "k" { algorithm hmac-sha256; secret "YQ="; };'],
+	[0, 'key "k" { algorithm hmac-sha256; secret "YWJj===="; };'],
 	[0, 'key "k" { algorithm hmac-nosuch; secret "MTIz"; };'],
 );
 for (@language) {

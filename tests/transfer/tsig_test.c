@@ -312,6 +312,8 @@ keys_that_cannot_be_are_told(void **state)
 		{ "hmac-sha256-", SECRET, false }, { "hmac-sha256-x", SECRET, false },
 		{ "hmac-sha3", SECRET, false }, { "", SECRET, false },
 		{ "hmac-sha256", "", false }, { "hmac-sha256", "%%%", false }, { "hmac-sha256", "abc", false },
+		{ "hmac-sha256", "YQ==", true }, { "hmac-sha256", "YWJj", true }, { "hmac-sha256", "YWJjZGVm", true },
+		{ "hmac-sha256", "YR==", false }, { "hmac-sha256", "YQ==YWJj", false }, { "hmac-sha256", "YWJj ZGVm", false },
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
