@@ -11,6 +11,10 @@ void
 command_told(struct reply *reply, const struct announce *announce)
 {
 	static const char *const column[] = { "address", "serial", "state", NULL };
+	static const char *const state[] = {
+		[ANNOUNCE_IN_STEP] = "in step", [ANNOUNCE_TELLING] = "being told",
+		[ANNOUNCE_DUE] = "to be told", [ANNOUNCE_NEWER] = "has a newer serial",
+	};
 	struct announce_target t;
 
 	reply_columns(reply, column);
@@ -20,7 +24,7 @@ command_told(struct reply *reply, const struct announce *announce)
 		if (t.known)
 			snprintf(serial, sizeof(serial), "%" PRIu32, t.serial);
 		reply_row(reply, (const char *const[]){ t.address, serial, t.trouble[0] != '\0' ? t.trouble :
-		    t.done ? "in step" : "being told" });
+		    state[t.state] });
 	}
 }
 

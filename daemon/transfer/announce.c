@@ -237,6 +237,25 @@ announce_counts(struct announce_counts *out)
 	*out = announce_common.counts;
 }
 
+/* What it was told last may not be what we have now: the next round may be due later, or our serial went back. */
+static int
+state_of(const struct announce *a, const struct target *t)
+{
+	bool telling = t->state == TELLING || t->state == WATCHING || t->state == ASKING;
+	struct zone *zone = slot_zone_ref(a->slot);
+	uint32_t ours;
+
+	if (zone == NULL)
+		return ANNOUNCE_DUE;
+	ours = zone_serial(zone);
+	zone_unref(zone);
+	if (t->known && t->serial == ours)
+		return ANNOUNCE_IN_STEP;
+	if (t->known && serial_newer(t->serial, ours))
+		return ANNOUNCE_NEWER;
+	return telling && t->told == ours ? ANNOUNCE_TELLING : ANNOUNCE_DUE;
+}
+
 bool
 announce_status(const struct announce *a, size_t i, struct announce_target *out)
 {
@@ -247,7 +266,7 @@ announce_status(const struct announce *a, size_t i, struct announce_target *out)
 	if (t == NULL)
 		return false;
 	peer_print(out->address, &t->peer.address.any);
-	out->done = t->state == IDLE;
+	out->state = state_of(a, t);
 	out->known = t->known;
 	out->serial = t->serial;
 	out->trouble = t->trouble;

@@ -59,7 +59,7 @@ void announce_counts(struct announce_counts *);
 
 struct announce_target {
 	char address[PEER_TEXT];
-	bool done;			/* it has our serial, or says that it cannot be asked */
+	enum { ANNOUNCE_IN_STEP, ANNOUNCE_TELLING, ANNOUNCE_DUE, ANNOUNCE_NEWER } state;	/* to what we have now */
 	bool known;			/* its serial */
 	uint32_t serial;
 	const char *trouble;		/* "" */

@@ -136,6 +136,22 @@ on_told(void *ctx, const struct probe_outcome *outcome)
 	tell_later(t);
 }
 
+/* One that has a newer one will not take ours. */
+static void
+tell_what_it_has(const struct target *t)
+{
+	struct zone *zone = slot_zone_ref(t->zone->slot);
+	char address[PEER_TEXT];
+
+	peer_print(address, &t->peer.address.any);
+	if (zone != NULL && serial_newer(t->serial, zone_serial(zone)))
+		announce_tell(t->zone, WARNING, "%s has serial %" PRIu32 ", which is newer than ours, %" PRIu32 ": it does not take our version",
+		    address, t->serial, zone_serial(zone));
+	else
+		announce_tell(t->zone, NOTE, "%s has serial %" PRIu32, address, t->serial);
+	zone_unref(zone);
+}
+
 static void
 on_asked(void *ctx, const struct probe_outcome *outcome)
 {
@@ -149,7 +165,7 @@ on_asked(void *ctx, const struct probe_outcome *outcome)
 	if (t->again) {
 		enqueue(t);
 	} else if (outcome->ok && !serial_newer(t->told, outcome->serial)) {
-		announce_tell(t->zone, NOTE, "%s has serial %" PRIu32, peer_print(address, &t->peer.address.any), outcome->serial);
+		tell_what_it_has(t);
 		t->state = IDLE;
 		t->trouble[0] = '\0';
 	} else if (!outcome->ok && !outcome->silent && t->doubts++ < DOUBTS) {

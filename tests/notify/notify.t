@@ -115,22 +115,41 @@ for (['port'], ['port', 0], ['port', 65536], ['port', '53x'], ['prot', 53]) {
 	is($? >> 8, 2, 'and ends with 2');
 }
 
+# The state is that of the serial that we have now.
+sub states { my ($like) = @_; return join ' ', sort map { "$_->{address} $_->{serial} $_->{state}" } grep { $_->{address} =~ $like } @{decode_json($master->ctl('--json', 'zonestatus', 'z.test'))->{rows}} }
+{
+	my $fresh_is = qr/:@{[$fresh->port]}$/;
+	configure("notify yes; notify-delay 3600; $also");
+	is(states($fresh_is), '127.0.0.1:' . $fresh->port . ' 4 in step', 'in step');
+	change(5);
+	is($master->serial('z.test'), 5, 'another version, which notify-delay keeps back');
+	is(states($fresh_is), '127.0.0.1:' . $fresh->port . ' 4 to be told', 'the server that has the old one is to be told');
+	$fresh->set(7);
+	$master->ctl('notify', 'z.test', '127.0.0.1', 'port', $fresh->port);
+	ok($master->says(qr/warning: 127\.0\.0\.1:@{[$fresh->port]} has serial 7, which is newer than ours, 5:/, 10), 'one with a newer serial is told of in the log');
+	is(states($fresh_is), '127.0.0.1:' . $fresh->port . ' 7 has a newer serial', 'and in the state of the zone');
+	configure("notify yes; $also");
+	$_->set(5) for $silent, $stubborn, $signed, $fresh;
+	$master->ctl('notify', 'z.test');
+	ok((until_true { states(qr/./) =~ /^\S+ 5 in step(?: \S+ 5 in step){5}$/ } 30), 'all are in step once they have the version') or diag(states(qr/./));
+}
+
 # A slave that comes back by itself.
 $slave[0]->stop;
-change(5);
-ok($slave[1]->reaches('z.test', serial => 5, within => 5), 'one slave has serial 5');
-ok($master->says(qr/warning: NOTIFY to 127\.0\.0\.2:53: connection refused; it is told again until it has serial 5/, 5), 'the other one is not there');
-$_->set(5) for $silent, $stubborn, $signed, $fresh;
+change(6);
+ok($slave[1]->reaches('z.test', serial => 6, within => 5), 'one slave has serial 6');
+ok($master->says(qr/warning: NOTIFY to 127\.0\.0\.2:53: connection refused; it is told again until it has serial 6/, 5), 'the other one is not there');
+$_->set(6) for $silent, $stubborn, $signed, $fresh;
 $master->stop;
 $master->launch;
 $slave[0]->launch;
-ok($slave[0]->reaches('z.test', serial => 5, within => 40), 'it has it when both have been away');
+ok($slave[0]->reaches('z.test', serial => 6, within => 40), 'it has it when both have been away');
 
 # The rate holds for all together.
 $master->{value}{rate} = 5;
 configure('notify explicit; also-notify { ' . join(' ', map { "127.0.0.1 port $_;" } map { free_port() } 1 .. 10) . ' };');
 $start = time;
-change(6);
-ok($master->says(qr/(NOTIFY to .* with serial 6\n(?s:.*?)){10}/, 10), 'ten are told') or diag($master->said);
+change(7);
+ok($master->says(qr/(NOTIFY to .* with serial 7\n(?s:.*?)){10}/, 10), 'ten are told') or diag($master->said);
 cmp_ok(time - $start, '>', 1.5, 'five a second');
 done_testing;
