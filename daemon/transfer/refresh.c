@@ -86,16 +86,17 @@ on_loaded(void *ctx, const struct kept *kept)
 	if (kept->zone != NULL && timed && r->expires <= t) {
 		refresh_say(r, ERROR, "serial %" PRIu32 " expired, queries get SERVFAIL", zone_serial(kept->zone));
 		r->expired = true;
+		r->retry = refresh_timers(kept->zone).retry;
 		zone_unref(kept->zone);
 		refresh_idle(r);
 	} else if (kept->zone != NULL) {
-		const struct rrset *soa = zone_soa(kept->zone);
-		const uint8_t *end = soa->rdata + soa->size;
+		const struct refresh_timers soa = refresh_timers(kept->zone);
+		int64_t latest = t + refresh_lifetime(r, &soa);
 
-		if (!timed || r->expires > t + get32(end - 8))
-			r->expires = t + get32(end - 8);
+		if (!timed || r->expires > latest)
+			r->expires = latest;
 		if (known)
-			r->next = r->checked + refresh_jitter(refresh_interval(r, get32(end - 16)));
+			refresh_ask_next(r, &soa);
 		slot_set_expires(r->slot, (uint64_t)r->expires);
 		r->restoring = true;
 		r->unwritten = kept->file_old;

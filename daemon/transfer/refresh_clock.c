@@ -8,15 +8,9 @@
 
 #define FIRST_RETRY 5		/* seconds, of a zone that has never been there; doubled up to */
 #define LAST_RETRY 640
+#define LAST_WAIT 2		/* seconds, before a zone that is about to expire is asked for once more */
 #define HOLD_LAST 900		/* seconds, of a version that could not be kept */
 #define WRITE_GAP 60		/* seconds between writings of a zone's file */
-
-/* So that zones that were fetched together are not asked for together for ever. */
-int64_t
-refresh_jitter(int64_t seconds)
-{
-	return seconds - (int64_t)((uint64_t)rand() % (uint64_t)(seconds / 10 + 1));
-}
 
 static int64_t
 clamp(int64_t v, int64_t min, int64_t max)
@@ -26,19 +20,92 @@ clamp(int64_t v, int64_t min, int64_t max)
 	return v < min ? min : v;
 }
 
-/* Returns false when there is no zone. */
+struct refresh_timers
+refresh_timers(const struct zone *zone)
+{
+	const uint8_t *end = zone_soa(zone)->rdata + zone_soa(zone)->size;
+
+	return (struct refresh_timers){ get32(end - 20), get32(end - 16), get32(end - 12), get32(end - 8) };
+}
+
 bool
 refresh_timers_of(struct refresh *r, struct refresh_timers *t)
 {
 	struct zone *zone = slot_zone_ref(r->slot);
-	const uint8_t *end;
 
 	if (zone == NULL)
 		return false;
-	end = zone_soa(zone)->rdata + zone_soa(zone)->size;
-	*t = (struct refresh_timers){ get32(end - 20), get32(end - 16), get32(end - 12), get32(end - 8) };
+	*t = refresh_timers(zone);
 	zone_unref(zone);
 	return true;
+}
+
+static int64_t
+at_most_cycle(const struct refresh *r, int64_t seconds)
+{
+	if (r->conf.cycle > 0 && seconds > r->conf.cycle)
+		seconds = r->conf.cycle;
+	return seconds > 0 ? seconds : 1;
+}
+
+int64_t
+refresh_interval(const struct refresh *r, uint32_t refresh)
+{
+	return at_most_cycle(r, clamp(refresh, r->conf.min_refresh, r->conf.max_refresh));
+}
+
+static int64_t
+retry_of_soa(const struct refresh *r, uint32_t retry)
+{
+	return at_most_cycle(r, clamp(retry, r->conf.min_retry, r->conf.max_retry));
+}
+
+/* Until a master is asked again that has not confirmed the zone. */
+static int64_t
+retry_interval(struct refresh *r)
+{
+	struct refresh_timers t;
+	int64_t retry, most = r->expired ? retry_of_soa(r, r->retry) : LAST_RETRY;
+
+	if (refresh_timers_of(r, &t))
+		return retry_of_soa(r, t.retry);
+	retry = clamp(FIRST_RETRY << (r->failures < 7 ? r->failures : 7), 0, LAST_RETRY);
+	return at_most_cycle(r, retry < most ? retry : most);
+}
+
+/* What the bounds make of refresh and retry counts (RFC 1912 2.2): a master can be asked, and asked again. */
+int64_t
+refresh_lifetime(const struct refresh *r, const struct refresh_timers *t)
+{
+	int64_t least = refresh_interval(r, t->refresh) + retry_of_soa(r, t->retry);
+
+	return t->expire > least ? t->expire : least;
+}
+
+static void
+ask_after(struct refresh *r, int64_t from, int64_t seconds, int64_t retry)
+{
+	int64_t left = r->expires - steady_now(), latest = left - retry > left / 2 ? left - retry : left / 2;
+
+	/* Zones that were fetched together are not asked for together for ever. */
+	r->next = from + seconds - (int64_t)((uint64_t)rand() % (uint64_t)(seconds / 10 + 1));
+	/* The end of a short life, such as a master that is a slave itself leaves, is not slept through for the bounds. */
+	if (!r->expired && latest >= LAST_WAIT && r->next > steady_now() + latest)
+		r->next = steady_now() + latest;
+}
+
+void
+refresh_ask_next(struct refresh *r, const struct refresh_timers *t)
+{
+	ask_after(r, r->checked, refresh_interval(r, t->refresh), retry_of_soa(r, t->retry));
+}
+
+static void
+ask_again(struct refresh *r)
+{
+	int64_t retry = retry_interval(r);
+
+	ask_after(r, steady_now(), retry, retry);
 }
 
 static void
@@ -73,8 +140,16 @@ write_file(struct refresh *r)
 static void
 expire(struct refresh *r)
 {
+	struct refresh_timers t;
+	int64_t latest;
+
 	refresh_say(r, ERROR, "expired: no master has confirmed it in time, queries get SERVFAIL");
+	if (refresh_timers_of(r, &t))
+		r->retry = t.retry;
 	r->expired = true;
+	latest = steady_now() + retry_interval(r);
+	if (r->next > latest)
+		r->next = latest;
 	commit_withdraw(r->slot, NULL, NULL);
 }
 
@@ -135,22 +210,12 @@ refresh_idle(struct refresh *r)
 	uv_timer_start(&r->timer, on_time, ms < NOTIFY_GAP_MS ? NOTIFY_GAP_MS - ms : 0, 0);
 }
 
-/* How long after a master has confirmed the zone it is asked again. */
-int64_t
-refresh_interval(const struct refresh *r, uint32_t refresh)
-{
-	int64_t seconds = clamp(refresh, r->conf.min_refresh, r->conf.max_refresh);
-
-	if (r->conf.cycle > 0 && seconds > r->conf.cycle)
-		seconds = r->conf.cycle;
-	return seconds > 0 ? seconds : 1;
-}
-
 /* A master that is to be believed has what we have. */
 void
 refresh_confirmed(struct refresh *r, bool has_expire, uint32_t expire_in)
 {
 	struct refresh_timers t;
+	int64_t life;
 
 	free(r->trouble);
 	r->trouble = NULL;
@@ -159,29 +224,17 @@ refresh_confirmed(struct refresh *r, bool has_expire, uint32_t expire_in)
 	r->hold = r->held_until = 0;
 	r->checked = steady_now();
 	if (refresh_timers_of(r, &t)) {
-		r->next = r->checked + refresh_jitter(refresh_interval(r, t.refresh));
-		r->expires = r->checked + (has_expire && expire_in < t.expire ? expire_in : t.expire);
+		life = refresh_lifetime(r, &t);
+		/* One that tells the SOA's has it from nobody else: then it is as if it had told nothing. */
+		if (has_expire && expire_in != t.expire && expire_in < life)
+			life = expire_in;
+		r->expires = r->checked + life;
 		r->expired = false;
+		refresh_ask_next(r, &t);
 		slot_set_expires(r->slot, (uint64_t)r->expires);
 		refresh_keep_clock(r);
 	}
 	refresh_idle(r);
-}
-
-/* Until a master is asked again that has not confirmed the zone. */
-static int64_t
-retry_interval(struct refresh *r)
-{
-	struct refresh_timers t;
-	int64_t retry;
-
-	if (refresh_timers_of(r, &t))
-		retry = clamp(t.retry, r->conf.min_retry, r->conf.max_retry);
-	else
-		retry = clamp(FIRST_RETRY << (r->failures < 7 ? r->failures : 7), 0, LAST_RETRY);
-	if (r->conf.cycle > 0 && retry > r->conf.cycle)
-		retry = r->conf.cycle;
-	return retry > 0 ? retry : 1;
 }
 
 /* The same each time is news once. */
@@ -203,7 +256,7 @@ refresh_failed(struct refresh *r, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	r->next = steady_now() + refresh_jitter(retry_interval(r));
+	ask_again(r);
 	r->failures++;
 	tell_trouble(r, text, false);
 	refresh_idle(r);
@@ -212,7 +265,7 @@ refresh_failed(struct refresh *r, const char *fmt, ...)
 void
 refresh_unconfirmed(struct refresh *r)
 {
-	r->next = steady_now() + refresh_jitter(retry_interval(r));
+	ask_again(r);
 	r->failures++;
 	tell_trouble(r, "no master has our version or a newer one", true);
 	refresh_idle(r);

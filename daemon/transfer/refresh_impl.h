@@ -63,6 +63,7 @@ struct refresh {
 	int64_t checked, next, expires;	/* steady_now() */
 	int64_t refused_since;		/* by all masters; 0: it is not */
 	int64_t behind_since;		/* a master has a newer version; 0: none is known to */
+	uint32_t retry;			/* of the version that expired */
 	unsigned failures;		/* in a row */
 	int64_t held_until;		/* steady_now(); what is newer is not fetched before */
 	int64_t hold;			/* seconds, of the last time; 0: the last was kept */
@@ -128,14 +129,16 @@ void refresh_drop(struct refresh *);		/* a reference */
 const char *refresh_master_text(const struct master *, char out[PEER_TEXT]);
 
 /* refresh_clock.c */
-/* What the zone's SOA says; false when there is no zone. */
+/* What the zone's SOA says. */
 struct refresh_timers {
 	uint32_t serial, refresh, retry, expire;
 };
-bool refresh_timers_of(struct refresh *, struct refresh_timers *);
+struct refresh_timers refresh_timers(const struct zone *);
+bool refresh_timers_of(struct refresh *, struct refresh_timers *);	/* false: there is no zone */
 
-int64_t refresh_jitter(int64_t seconds);
 int64_t refresh_interval(const struct refresh *, uint32_t refresh);	/* from one confirmation to the next question */
+int64_t refresh_lifetime(const struct refresh *, const struct refresh_timers *);	/* to its expiry */
+void refresh_ask_next(struct refresh *, const struct refresh_timers *);	/* after checked and before expires, which are set */
 void refresh_schedule(struct refresh *);	/* IDLE: what comes first */
 void refresh_idle(struct refresh *);		/* the end of all that is done */
 void refresh_confirmed(struct refresh *, bool has_expire, uint32_t expire_in);

@@ -5,10 +5,11 @@ use IO::Handle;
 use Time::HiRes qw(sleep time);
 
 # --- masters that have the serial which a file says; "-": they do not answer; "bad SERIAL": no zone; "SERIAL after DIRECTORY": it
-# answers when the master of that directory has been asked ---
+# answers when the master of that directory has been asked; "SERIAL left SECONDS": its copy lives so long ---
 my $zone = 'z.test';
 my $program = program('tests/transfer/slave');
 sub soa { my ($serial) = @_; return "$zone. 300 SOA ns.$zone. admin.$zone. $serial 3600 600 86400 60" }
+sub expiring { my ($m, $left) = @_; substr $m, 11, 1, "\x01"; return $m . pack 'C n n N n n n N', 0, 41, 1232, 0, 8, 9, 4, $left }
 {
 	package Server;
 	our @ISA = ('Master');
@@ -29,6 +30,7 @@ sub server {
 		return (message($query, [soa($1)], id => $query->header->id ^ 1), message($query, [soa($1)]), ) if $now =~ /^stray (\d+)/;
 		return message($query, [], tc => 1) if $now =~ /^tc/;
 		return message($query, [soa($1)], aa => 0) if $now =~ /^lame (\d+)/;
+		return expiring(message($query, [soa($1)]), $2) if $now =~ /^(\d+) left (\d+)/;
 		return message($query, [soa($1)]) if $now =~ /(\d+)/;
 	}, tcp => sub {
 		my ($s, $query) = @_;
@@ -232,6 +234,56 @@ subtest 'expiry and return' => sub {
 	$m->set(7);
 	ok($again->says(qr/published 7/, 10), 'back with the master');
 	$again->quit;
+};
+
+# SOA REFRESH RETRY EXPIRE, what min-refresh-time and the like make of it.
+subtest 'a zone does not expire before its master was asked twice' => sub {
+	no warnings 'redefine';
+	my $times;
+	local *soa = sub { my ($serial) = @_; return "$zone. 300 SOA ns.$zone. admin.$zone. $serial $times 60" };
+	my @default = (-l => '300,2419200,500,1209600');
+	my $state = sub {
+		my ($s, $next, $expires, $name) = @_;
+		$s->tell('status');
+		ok($s->says(qr/^status: served serial 7, .*\n/m), "$name: served") or diag $s->log;
+		my @is = $s->log =~ /next \+(\d+), expires \+(\d+)/;
+		ok($next * 0.9 - 5 <= $is[0] && $is[0] <= $next && $expires - 5 <= $is[1] && $is[1] <= $expires, "asked in $next s, expires in $expires s") or diag $s->log;
+		$s->quit;
+	};
+	for (['60 30 240', 7, 300, 800], ['60 600 800', 7, 300, 900], ['60 30 900', 7, 300, 900], ['60 30 240', '7 left 240', 300, 800],
+	    ['60 30 240', '7 left 200', 100, 200], ['3600 600 86400', '7 left 2000', 1400, 2000], ['3600 600 86400', '7 left 80000', 3600, 80000]) {
+		my ($said, $serial, @is) = @$_;
+		$times = $said;
+		my $m = server($serial);
+		my $s = Slave->start(masters => [$m->port], options => [@default]);
+		ok($s->says(qr/ committed$/m), "SOA $said, the master says $serial");
+		$state->($s, @is, 'fetched');
+		$m->set('-');
+		my $again = Slave->start(masters => [$m->port], options => [@default], keep => $s->{keep});
+		ok($again->says(qr/as it was kept$/m), 'restarted');
+		$state->($again, @is, 'restarted');
+	}
+	$times = '1 1 3';
+	my $m = server(7);
+	my $s = Slave->start(masters => [$m->port], options => [-l => '6,6,1,1']);
+	ok((until_true { $m->asked >= 4 } 30), 'asked every 6 s, with an expire of 3');
+	unlike($s->log, qr/expired/, 'it does not expire meanwhile');
+	$s->quit;
+};
+
+subtest 'the end of a short life is not slept through' => sub {
+	my $m = server('7 left 8');
+	my $s = Slave->start(masters => [$m->port], options => [-l => '300,86400,1,10']);
+	ok($s->says(qr/published 7/), 'fetched');
+	my $asked = $m->asked;
+	ok((until_true { $m->asked > $asked } 7), 'a master that has little time left is asked within it');
+	$m->set('REFUSED');
+	ok($s->says(qr/expired/, 15), 'it expires');
+	$asked = $m->asked;
+	ok((until_true { $m->asked > $asked + 1 } 30), 'and is asked for at the retry interval');
+	$m->set(7);
+	ok((until_true { 2 <= (() = $s->log =~ /published 7/g) } 15), 'back with the master');
+	$s->quit;
 };
 
 subtest 'the system clock is set' => sub {
