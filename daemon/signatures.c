@@ -23,11 +23,11 @@ struct signatures {
 	TAILQ_ENTRY(signatures) all, line;
 	struct slot *slot;
 	enum { RESTING, WAITING, LOOKING } state;
-	bool freed, published;		/* while LOOKING */
+	bool freed, again;		/* while LOOKING */
 	bool looked;			/* found is of a signed version */
 	struct signature_times found;
 	unsigned told;			/* kinds of fault */
-	int64_t at, last;		/* of the next look and of the last one, since 1970 */
+	int64_t at;			/* of the next look, since 1970 */
 	uint64_t rested;		/* uv_now(): not before that */
 };
 
@@ -52,7 +52,8 @@ static TAILQ_HEAD(, signatures) all = TAILQ_HEAD_INITIALIZER(all), line = TAILQ_
 static struct signatures_env env;
 static uv_loop_t *loop;
 static uv_timer_t timer;
-static int64_t next_at = NEVER, last_tick;	/* the first time of all that rest */
+static int64_t next_at = NEVER;	/* the first time of all that rest */
+static int64_t seen;		/* the latest time that a look or a tick had; the clock may be set back */
 static bool stopping;
 static uv_async_t wake;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -107,15 +108,14 @@ on_looked(uv_work_t *work, int status)
 		s->looked = look.is_signed;
 		s->found = look.found;
 		s->told = look.wanted ? look.found.faults : 0;
-		s->last = look.now;
 		s->rested = uv_now(loop) + look.ns / 1000000 * REST;
-		if (s->published)
+		if (s->again)
 			rest(s, 0);
 		else if (!look.is_signed)
 			rest(s, NEVER);
 		else
 			rest(s, look.found.look_again > look.now + pause ? look.found.look_again : look.now + pause);
-		s->published = false;
+		s->again = false;
 	}
 	begin();
 }
@@ -147,6 +147,8 @@ begin(void)
 		s->state = LOOKING;
 		look.of = s;
 		look.now = time(NULL);
+		if (look.now > seen)
+			seen = look.now;
 		look.wanted = env.wanted(s->slot);
 		look.known = known_of(s, look.zone, look.now);
 		uv_queue_work(loop, &look.work, look_at, on_looked);
@@ -166,18 +168,22 @@ static void
 on_tick(uv_timer_t *t)
 {
 	int64_t now = time(NULL);
-	bool back = now < last_tick;
+	bool back = now < seen;
 	struct signatures *s;
 
 	(void)t;
-	last_tick = now;
+	seen = now;
 	if (now < next_at && !back)
 		return;
 	next_at = NEVER;
 	TAILQ_FOREACH(s, &all, all) {
+		/* What was seen by a clock that was ahead does not hold, however fresh it is. */
+		s->again |= back && s->state == LOOKING;
 		if (s->state != RESTING)
 			continue;
-		if ((now >= s->at || now < s->last) && uv_now(loop) >= s->rested)
+		if (back)
+			s->at = 0;
+		if (now >= s->at && uv_now(loop) >= s->rested)
 			wait_in_line(s);
 		else
 			rest(s, s->at);
@@ -200,7 +206,7 @@ note(struct slot *slot)
 		TAILQ_INSERT_TAIL(&all, s, all);
 	}
 	if (s->state == LOOKING)
-		s->published = true;
+		s->again = true;
 	else if (s->state == RESTING && uv_now(loop) >= s->rested)
 		wait_in_line(s);
 	else if (s->state == RESTING)

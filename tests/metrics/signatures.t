@@ -97,6 +97,16 @@ ok((until_true { $slave->ctl('status') =~ /^zones in trouble: 1$/m } 10), 'it is
 is(scalar(() = $slave->said =~ /$gone/g), 1, 'said once');
 is($slave->signal('TERM') && $slave->ended(15), 0, 'it ends well');
 
+# --- a clock that was ahead when the server started ---
+
+spew($ahead, 9 * $day);
+$tandem->launch(setclock($ahead));
+ok((until_true { $tandem->ctl('zones') =~ /^s\.test .*  signatures have expired/m } 10), 'by a clock that is ahead they have run out');
+spew($ahead, 0);
+ok((until_true { $tandem->ctl('zones') =~ /^s\.test .*  ok/m } 10), 'and are good again when it is set right') or diag($tandem->ctl('zones'));
+$tandem->stop;
+spew($ahead, 4 * $day);
+
 # --- a start with what has run out, and a zone that is signed anew ---
 
 $tandem->hush;
