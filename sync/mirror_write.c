@@ -171,6 +171,14 @@ mirror_settle(struct mirror *m, struct tracked *z, struct zone **zone)
 	return true;
 }
 
+/* With the lock. */
+static void
+take_meta(struct item *item)
+{
+	if ((item->meta = item->tracked->meta) != NULL)
+		item->meta->users++;
+}
+
 /* Fills the item; false when there is nothing to write. */
 static bool
 plan(struct writer *w, struct tracked *z, struct item *item)
@@ -187,10 +195,8 @@ plan(struct writer *w, struct tracked *z, struct item *item)
 	item->adopt = z->adopt;
 	withdrawn = z->withdrawn;
 	z->resync = z->adopt = false;
-	if (z->meta != NULL && z->meta->hash != z->exported) {
-		item->meta = z->meta;
-		item->meta->users++;
-	}
+	if (item->resync || (z->meta != NULL && z->meta->hash != z->exported))
+		take_meta(item);
 	pthread_mutex_unlock(&m->lock);
 	if (slot == NULL) {
 		item->action = REMOVE;
@@ -450,9 +456,13 @@ run_group(struct writer *w, struct item *item, size_t count)
 				return false;
 			}
 	} else if (result == TARGET_DRIFTED && item->action == UPDATE) {
-		/* The rows or their state are not ours alone any more. */
+		/* The rows or their state are not ours alone any more, nor is what was exported. */
 		end_tellings(w, false);
 		item->action = COMPARE;
+		pthread_mutex_lock(&w->m->lock);
+		if (item->meta == NULL)
+			take_meta(item);
+		pthread_mutex_unlock(&w->m->lock);
 		return run_group(w, item, 1);
 	} else {
 		hold(w, item, result == TARGET_FOREIGN);

@@ -68,8 +68,10 @@ $tandem->ctl('reload', $_) for 'b.test', 'd.test';
 ok((until_true { each_says("$whole 'b.test'", 4) && each_says("SELECT COUNT(*) FROM records WHERE content = '192.0.2.2'", 2) } 10),
     'one that is edited is made again at once') or diag($tandem->log);
 ok(each_says("SELECT COUNT(*) FROM tandem_state WHERE name = 'b.test'", 1), 'with one state');
+is($sql{fleet}->("SELECT m.content FROM domainmetadata m JOIN domains d ON d.id = m.domain_id WHERE d.name = 'b.test'"), '192.0.2.1/32',
+    'and who may transfer it');
 ok(each_says("$whole 'a.test'", 0), 'the other is not there yet');
-like($tandem->ctl('mirror', 'resync', 'a.test'), qr/fleet +a\.test +5 +put right\nlite +a\.test +5 +put right/, 'resync makes it');
+like($tandem->ctl('mirror', 'resync', 'a.test'), qr/fleet +a\.test +6 +put right\nlite +a\.test +5 +put right/, 'resync makes it');
 ok(each_says("$whole 'a.test'", 4), 'again');
 
 # Later all are noticed without an edit.

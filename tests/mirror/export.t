@@ -51,4 +51,9 @@ my $less = 'ALLOW-AXFR-FROM=192.0.2.0/24 ALSO-NOTIFY=192.0.2.7 ALSO-NOTIFY=192.0
 ok((until_true { meta('example.org') eq $less } 10), 'what the configuration no longer says goes; nothing is allowed that is not') or diag(meta('example.org'));
 is($mariadb->sql("SELECT COUNT(*) FROM powerdns.tsigkeys WHERE name = 'foreign'"), 1, 'the key of somebody else stays');
 is($mariadb->sql("SELECT COUNT(*) FROM powerdns.domainmetadata WHERE kind = 'X-FOREIGN'"), 2, 'and metadata of other kinds');
+
+# Somebody else's hand in these rows is put right by a repair.
+$mariadb->sql("USE powerdns; UPDATE domainmetadata SET content = '198.51.100.0/24' WHERE kind = 'ALLOW-AXFR-FROM'");
+$tandem->ctl('mirror', 'repair', 'example.org');
+is(meta('example.org'), $less, 'repair: they are as the configuration says');
 done_testing;
