@@ -22,12 +22,13 @@ activity(const struct mirror_status *s)
 	return s->paused ? "paused" : s->standby ? "standby" : "active";
 }
 
-#define TROUBLE 600
+#define TROUBLE 800
 
 static const char *
 trouble(char out[TROUBLE], const struct mirror_status *s)
 {
-	int len = snprintf(out, TROUBLE, "%s%s", s->standby ? "written by " : "", s->standby ? s->holder : s->error);
+	int len = snprintf(out, TROUBLE, "%s%s%s%s", s->standby ? "written by " : "", s->standby ? s->holder : "",
+	    s->standby && s->error[0] != '\0' ? "; " : "", s->error);
 
 	if (s->purge_error[0] != '\0')
 		snprintf(out + len, TROUBLE - (size_t)len, "%snot forgotten: %s", len > 0 ? "; " : "", s->purge_error);

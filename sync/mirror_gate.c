@@ -289,14 +289,19 @@ is_free(struct mirror *m, const struct target_lease *lease)
 static void
 stand_by(struct mirror *m, const struct target_lease *lease)
 {
+	const char *what;
 	bool first;
 
 	pthread_mutex_lock(&m->lock);
 	first = !m->status.standby;
 	m->status.standby = true;
+	mirror_keep_error(m, MIRROR_WELL, "");
+	what = gate_works(m);
 	snprintf(m->status.holder, sizeof(m->status.holder), "%s", lease->holder);
 	m->gate.due = mirror_now() + LOOK;
 	pthread_mutex_unlock(&m->lock);
+	if (what != NULL)
+		mirror_tell(m, NOTE, NULL, "%s", what);
 	/* The configuration saw two databases, since it names them in two ways. */
 	if (first && strncmp(lease->token, m->token, strlen(m->token) / 2) == 0)
 		mirror_tell(m, ERROR, NULL, "has the database and the owner \"%s\" of another mirror here, %s: only one of "

@@ -247,14 +247,19 @@ target_disconnect(struct target *t)
 enum target_result
 target_lease_read(struct target *t, struct target_lease *lease)
 {
+	enum target_result result = TARGET_OK;
+
 	(void)t;
 	pthread_mutex_lock(&db.lock);
 	*lease = db.lease;
 	lease->ours = strcmp(lease->token, our_token) == 0;
 	if (!lease->ours && db.other_lives)
 		db.lease.beat++;
+	/* Who stands by calls nothing else. */
+	if (!lease->ours)
+		result = step("lease");
 	pthread_mutex_unlock(&db.lock);
-	return TARGET_OK;
+	return result;
 }
 
 enum target_result
@@ -1361,6 +1366,36 @@ an_absence_is_no_part_of_the_speed(void **state)
 	reached(all_300_in_step);
 }
 
+static bool
+has_no_connection(void)
+{
+	struct mirror_status status;
+
+	mirror_status(mirror, &status);
+	return status.error_kind == MIRROR_NO_CONNECTION;
+}
+
+static void
+who_stands_by_tells_of_a_connection_that_is_lost_and_back(void **state)
+{
+	(void)state;
+	edit("example.", 1);
+	lend_to_another(true);
+	start_mirror(MIRROR_KEEP);
+	reached(stands_by);
+	pthread_mutex_lock(&db.lock);
+	db.fail_at = 0;
+	db.fail_with = TARGET_LOST;
+	db.fail_times = 1000000;
+	pthread_mutex_unlock(&db.lock);
+	await(has_no_connection() && errors == 1);
+	pthread_mutex_lock(&db.lock);
+	db.fail_times = 0;
+	pthread_mutex_unlock(&db.lock);
+	await(!has_no_connection() && notes == 1);
+	assert_true(stands_by());
+}
+
 static void
 who_stands_by_writes_nothing_and_takes_over(void **state)
 {
@@ -1541,6 +1576,7 @@ main(void)
 		TEST(many_small_zones_share_transactions),
 		TEST(what_changed_goes_before_what_is_only_looked_at),
 		TEST(an_absence_is_no_part_of_the_speed),
+		TEST(who_stands_by_tells_of_a_connection_that_is_lost_and_back),
 		TEST(who_stands_by_writes_nothing_and_takes_over),
 		TEST(a_zone_that_expires_is_disabled_until_it_is_back),
 		TEST(what_left_the_configuration_while_nobody_watched_is_taken_out),
