@@ -88,7 +88,8 @@ states_row(void *ctx, const char *const *value, const size_t *len)
 }
 
 #define STATES "SELECT s.name, s.serial, s.digest, s.form, s.changed_at FROM tandem_state s "
-#define BESIDE "d.id = s.domain_id AND d.name = s.name AND d.account = s.owner "
+/* PowerDNS's columns may have a collation that the server compares with that of no other column. */
+#define BESIDE "d.id = s.domain_id AND HEX(LOWER(d.name)) = HEX(s.name) AND d.account = %q "
 
 enum target_result
 target_states(struct target *t, target_state_fn *fn, void *ctx)
@@ -132,8 +133,8 @@ target_state(struct target *t, const uint8_t *origin, struct target_state *state
 		return target_fail(t, TARGET_LOST, "not connected");
 	strcpy(t->state_name, name);
 	form(t, s.form);
-	result = t->ops->query(t, target_sql(t, STATES "JOIN domains d ON " BESIDE "WHERE s.owner = %q AND s.name = %q",
-	    t->conf->owner, name), states_row, &s);
+	result = t->ops->query(t, target_sql(t, STATES "JOIN domains d ON " BESIDE "WHERE s.owner = %q AND s.name = %q AND d.name = %q",
+	    t->conf->owner, t->conf->owner, name, name), states_row, &s);
 	*known = one.known;
 	return target_done(t, result);
 }
@@ -166,8 +167,8 @@ forget_states(struct target *t, const struct ids *ids)
 
 	for (size_t at = 0; at < ids->count && result == TARGET_OK; at += SWEEP_IDS) {
 		struct text *sql = target_sql(t, "DELETE FROM tandem_state WHERE owner = %q AND NOT EXISTS (SELECT 1 FROM domains d "
-		    "WHERE d.id = tandem_state.domain_id AND d.name = tandem_state.name AND d.account = tandem_state.owner) "
-		    "AND domain_id IN (%n", t->conf->owner, ids->id[at]);
+		    "WHERE d.id = tandem_state.domain_id AND HEX(LOWER(d.name)) = HEX(tandem_state.name) AND d.account = %q) "
+		    "AND domain_id IN (%n", t->conf->owner, t->conf->owner, ids->id[at]);
 
 		for (size_t i = at + 1; i < ids->count && i < at + SWEEP_IDS; i++) {
 			text_str(sql, ", ");
@@ -189,7 +190,7 @@ target_sweep(struct target *t, size_t *gone)
 	if (!t->connected)
 		return target_fail(t, TARGET_LOST, "not connected");
 	result = target_done(t, t->ops->query(t, target_sql(t, "SELECT s.domain_id FROM tandem_state s LEFT JOIN domains d ON "
-	    BESIDE "WHERE s.owner = %q AND d.id IS NULL", t->conf->owner), id_row, &ids));
+	    BESIDE "WHERE s.owner = %q AND d.id IS NULL", t->conf->owner, t->conf->owner), id_row, &ids));
 	if (result == TARGET_OK && ids.count > 0 && (result = forget_states(t, &ids)) == TARGET_OK)
 		*gone = ids.count;
 	free(ids.id);

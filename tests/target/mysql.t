@@ -11,10 +11,11 @@ my @servers = (
 	    log_bin => 'bin', binlog_format => 'STATEMENT', server_id => 1],
 	['utf8mb4 tables, foreign keys, small packet, rows logged', tables => 'utf8mb4', keys => 1, max_allowed_packet => '64K',
 	    log_bin => 'bin', binlog_format => 'ROW', server_id => 1],
+	['other collations than those of our tables', collations => 1],
 );
 for (@servers) {
 	my ($what, %option) = @$_;
-	my ($tables, $keys) = delete @option{qw(tables keys)};
+	my ($tables, $keys, $collations) = delete @option{qw(tables keys collations)};
 	my $mariadb = MariaDB->start(%option);
 	$mariadb->sql("USE powerdns; ALTER TABLE domains MODIFY options TEXT, MODIFY name VARCHAR(255) CHARACTER SET $tables NOT NULL;
 	    ALTER TABLE records MODIFY name VARCHAR(255) CHARACTER SET $tables, MODIFY type VARCHAR(10) CHARACTER SET $tables,
@@ -22,6 +23,8 @@ for (@servers) {
 	    ALTER TABLE domainmetadata CONVERT TO CHARACTER SET $tables") if $tables;
 	$mariadb->sql('USE powerdns; ALTER TABLE records ADD CONSTRAINT FOREIGN KEY (domain_id) REFERENCES domains (id) ON DELETE CASCADE;
 	    ALTER TABLE domainmetadata ADD CONSTRAINT FOREIGN KEY (domain_id) REFERENCES domains (id) ON DELETE CASCADE') if $keys;
+	$mariadb->sql('USE powerdns; ALTER TABLE domains MODIFY name VARCHAR(255) COLLATE latin1_general_ci NOT NULL,
+	    MODIFY account VARCHAR(40) CHARACTER SET utf8 COLLATE utf8_unicode_ci') if $collations;
 	local $ENV{TANDEM_MYSQL_SOCKET} = $mariadb->socket;
 	local $ENV{TANDEM_MYSQL_PORT} = $mariadb->port;
 	local $ENV{TANDEM_MYSQL_PASSWORD} = $mariadb->password;
