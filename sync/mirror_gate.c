@@ -143,7 +143,6 @@ struct asking {
 	struct writer *w;
 	char **orphan;			/* names of ours that nobody includes */
 	size_t orphans;
-	struct some_names left;
 };
 
 static bool
@@ -167,8 +166,6 @@ on_state(void *ctx, const struct target_state *state)
 	    !(state->disabled && m->on_remove == MIRROR_DISABLE)) {
 		a->orphan = xrealloc(a->orphan, (a->orphans + 1) * sizeof(*a->orphan));
 		a->orphan[a->orphans++] = xstrdup(state->name);
-	} else if (mirror_is_left(m, z)) {
-		mirror_name(&a->left, state->name, state->disabled ? " (disabled)" : "");
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -215,8 +212,6 @@ ask_all(struct writer *w)
 			gate_take_state(z, NULL);
 	/* Those that leave later are excluded by name. */
 	m->gate.orphans |= result == TARGET_OK;
-	if (result == TARGET_OK)
-		m->gate.left = a.left;
 	pthread_mutex_unlock(&m->lock);
 	for (size_t i = 0; i < a.orphans; i++) {
 		if (result == TARGET_OK)
