@@ -14,16 +14,16 @@
 #define RETRY_MIN 1000		/* milliseconds */
 #define RETRY_MAX 60000
 
-/* A query that read the old rows before our COMMIT may bring them into PowerDNS's cache after our purge, so
- * every purge is repeated once such a query must be over. */
-#define AGAIN_AFTER 2000
+/* A query that read the old rows before our COMMIT may bring them into PowerDNS's cache after our purge, so every
+ * purge is repeated when such a query is likely to be over, and when it must be. */
+#define ROUNDS 3
+static const int64_t after[ROUNDS] = { 0, 40, 2000 };	/* milliseconds from the round before */
 
 struct pending {
 	char *name;			/* first: key of the tree */
 	bool created;
-	uint64_t first;			/* servers that have not forgotten it yet */
-	uint64_t second;		/* that have, and shall once more */
-	int64_t second_at;
+	uint64_t left[ROUNDS];		/* servers that have to forget it; in one round they have done so in those before */
+	int64_t at[ROUNDS];
 	unsigned added;			/* counts purger_add(), to see one during a call */
 	struct pending *next;
 };
@@ -67,7 +67,7 @@ by_name(const void *a, const void *b)
 
 /* One call: zones with one set of servers. */
 struct call {
-	bool second;
+	unsigned round;
 	uint64_t servers;
 	size_t count;
 	struct pending *pending[CALL_MAX];
@@ -79,9 +79,9 @@ static void
 collect_round(struct purger *p, struct call *call, uint64_t up, int64_t now)
 {
 	for (struct pending *e = p->head; e != NULL && call->count < CALL_MAX; e = e->next) {
-		uint64_t servers = (call->second ? e->second : e->first) & up;
+		uint64_t servers = e->left[call->round] & up;
 
-		if (servers == 0 || (call->second && now < e->second_at))
+		if (servers == 0 || now < e->at[call->round])
 			continue;
 		if (call->count == 0)
 			call->servers = servers;
@@ -90,7 +90,7 @@ collect_round(struct purger *p, struct call *call, uint64_t up, int64_t now)
 		call->pending[call->count] = e;
 		call->added[call->count] = e->added;
 		call->zone[call->count++] = (struct purge_zone){
-		    e->name, e->created && !call->second };
+		    e->name, e->created && call->round == 0 };
 	}
 }
 
@@ -103,28 +103,35 @@ collect(struct purger *p, struct call *call)
 	uint64_t up = waits ? ~p->down : ~UINT64_C(0);
 
 	call->count = 0;
-	call->second = false;
-	collect_round(p, call, up, now);
-	if (call->count > 0 || p->stopping)
-		return now;
-	call->second = true;
-	collect_round(p, call, up, now);
-	if (call->count > 0)
-		return now;
-	for (struct pending *e = p->head; e != NULL; e = e->next) {
-		if ((e->second & up) != 0 && e->second_at < next)
-			next = e->second_at;
-		if (((e->first | e->second) & ~up) != 0 && p->down_until < next)
-			next = p->down_until;
+	for (call->round = 0; call->round < (p->stopping ? 1 : ROUNDS); call->round++) {
+		collect_round(p, call, up, now);
+		if (call->count > 0)
+			return now;
 	}
-	return next;
+	for (struct pending *e = p->head; e != NULL; e = e->next)
+		for (unsigned i = 0; i < ROUNDS; i++) {
+			if ((e->left[i] & up) != 0 && e->at[i] < next)
+				next = e->at[i];
+			if ((e->left[i] & ~up) != 0 && p->down_until < next)
+				next = p->down_until;
+		}
+	return p->stopping ? now : next;
+}
+
+static bool
+is_done(const struct pending *e)
+{
+	for (unsigned i = 0; i < ROUNDS; i++)
+		if (e->left[i] != 0)
+			return false;
+	return true;
 }
 
 static void
 forget_done(struct purger *p)
 {
 	for (struct pending **at = &p->head, *e; (e = *at) != NULL; ) {
-		if ((e->first | e->second) != 0) {
+		if (!is_done(e)) {
 			at = &e->next;
 			p->tail = at;
 			continue;
@@ -150,14 +157,12 @@ settle(struct purger *p, const struct call *call, uint64_t failed)
 
 		if (e->added != call->added[i])
 			continue;	/* committed again meanwhile: all of them again */
-		if (call->second) {
-			e->second &= ~heard;
-			continue;
+		e->left[call->round] &= ~heard;
+		if (call->round + 1 < ROUNDS) {
+			e->left[call->round + 1] |= heard;
+			e->at[call->round + 1] = now + after[call->round + 1];
 		}
-		e->first &= ~heard;
-		e->second |= heard;
-		e->second_at = now + AGAIN_AFTER;
-		if (e->first == 0) {
+		if (call->round == 0 && e->left[0] == 0) {
 			e->created = false;
 			p->done++;
 		}
@@ -273,7 +278,7 @@ purger_stop(struct purger *p)
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->thread, NULL);
 	for (struct pending *e = p->head; e != NULL; e = e->next)
-		e->first = e->second = 0;
+		memset(e->left, 0, sizeof(e->left));
 	forget_done(p);
 	pthread_mutex_destroy(&p->lock);
 	pthread_cond_destroy(&p->wake);
@@ -299,7 +304,7 @@ purger_add(struct purger *p, const char *name, bool created)
 		if (tsearch(e, &p->tree, by_name) == NULL)
 			abort();
 	}
-	e->first = p->all;
+	e->left[0] = p->all;
 	e->created |= created;
 	e->added++;
 	pthread_cond_signal(&p->wake);
@@ -332,7 +337,7 @@ purger_waiting(struct purger *p)
 
 	pthread_mutex_lock(&p->lock);
 	for (const struct pending *z = p->head; z != NULL; z = z->next)
-		count += z->first != 0;
+		count += z->left[0] != 0;
 	pthread_mutex_unlock(&p->lock);
 	return count;
 }

@@ -1256,6 +1256,16 @@ a_deaf_powerdns_is_asked_again_and_others_do_not_wait(void **state)
 	assert_int_equal(notes, 1);
 }
 
+static void
+a_purge_is_repeated_for_queries_that_were_under_way(void **state)
+{
+	(void)state;
+	edit("example.", 1);
+	start_mirror(MIRROR_KEEP);
+	reached(all_in_step);
+	await(purged("example", 1) == 3 && purged("example", 2) == 3);
+}
+
 static bool
 stands_by(void)
 {
@@ -1583,6 +1593,7 @@ main(void)
 		TEST(each_zone_is_verified_in_turn_and_mended),
 		TEST(what_powerdns_is_told_beside_records_is_exported_once),
 		TEST(a_deaf_powerdns_is_asked_again_and_others_do_not_wait),
+		TEST(a_purge_is_repeated_for_queries_that_were_under_way),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
