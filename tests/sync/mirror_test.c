@@ -1294,15 +1294,11 @@ all_300_in_step(void)
 	return status.in_step == 300;
 }
 
-/* While the target was away; a transaction takes 200 zones. */
 static void
-what_changed_goes_before_what_is_only_looked_at(void **state)
+offer_300(void)
 {
-	struct mirror_conf conf = { .name = "test", .owner = "me" };
-	struct mirror_status status;
 	char name[20];
 
-	(void)state;
 	for (unsigned i = 0; i < 300; i++) {
 		snprintf(name, sizeof(name), "z%u.example.", i);
 		offer(name, 1);
@@ -1311,6 +1307,17 @@ what_changed_goes_before_what_is_only_looked_at(void **state)
 		snprintf(name, sizeof(name), "z%u.example.", i);
 		await(served_at(slot_of(name), 1));
 	}
+}
+
+/* While the target was away; a transaction takes 200 zones. */
+static void
+what_changed_goes_before_what_is_only_looked_at(void **state)
+{
+	struct mirror_conf conf = { .name = "test", .owner = "me" };
+	struct mirror_status status;
+
+	(void)state;
+	offer_300();
 	held = true;
 	mirror = mirror_start(&conf, path, on_report, NULL);
 	for (size_t i = 0; i < slot_total; i++)
@@ -1343,17 +1350,9 @@ an_absence_is_no_part_of_the_speed(void **state)
 {
 	struct mirror_conf conf = { .name = "test", .owner = "me" };
 	struct mirror_status status;
-	char name[20];
 
 	(void)state;
-	for (unsigned i = 0; i < 300; i++) {
-		snprintf(name, sizeof(name), "z%u.example.", i);
-		offer(name, 1);
-	}
-	for (unsigned i = 0; i < 300; i++) {
-		snprintf(name, sizeof(name), "z%u.example.", i);
-		await(served_at(slot_of(name), 1));
-	}
+	offer_300();
 	/* The first transaction takes some 210 calls. */
 	pthread_mutex_lock(&db.lock);
 	db.fail_at = db.steps + 260;
