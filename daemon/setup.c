@@ -18,6 +18,7 @@
 #include "daemon/log.h"
 #include "daemon/mirrors.h"
 #include "daemon/noted.h"
+#include "daemon/published.h"
 #include "daemon/server.h"
 #include "daemon/told.h"
 #include "daemon/transfer/history.h"
@@ -53,9 +54,15 @@ on_publish(void *ctx, struct slot *slot, struct zone *zone)
 {
 	(void)ctx;
 	mirrors_wake(slot);
-	if (zone != NULL)
+	published_put(slot, zone != NULL);
+}
+
+static void
+on_published(struct slot *slot, bool served)
+{
+	if (served)
 		announce_published(slot);
-	signatures_published(slot, zone);
+	signatures_published(slot);
 }
 
 static void
@@ -301,6 +308,7 @@ setup_start(uv_loop_t *loop, struct conf *conf, unsigned workers)
 	files_start(loop);
 	announce_start(loop, &(struct announce_env){ log_report, NULL, announce_of, listeners_ourselves, about_peer });
 	signatures_start(loop, &(struct signatures_env){ signatures_of, signatures_wanted });
+	published_start(loop, on_published);
 	inbox_start(loop, on_note);
 	autosecondary_start(loop);
 	refresh_start(loop, now.fixed.journal, &limits_in, log_report, NULL);
@@ -344,6 +352,7 @@ setup_stop(void)
 	mirrors_stop();		/* queries are answered until the databases have what is under way */
 	workers_stop(now.workers, 2000);
 	history_free(now.history);
+	published_stop();
 	inbox_stop();
 	autosecondary_stop();
 	journal_close(now.journal);

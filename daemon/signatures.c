@@ -1,7 +1,6 @@
 #include "daemon/signatures.h"
 
 #include <limits.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -43,11 +42,6 @@ static struct {
 	uv_work_t work;
 } look;
 
-struct publication {
-	struct publication *next;
-	struct slot *slot;
-};
-
 static TAILQ_HEAD(, signatures) all = TAILQ_HEAD_INITIALIZER(all), line = TAILQ_HEAD_INITIALIZER(line);
 static struct signatures_env env;
 static uv_loop_t *loop;
@@ -55,9 +49,6 @@ static uv_timer_t timer;
 static int64_t next_at = NEVER;	/* the first time of all that rest */
 static int64_t seen;		/* the latest time that a look or a tick had; the clock may be set back */
 static bool stopping;
-static uv_async_t wake;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct publication *published;		/* under lock */
 
 static void begin(void);
 
@@ -193,12 +184,22 @@ on_tick(uv_timer_t *t)
 
 /* --- publication --- */
 
-static void
-note(struct slot *slot)
+static bool
+is_signed(struct slot *slot)
+{
+	struct zone *zone = slot_zone_ref(slot);
+	bool is = zone != NULL && node_sigs(zone_apex(zone), T_SOA) != NULL;
+
+	zone_unref(zone);
+	return is;
+}
+
+void
+signatures_published(struct slot *slot)
 {
 	struct signatures **at = env.of(slot), *s;
 
-	if (at == NULL)
+	if (at == NULL || !is_signed(slot))
 		return;
 	if ((s = *at) == NULL) {
 		s = *at = xcalloc(1, sizeof(*s));
@@ -211,48 +212,7 @@ note(struct slot *slot)
 		wait_in_line(s);
 	else if (s->state == RESTING)
 		rest(s, 0);
-}
-
-static void
-on_wake(uv_async_t *async)
-{
-	struct publication *p, *after;
-
-	(void)async;
-	pthread_mutex_lock(&lock);
-	p = published;
-	published = NULL;
-	pthread_mutex_unlock(&lock);
-	for (; p != NULL; p = after) {
-		after = p->next;
-		if (!stopping)
-			note(p->slot);
-		slot_unref(p->slot);
-		free(p);
-	}
 	begin();
-}
-
-static bool
-is_signed(const struct zone *zone)
-{
-	return zone != NULL && node_sigs(zone_apex(zone), T_SOA) != NULL;
-}
-
-void
-signatures_published(struct slot *slot, const struct zone *zone)
-{
-	struct publication *p;
-
-	if (!is_signed(zone))
-		return;
-	p = xmalloc(sizeof(*p));
-	p->slot = slot_ref(slot);
-	pthread_mutex_lock(&lock);
-	p->next = published;
-	published = p;
-	pthread_mutex_unlock(&lock);
-	uv_async_send(&wake);
 }
 
 /* --- life --- */
@@ -260,16 +220,10 @@ signatures_published(struct slot *slot, const struct zone *zone)
 bool
 signatures_state(const struct signatures *s, struct signatures_state *out)
 {
-	struct zone *zone;
-	bool now_signed;
-
 	if (s == NULL || !s->looked)
 		return false;
-	zone = slot_zone_ref(s->slot);
-	now_signed = is_signed(zone);
-	zone_unref(zone);
 	*out = (struct signatures_state){ s->found.first, s->found.expired, s->found.ending };
-	return now_signed;
+	return is_signed(s->slot);
 }
 
 void
@@ -291,7 +245,6 @@ signatures_start(uv_loop_t *control_loop, const struct signatures_env *given)
 {
 	loop = control_loop;
 	env = *given;
-	uv_async_init(loop, &wake, on_wake);
 	uv_timer_init(loop, &timer);
 	uv_timer_start(&timer, on_tick, TICK_MS, TICK_MS);
 	uv_unref((uv_handle_t *)&timer);
@@ -301,7 +254,5 @@ void
 signatures_stop(void)
 {
 	stopping = true;
-	on_wake(&wake);
-	uv_close((uv_handle_t *)&wake, NULL);
 	uv_close((uv_handle_t *)&timer, NULL);
 }

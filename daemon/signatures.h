@@ -9,7 +9,7 @@
 
 #include "sync/slot.h"
 
-/* What is known about one zone; NULL: it was never signed.  Control loop, but for signatures_published(). */
+/* What is known about one zone; NULL: it was never signed.  Control loop. */
 struct signatures;
 
 struct signatures_env {
@@ -18,9 +18,9 @@ struct signatures_env {
 	bool (*wanted)(const struct slot *);	/* is it to be told in the log? */
 };
 void signatures_start(uv_loop_t *, const struct signatures_env *);
-void signatures_stop(void);			/* nothing is published any more; before signatures_free() of all */
-/* Any thread: this is served from now on; NULL: nothing is. */
-void signatures_published(struct slot *, const struct zone *);
+void signatures_stop(void);			/* before signatures_free() of all */
+/* What is served has changed. */
+void signatures_published(struct slot *);
 void signatures_free(struct signatures *);	/* NULL is fine */
 
 struct signatures_state {

@@ -1,18 +1,9 @@
 #include "daemon/transfer/announce_impl.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-struct published {
-	struct published *next;
-	struct slot *slot;
-};
-
 struct announce_common announce_common;
-static uv_async_t wake;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct published *published;	/* under lock */
 
 void
 announce_tell(struct announce *a, enum severity severity, const char *fmt, ...)
@@ -96,38 +87,13 @@ round_soon(struct announce *a)
 	uv_timer_start(&a->timer, on_round, a->round_at == 0 || next <= now ? 0 : next - now, 0);
 }
 
-static void
-on_wake(uv_async_t *async)
-{
-	struct published *list, *next;
-
-	(void)async;
-	pthread_mutex_lock(&lock);
-	list = published;
-	published = NULL;
-	pthread_mutex_unlock(&lock);
-	for (; list != NULL; list = next) {
-		struct announce *a = announce_common.env.of(list->slot);
-
-		next = list->next;
-		if (a != NULL)
-			round_soon(a);
-		slot_unref(list->slot);
-		free(list);
-	}
-}
-
 void
 announce_published(struct slot *slot)
 {
-	struct published *p = xmalloc(sizeof(*p));
+	struct announce *a = announce_common.env.of(slot);
 
-	p->slot = slot_ref(slot);
-	pthread_mutex_lock(&lock);
-	p->next = published;
-	published = p;
-	pthread_mutex_unlock(&lock);
-	uv_async_send(&wake);
+	if (a != NULL)
+		round_soon(a);
 }
 
 void
@@ -220,14 +186,12 @@ announce_start(uv_loop_t *control_loop, const struct announce_env *e)
 {
 	announce_common.loop = control_loop;
 	announce_common.env = *e;
-	uv_async_init(announce_common.loop, &wake, on_wake);
 	announce_target_start();
 }
 
 void
 announce_stop(void)
 {
-	uv_close((uv_handle_t *)&wake, NULL);
 	announce_target_stop();
 }
 

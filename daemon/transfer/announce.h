@@ -11,7 +11,7 @@
 #include "sync/slot.h"
 #include "zonefile/report.h"
 
-/* All of it belongs to the control loop, but for announce_published(). */
+/* All of it belongs to the control loop. */
 
 struct announce;
 struct announce_env {
@@ -23,9 +23,9 @@ struct announce_env {
 };
 void announce_start(uv_loop_t *, const struct announce_env *);
 void announce_set_rate(unsigned per_second);	/* NOTIFYs of all zones together */
-void announce_stop(void);			/* all have been freed, and nothing is published any more */
+void announce_stop(void);			/* all have been freed */
 
-/* Any thread: the slot has a new version. */
+/* The slot has a new version. */
 void announce_published(struct slot *);
 
 /* Who is told; copied. */
